@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "image/store.h"
+#include "meta/database.h"
+#include "network/service.h"
+#include "runner/runner.h"
+#include "sys/fd.h"
+
+namespace skiff::build {
+
+struct Request {
+  sys::Fd context;                     ///< an open directory: the unpacked context
+  std::string dockerfile = "Dockerfile";
+  std::vector<std::string> tags;
+  std::map<std::string, std::optional<std::string>> build_arguments;
+  std::map<std::string, std::string> labels;
+  std::string target;
+  std::string network_mode;            ///< "", "default", "host", "none" or a network's name
+  std::vector<std::string> extra_hosts;
+  std::string platform;
+  bool no_cache = false;
+  bool pull = false;
+  bool quiet = false;
+  bool remove_intermediate = true;
+  std::int64_t memory = 0;
+};
+
+/// Where a build's words go: the classic builder's stream, one call a message. Called from one thread at a time.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void stream(std::string_view text) = 0;       ///< {"stream": text}
+  virtual void image(const std::string& id) = 0;        ///< {"aux": {"ID": id}}
+};
+
+struct CacheUsage {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Builds images from Dockerfiles: parser -> graph -> solver -> ops. Several builds may run at once and share equal work.
+class Service {
+ public:
+  struct Parts {
+    const spec::EngineConfig& config;
+    image::Store& images;
+    runner::Runner& runner;
+    network::Service& networks;
+    meta::Database& database;
+  };
+  static Result<std::unique_ptr<Service>> open(Parts parts);
+  virtual ~Service() = default;
+
+  /// The new image's id. `cancelled` turning true ends running steps; nothing of a failed build is left but its cache.
+  virtual Result<std::string> build(Request request, Progress& progress, const std::atomic<bool>& cancelled) = 0;
+  virtual Result<CacheUsage> cache_usage() = 0;
+  virtual Result<CacheUsage> prune_cache() = 0;
+  /// The runner's events of containers that belong to builds end here.
+  virtual bool handle(const runner::Event& event) = 0;
+};
+
+}  // namespace skiff::build

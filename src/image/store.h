@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "content/store.h"
+#include "meta/database.h"
+#include "snapshot/store.h"
+#include "spec/digest.h"
+#include "spec/oci_image.h"
+#include "spec/reference.h"
+#include "sys/fd.h"
+
+namespace skiff::image {
+
+struct Image {
+  spec::Digest id;                        ///< digest of the config blob
+  spec::oci::Image config;                ///< config, rootfs.diff_ids, history
+  std::vector<std::string> tags;          ///< familiar form, "busybox:latest"
+  std::vector<std::string> repo_digests;  ///< "busybox@sha256:..."
+  std::string parent;                     ///< id of the image a build started from here, or ""
+  std::string snapshot;                   ///< key of the topmost layer's snapshot; "" for an empty image
+  std::uint64_t size = 0;                 ///< bytes of all layers
+  Time tagged{};                          ///< last time a name was given to it
+};
+
+/// One layer on its way into an image.
+struct Layer {
+  spec::Digest diff_id;   ///< digest of the uncompressed tar
+  std::string snapshot;   ///< Committed snapshot whose top is this layer
+  std::uint64_t bytes = 0;
+};
+
+/// What a deletion did, one line each as in `docker rmi`.
+struct Removal {
+  std::string untagged;  ///< a reference, or ""
+  std::string deleted;   ///< an image id, or ""
+};
+
+/// Names -> images -> layers. Thread-safe. Errors use Docker's sentences.
+class Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(content::Store& content, snapshot::Store& snapshots,
+                                             meta::Database& database);
+  virtual ~Store() = default;
+
+  /// By name, "sha256:..." or unique id prefix. NotFound: "No such image: x:latest".
+  virtual Result<Image> resolve(std::string_view name) = 0;
+  virtual Result<std::vector<Image>> list() = 0;
+
+  /// Stores an image whose layers, bottom first, are committed snapshots; config.rootfs.diff_ids must match them.
+  /// Everything is safe on disk when this returns. Making an image that exists is fine.
+  virtual Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
+                               const std::string& parent) = 0;
+  virtual Result<void> tag(const spec::Digest& id, const spec::Reference& name) = 0;
+  /// `in_use(id)` names the container that keeps an image, or "". Conflict with Docker's sentence when it may not go.
+  virtual Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
+                                              const std::function<std::string(const spec::Digest&, bool* running)>& in_use) = 0;
+
+  /// Unpacks one layer tar (plain, gzip or zstd, from a pipe or file) on top of `parent` in a worker process,
+  /// commits the snapshot and computes the diff id on the way.
+  virtual Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) = 0;
+  /// Commits an Active snapshot as a layer: its diff id is the digest of the tar that archive::diff makes of it.
+  virtual Result<Layer> commit_layer(const std::string& active, const std::string& committed) = 0;
+
+  virtual snapshot::Store& snapshots() = 0;
+  virtual content::Store& content() = 0;
+};
+
+}  // namespace skiff::image

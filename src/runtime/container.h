@@ -1,0 +1,78 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "spec/mount.h"
+#include "spec/oci_runtime.h"
+#include "sys/fd.h"
+#include "sys/spawn.h"
+
+/// The OCI runtime as a library. It forks, so it belongs into single-threaded programs only: skiff-monitor and
+/// skiff-runtime. docs/architecture.md draws the handshake between parent and child.
+namespace skiff::runtime {
+
+/// The program's standard streams. With process.terminal the runtime opens a pty on the container's own devpts and `streams`
+/// are not used.
+struct Streams {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+};
+
+struct CreateOptions {
+  std::string id;
+  spec::oci::Runtime config;
+  std::vector<spec::Mount> rootfs;    ///< mounted inside the new mount namespace; when empty, config.root.path relative to `bundle`
+  std::string bundle;                 ///< directory that relative paths of the config start from
+  std::string cgroup_path;            ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
+  Streams streams;
+  bool init = false;                  ///< pid 1 is the built-in init, which runs the program as its child
+  std::vector<std::string> warnings;  ///< filled: what the kernel refused without harm (rlimits)
+};
+
+/// A container whose program waits for start(). Move-only; dropping it before start() kills the half-made container and undoes all of it.
+class Container {
+ public:
+  /// Clones into the namespaces and cgroup, mounts, pivots, drops rights, and stops right before execve. Errors name the step:
+  /// "mount proc to /proc: operation not permitted".
+  static Result<Container> create(CreateOptions& options);
+
+  Container(Container&&) noexcept;
+  Container& operator=(Container&&) noexcept;
+  ~Container();
+
+  const sys::Process& process() const;  ///< the first process; the caller reaps it
+  sys::Fd take_console();               ///< the pty's master, when process.terminal
+  const std::string& cgroup_path() const;
+
+  /// Releases the program; returns once execve happened or failed. NotFound and Forbidden carry Docker's sentence
+  /// (`exec: "x": executable file not found in $PATH`).
+  Result<void> start();
+
+ private:
+  struct State;
+  explicit Container(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct ExecOptions {
+  spec::oci::Process process;
+  Streams streams;
+  std::string cgroup_path;
+  std::optional<spec::oci::Seccomp> seccomp;
+};
+
+struct Executed {
+  sys::Process process;  ///< a child of the caller, inside all the container's namespaces; the caller reaps it
+  sys::Fd console;
+};
+
+/// Starts another program in the container whose first process is `target`, by pidfd setns(2). Returns after execve; errors as start().
+Result<Executed> exec(const sys::Process& target, const ExecOptions& options);
+
+}  // namespace skiff::runtime

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "meta/database.h"
+#include "spec/digest.h"
+#include "spec/mount.h"
+
+namespace skiff::snapshot {
+
+enum class State : std::uint8_t {
+  Active,     ///< writable: a container's or a build step's own layer
+  Committed,  ///< never changes again; can be a parent
+};
+
+struct Info {
+  std::string key;
+  State state = State::Active;
+  std::string parent;                    ///< key; "" at the bottom
+  std::optional<spec::Digest> chain_id;  ///< of Committed ones, once the layer's digest is known
+  std::uint64_t bytes = 0;               ///< of a Committed one's own layer, as `docker image ls` counts
+};
+
+/// Trees of files as layers on top of each other. A snapshot has an opaque key chosen by the caller. The life of one:
+///
+///     prepare("c1", parent) -> Active, written to through its mounts -> commit("c1", "l1") -> Committed
+///     prepare("c2", "l1") -> ... -> remove("c2")
+///
+/// Mount values are returned, never acted on: nothing is mounted in the host's namespace. Thread-safe.
+/// Errors: NotFound for an unknown key, Conflict for a key in use or a parent that still has children.
+class Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(const std::string& root, meta::Database& database);
+  virtual ~Store() = default;
+
+  /// A writable snapshot on top of the Committed `parent` ("" for an empty tree).
+  virtual Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string& parent) = 0;
+  /// The mounts that show `key`: writable for Active ones, read-only for Committed ones. Destination "".
+  virtual Result<std::vector<spec::Mount>> mounts(const std::string& key) = 0;
+  /// The folder that holds only this snapshot's own files (overlay's upper directory), for diff and direct apply.
+  virtual Result<std::string> layer_directory(const std::string& key) = 0;
+  /// Turns Active `key` into Committed `committed`. Its bytes are on disk when this returns (one sync of the file system
+  /// is left to whoever commits the image's name: sync()).
+  virtual Result<void> commit(const std::string& key, const std::string& committed) = 0;
+  /// Records what a Committed snapshot turned out to be, so that find_chain() finds it. A second snapshot of the same chain is fine.
+  virtual Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id, std::uint64_t bytes) = 0;
+  virtual Result<std::optional<std::string>> find_chain(const spec::Digest& chain_id) = 0;
+  virtual Result<Info> info(const std::string& key) = 0;
+  virtual Result<std::vector<Info>> list() = 0;
+  /// Takes it out of sight at once; its files are deleted behind the caller's back, also after a restart.
+  virtual Result<void> remove(const std::string& key) = 0;
+  /// Makes everything written into snapshots so far safe against power loss (syncfs(2)).
+  virtual Result<void> sync() = 0;
+};
+
+}  // namespace skiff::snapshot

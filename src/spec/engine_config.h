@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace skiff::spec {
+
+/// A program registered with the daemon as an OCI runtime (`--add-runtime NAME=PATH`).
+struct RuntimeEntry {
+  std::string path;
+  std::vector<std::string> arguments;
+};
+
+struct AddressPool {
+  std::string base;  ///< CIDR
+  int size = 0;      ///< prefix length of the networks cut from it
+};
+
+/// Everything that two engines on one machine, or a rootless one, need different. Made once in main()
+/// from flags and daemon.json, and passed down; nothing below reads a path or a name from anywhere else.
+struct EngineConfig {
+  std::string data_root = "/var/lib/skiff";
+  std::string exec_root = "/run/skiff";
+  std::vector<std::string> hosts;       ///< "unix:///run/skiff/skiff.sock", "tcp://127.0.0.1:2375"
+  std::string pidfile;                  ///< <exec_root>/skiffd.pid when empty
+  std::string socket_group = "docker";  ///< owns the unix sockets when the group exists
+  std::string bridge = "skiff0";        ///< "none" switches the default network off
+  std::string bip;                      ///< the bridge's own address as CIDR; chosen from the pools when empty
+  std::string firewall_table;           ///< nftables table; "skiff" for bridge skiff0, else "skiff-<bridge>"
+  std::string cgroup_parent;            ///< "skiff" for the default exec root, else "skiff-<hash of it>"
+  std::string monitor_program;          ///< path of skiff-monitor; found beside skiffd when empty
+  std::vector<AddressPool> address_pools;
+  std::vector<std::string> dns;         ///< for containers; the host's resolv.conf when empty
+  std::vector<std::string> dns_search;
+  std::vector<std::string> dns_options;
+  std::vector<std::string> labels;      ///< "key=value", shown by info
+  std::map<std::string, RuntimeEntry> runtimes;
+  std::string default_runtime = "skiff";
+  std::string log_driver = "local";
+  std::map<std::string, std::string> log_options;
+  int mtu = 1500;
+  bool debug = false;
+  std::int64_t max_body_bytes = 16 << 20;  ///< of a JSON request body; more is answered 413
+};
+
+}  // namespace skiff::spec

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/fd.h"
+
+/// Unix sockets with descriptors travelling along (unix(7), SCM_RIGHTS).
+namespace skiff::sys {
+
+/// A connected pair of SOCK_SEQPACKET sockets: messages keep their boundaries.
+Result<std::pair<Fd, Fd>> packet_pair();
+/// Listens at `path` (SOCK_SEQPACKET), mode 0600. An old socket file there is replaced. Paths longer than
+/// sun_path go through /proc/self/fd of their directory.
+Result<Fd> listen_packets(const std::string& path);
+Result<Fd> connect_packets(const std::string& path);
+
+struct Packet {
+  std::string bytes;
+  std::vector<Fd> fds;
+};
+
+/// Sends one message and copies of `fds` (at most 16). A closed peer is Unavailable, never SIGPIPE.
+Result<void> send_packet(const Fd& socket, std::string_view bytes, const std::vector<int>& fds = {});
+/// Receives one message of at most 1 MiB; received descriptors are close-on-exec. An orderly end is
+/// Unavailable with the message "connection closed"; EAGAIN on a non-blocking socket is Unavailable with code EAGAIN.
+Result<Packet> receive_packet(const Fd& socket);
+
+}  // namespace skiff::sys
