@@ -3,7 +3,8 @@
 function(skiff_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
     $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi -Wno-maybe-uninitialized>)
-  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  # -iquote and not -I: <sys/socket.h> must stay the system header although there is a "sys/socket.h" of ours.
+  target_compile_options(${target} PRIVATE "SHELL:-iquote ${CMAKE_SOURCE_DIR}/src")
   if(SKIFF_PCH)
     if(target STREQUAL "skiff_base")
       target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)

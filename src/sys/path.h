@@ -24,7 +24,7 @@ Result<Fd> make_directories_in_root(const Fd& root, std::string_view path, mode_
 /// "/proc/self/fd/N", to hand an O_PATH descriptor to calls that only know paths.
 std::string fd_path(const Fd& fd);
 
-/// Purely textual: removes "." and "//", resolves "..", never goes above "/". "a/../../b" -> "b",
+/// Purely textual: removes "." and "//", resolves "..", never goes above "/": "/../b" -> "/b", "a/../../b" -> "../b",
 /// "" -> "." and "/.." -> "/" (Go's path.Clean, which Docker uses on every path from outside).
 std::string clean_path(std::string_view path);
 /// clean_path(base + "/" + path), or clean_path(path) when `path` is absolute.
