@@ -100,7 +100,7 @@ Result<T> take(Result<T>&& result) {
   ({                                                                \
     auto skiff_result_ = (expression);                              \
     if (!skiff_result_.ok()) return std::move(skiff_result_).error(); \
-    std::move(skiff_result_).value();                               \
+    static_cast<typename decltype(skiff_result_)::value_type>(std::move(skiff_result_).value()); \
   })
 
 /// TRY with "<context>: " put in front of the error's message; the rest is a format string.
@@ -108,5 +108,5 @@ Result<T> take(Result<T>&& result) {
   ({                                                                                                  \
     auto skiff_result_ = (expression);                                                                \
     if (!skiff_result_.ok()) return skiff_result_.error().with_context(fmt::format(__VA_ARGS__));     \
-    std::move(skiff_result_).value();                                                                 \
+    static_cast<typename decltype(skiff_result_)::value_type>(std::move(skiff_result_).value());      \
   })

@@ -11,7 +11,8 @@
 
 namespace skiff::meta {
 
-/// A transaction over the record tables. A record is a text (JSON) under a key in a named table; keys sort bytewise.
+/// A transaction over the record tables. A record is a text (JSON) under a key in a named table; keys sort
+/// bytewise.
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -23,7 +24,10 @@ class Transaction {
                                                                         std::string_view prefix = {}) = 0;
 };
 
-enum class Durability { Full, Relaxed };  ///< Full: on disk when commit returns. Relaxed: survives a crash of the daemon, not of the machine.
+enum class Durability {
+  Full,
+  Relaxed
+};  ///< Full: on disk when commit returns. Relaxed: survives a crash of the daemon, not of the machine.
 
 /// SQLite (WAL) behind transactions of records. One writer at a time, many readers. Thread-safe.
 class Database {
@@ -32,8 +36,8 @@ class Database {
   static Result<std::unique_ptr<Database>> open(const std::string& path);
   virtual ~Database() = default;
 
-  /// Runs `body` in one transaction: committed when it returns success, rolled back when it returns an error. No I/O on other
-  /// processes and no second transaction inside.
+  /// Runs `body` in one transaction: committed when it returns success, rolled back when it returns an error.
+  /// No I/O on other processes and no second transaction inside.
   virtual Result<void> write(const std::function<Result<void>(Transaction&)>& body,
                              Durability durability = Durability::Full) = 0;
   virtual Result<void> read(const std::function<Result<void>(Transaction&)>& body) = 0;
