@@ -78,14 +78,6 @@ class [[nodiscard]] Result<void> {
 /// A Result that is a value of no interest.
 inline Result<void> success() { return {}; }
 
-namespace detail {
-inline Result<void> take(Result<void>&& result) { return std::move(result); }
-template <typename T>
-Result<T> take(Result<T>&& result) {
-  return std::move(result);
-}
-}  // namespace detail
-
 }  // namespace skiff
 
 #define SKIFF_CONCAT_(a, b) a##b
@@ -96,17 +88,20 @@ Result<T> take(Result<T>&& result) {
 ///     TRY(write_all(fd, bytes));
 /// Never in code that runs after fork or clone in the child: it would return into the parent's code.
 /// It is a GNU statement expression, which GCC and Clang share, so that it stays an expression.
-#define TRY(expression)                                             \
-  ({                                                                \
-    auto skiff_result_ = (expression);                              \
-    if (!skiff_result_.ok()) return std::move(skiff_result_).error(); \
-    static_cast<typename decltype(skiff_result_)::value_type>(std::move(skiff_result_).value()); \
+#define TRY(...) SKIFF_TRY_(SKIFF_CONCAT(skiff_result_, __COUNTER__), __VA_ARGS__)
+#define SKIFF_TRY_(result, ...)                                                    \
+  ({                                                                               \
+    auto result = (__VA_ARGS__);                                                   \
+    if (!result.ok()) return std::move(result).error();                            \
+    static_cast<typename decltype(result)::value_type>(std::move(result).value()); \
   })
 
 /// TRY with "<context>: " put in front of the error's message; the rest is a format string.
-#define TRY_CONTEXT(expression, ...)                                                                  \
-  ({                                                                                                  \
-    auto skiff_result_ = (expression);                                                                \
-    if (!skiff_result_.ok()) return skiff_result_.error().with_context(fmt::format(__VA_ARGS__));     \
-    static_cast<typename decltype(skiff_result_)::value_type>(std::move(skiff_result_).value());      \
+#define TRY_CONTEXT(expression, ...) \
+  SKIFF_TRY_CONTEXT_(SKIFF_CONCAT(skiff_result_, __COUNTER__), expression, __VA_ARGS__)
+#define SKIFF_TRY_CONTEXT_(result, expression, ...)                                           \
+  ({                                                                                          \
+    auto result = (expression);                                                               \
+    if (!result.ok()) return result.error().with_context(fmt::format(__VA_ARGS__));           \
+    static_cast<typename decltype(result)::value_type>(std::move(result).value());            \
   })
