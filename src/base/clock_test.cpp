@@ -15,7 +15,8 @@ TEST(Clock, Rfc3339) {
   EXPECT_EQ(skiff::format_rfc3339_fixed(*skiff::parse_rfc3339("2026-01-02T03:04:05Z")),
             "2026-01-02T03:04:05.000000000Z");
   EXPECT_EQ(skiff::format_rfc3339(Time{}), "0001-01-01T00:00:00Z");
-  for (const char* bad : {"", "2026-13-01T00:00:00Z", "2026-01-02", "2026-01-02T25:00:00Z", "2026-01-02T00:00:00"})
+  for (const char* bad :
+       {"", "2026-13-01T00:00:00Z", "2026-01-02", "2026-01-02T25:00:00Z", "2026-01-02T00:00:00"})
     EXPECT_FALSE(skiff::parse_rfc3339(bad)) << bad;
 }
 

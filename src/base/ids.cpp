@@ -11,25 +11,24 @@
 namespace skiff {
 namespace {
 
-constexpr std::array kMoods{"able",   "agile",  "amber",  "bold",   "brave",  "bright", "brisk", "calm",
-                            "clever", "cosy",   "crisp",  "dapper", "eager",  "early",  "fair",  "fleet",
-                            "fresh",  "gentle", "glad",   "golden", "grand",  "happy",  "hardy", "honest",
-                            "jolly",  "keen",   "kind",   "lively", "lucid",  "merry",  "mild",  "neat",
-                            "nimble", "noble",  "patient", "plucky", "polite", "proud", "quick", "quiet",
-                            "rapid",  "ready",  "robust", "serene", "sharp",  "silent", "smart", "snug",
-                            "steady", "stoic",  "sunny",  "swift",  "tidy",   "trusty", "vivid", "warm",
-                            "wise",   "witty",  "young",  "zesty"};
-constexpr std::array kPeople{"allen",    "bardeen",  "bell",    "bernoulli", "blackwell", "bohr",     "boole",
-                             "borg",     "brahe",    "carson",  "cerf",      "chandra",   "codd",     "cray",
-                             "curie",    "darwin",   "dijkstra", "engelbart", "erdos",    "euclid",   "euler",
-                             "faraday",  "fermat",   "fermi",   "feynman",   "floyd",     "franklin", "galileo",
-                             "galois",   "gauss",    "germain", "goldberg",  "goodall",   "hamilton", "hamming",
-                             "hertz",    "hoare",    "hopper",  "hypatia",   "johnson",   "joliot",   "kepler",
-                             "kilby",    "knuth",    "kovalevskaya", "lamarr", "lamport", "liskov",   "lovelace",
-                             "maxwell",  "meitner",  "mendel",  "mirzakhani", "moore",    "napier",   "nash",
-                             "newton",   "noether",  "pascal",  "perlman",   "ritchie",   "rubin",    "shannon",
-                             "stallman", "tesla",    "thompson", "torvalds", "turing",    "volta",    "wilson",
-                             "wozniak",  "wright",   "yalow"};
+constexpr std::array kMoods{
+    "able",  "agile",  "amber",  "bold",   "brave",   "bright", "brisk",  "calm",   "clever", "cosy",
+    "crisp", "dapper", "eager",  "early",  "fair",    "fleet",  "fresh",  "gentle", "glad",   "golden",
+    "grand", "happy",  "hardy",  "honest", "jolly",   "keen",   "kind",   "lively", "lucid",  "merry",
+    "mild",  "neat",   "nimble", "noble",  "patient", "plucky", "polite", "proud",  "quick",  "quiet",
+    "rapid", "ready",  "robust", "serene", "sharp",   "silent", "smart",  "snug",   "steady", "stoic",
+    "sunny", "swift",  "tidy",   "trusty", "vivid",   "warm",   "wise",   "witty",  "young",  "zesty"};
+constexpr std::array kPeople{
+    "allen",    "bardeen",   "bell",     "bernoulli", "blackwell",    "bohr",    "boole",   "borg",
+    "brahe",    "carson",    "cerf",     "chandra",   "codd",         "cray",    "curie",   "darwin",
+    "dijkstra", "engelbart", "erdos",    "euclid",    "euler",        "faraday", "fermat",  "fermi",
+    "feynman",  "floyd",     "franklin", "galileo",   "galois",       "gauss",   "germain", "goldberg",
+    "goodall",  "hamilton",  "hamming",  "hertz",     "hoare",        "hopper",  "hypatia", "johnson",
+    "joliot",   "kepler",    "kilby",    "knuth",     "kovalevskaya", "lamarr",  "lamport", "liskov",
+    "lovelace", "maxwell",   "meitner",  "mendel",    "mirzakhani",   "moore",   "napier",  "nash",
+    "newton",   "noether",   "pascal",   "perlman",   "ritchie",      "rubin",   "shannon", "stallman",
+    "tesla",    "thompson",  "torvalds", "turing",    "volta",        "wilson",  "wozniak", "wright",
+    "yalow"};
 
 /// The kernel's generator cannot fail for such short reads once it is seeded (getrandom(2)).
 std::string random_bytes(std::size_t count) {

@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+
 #include <cmath>
 
 #include "base/strings.h"
@@ -65,8 +66,7 @@ Fields::Scope::Scope(Fields& fields, std::string_view name)
   if (!path_.empty()) path_ += '.';
   path_ += name;
 }
-Fields::Scope::Scope(Fields& fields, std::size_t index)
-    : path_(fields.state_.path), length_(path_.size()) {
+Fields::Scope::Scope(Fields& fields, std::size_t index) : path_(fields.state_.path), length_(path_.size()) {
   path_ += '[' + std::to_string(index) + ']';
 }
 Fields::Scope::~Scope() { path_.resize(length_); }
@@ -88,28 +88,36 @@ void Fields::reject(std::string_view wanted, const Value& found) {
 
 void Fields::read(Value& value, std::string& out) {
   if (value.is_null()) return;
-  if (const auto* text = value.if_string()) out.assign(text->data(), text->size());
-  else reject("string", value);
+  if (const auto* text = value.if_string())
+    out.assign(text->data(), text->size());
+  else
+    reject("string", value);
 }
 
 void Fields::read(Value& value, bool& out) {
   if (value.is_null()) return;
-  if (const bool* flag = value.if_bool()) out = *flag;
-  else reject("bool", value);
+  if (const bool* flag = value.if_bool())
+    out = *flag;
+  else
+    reject("bool", value);
 }
 
 void Fields::read(Value& value, double& out) {
   if (value.is_null()) return;
-  if (value.is_number()) out = value.to_number<double>();
-  else reject("number", value);
+  if (value.is_number())
+    out = value.to_number<double>();
+  else
+    reject("number", value);
 }
 
 void Fields::read(Value& value, Time& out) {
   if (value.is_null()) return;
   const auto* text = value.if_string();
   const auto time = text ? parse_rfc3339(std::string_view(text->data(), text->size())) : std::nullopt;
-  if (time) out = *time;
-  else if (!text || !text->empty()) reject("time", value);
+  if (time)
+    out = *time;
+  else if (!text || !text->empty())
+    reject("time", value);
 }
 
 std::optional<std::int64_t> Fields::read_signed(Value& value, std::int64_t low, std::int64_t high) {

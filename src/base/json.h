@@ -5,10 +5,10 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
-#include <limits>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -45,7 +45,9 @@ enum class Omit : std::uint8_t {
 class Fields;
 
 template <typename T>
-concept Described = std::is_class_v<T> && requires(Fields& f, T& t) { describe(f, t); };
+concept Described = std::is_class_v<T> && requires(Fields& f, T& t) {
+  describe(f, t);
+};
 
 /// Reads or writes the members of one object; see above.
 class Fields {
@@ -162,8 +164,10 @@ class Fields {
     Array array;
     array.reserve(in.size());
     for (auto&& element : in) {
-      if constexpr (std::is_same_v<T, bool>) array.push_back(Value(static_cast<bool>(element)));
-      else array.push_back(write(element));
+      if constexpr (std::is_same_v<T, bool>)
+        array.push_back(Value(static_cast<bool>(element)));
+      else
+        array.push_back(write(element));
     }
     return array;
   }
@@ -186,10 +190,8 @@ class Fields {
   static bool is_empty(const Value& value) { return value.is_null(); }
   static bool is_empty(Time value) { return value == Time{}; }
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  static bool is_empty(T value) {
-    return value == T{};
-  }
+  requires std::is_arithmetic_v<T>
+  static bool is_empty(T value) { return value == T{}; }
   template <typename T>
   static bool is_empty(const std::optional<T>& value) {
     return !value.has_value();

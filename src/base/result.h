@@ -18,15 +18,14 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(*-explicit-*)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(*-explicit-*)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(*-explicit-*)
 
   /// Lets a Result<unique_ptr<Derived>> or any convertible value be returned as it is.
   template <typename U>
-    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Error> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value)  // NOLINT(*-explicit-*)
+  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
+      Result(U&& value)  // NOLINT(*-explicit-*)
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
   bool ok() const { return state_.index() == 0; }
@@ -99,9 +98,9 @@ inline Result<void> success() { return {}; }
 /// TRY with "<context>: " put in front of the error's message; the rest is a format string.
 #define TRY_CONTEXT(expression, ...) \
   SKIFF_TRY_CONTEXT_(SKIFF_CONCAT(skiff_result_, __COUNTER__), expression, __VA_ARGS__)
-#define SKIFF_TRY_CONTEXT_(result, expression, ...)                                           \
-  ({                                                                                          \
-    auto result = (expression);                                                               \
-    if (!result.ok()) return result.error().with_context(fmt::format(__VA_ARGS__));           \
-    static_cast<typename decltype(result)::value_type>(std::move(result).value());            \
+#define SKIFF_TRY_CONTEXT_(result, expression, ...)                                 \
+  ({                                                                                \
+    auto result = (expression);                                                     \
+    if (!result.ok()) return result.error().with_context(fmt::format(__VA_ARGS__)); \
+    static_cast<typename decltype(result)::value_type>(std::move(result).value());  \
   })

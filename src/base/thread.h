@@ -44,8 +44,7 @@ class SCOPED_CAPABILITY MutexLock {
 
   /// As wait(), but at most until `deadline`; false when the deadline passed.
   template <typename Clock, typename Duration>
-  bool wait_until(std::condition_variable& condition,
-                  std::chrono::time_point<Clock, Duration> deadline) {
+  bool wait_until(std::condition_variable& condition, std::chrono::time_point<Clock, Duration> deadline) {
     return condition.wait_until(lock_, deadline) == std::cv_status::no_timeout;
   }
 

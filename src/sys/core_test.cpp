@@ -1,6 +1,7 @@
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+#include <gtest/gtest.h>
 
 #include "sys/file.h"
 #include "sys/path.h"
@@ -68,7 +69,9 @@ TEST(Path, Clean) {
 }
 
 TEST_F(Scratch, PacketsCarryDescriptors) {
-  const std::string path = root + "/" + std::string(120, 'd') + ".sock";
+  const std::string folder = root + "/" + std::string(120, 'd');
+  ASSERT_TRUE(sys::make_directories(folder).ok());
+  const std::string path = folder + "/monitor.sock";  // longer than sun_path
   const Fd listener = *sys::listen_packets(path);
   const Fd client = *sys::connect_packets(path);
   const Fd server(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -87,7 +90,8 @@ TEST_F(Scratch, PacketsCarryDescriptors) {
 }
 
 TEST(Spawn, RunsAndCollects) {
-  const auto output = sys::run({.program = "sh", .search_path = true, .arguments = {"sh", "-c", "cat; echo err >&2; exit 3"}}, "in");
+  const auto output = sys::run(
+      {.program = "sh", .search_path = true, .arguments = {"sh", "-c", "cat; echo err >&2; exit 3"}}, "in");
   ASSERT_TRUE(output.ok()) << output.error().message();
   EXPECT_EQ(output->standard_output, "in");
   EXPECT_EQ(output->standard_error, "err\n");
@@ -96,7 +100,8 @@ TEST(Spawn, RunsAndCollects) {
 
 TEST(Spawn, OnlyNamedDescriptorsSurvive) {
   const Fd extra = *sys::open_file("/dev/null", O_RDONLY);
-  const auto output = sys::run({.program = "/bin/ls", .arguments = {"ls", "/proc/self/fd"}, .keep = {{extra.get(), 7}}});
+  const auto output =
+      sys::run({.program = "/bin/ls", .arguments = {"ls", "/proc/self/fd"}, .keep = {{extra.get(), 7}}});
   ASSERT_TRUE(output.ok());
   EXPECT_EQ(output->standard_output, "0\n1\n2\n3\n7\n");  // 3 is ls reading the folder
 }
