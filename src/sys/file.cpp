@@ -61,7 +61,8 @@ Result<void> remove_contents(const Fd& dir, const std::string& path, dev_t devic
     if (!opened) return opened.error().with_context("remove " + child_path);
     struct stat status {};
     if (fstat(opened->get(), &status) != 0) return fail_errno("stat {}", child_path);
-    if (status.st_dev != device) return fail(Kind::Conflict, "remove {}: something is mounted there", child_path);
+    if (status.st_dev != device)
+      return fail(Kind::Conflict, "remove {}: something is mounted there", child_path);
     TRY(remove_contents(*opened, child_path, device));
     if (unlinkat(dir.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
       return fail_errno("remove {}", child_path);
@@ -84,7 +85,8 @@ Result<void> write_beside(const std::string& path, std::string_view bytes, mode_
   return {};
 }
 
-Result<std::uint64_t> usage_of(const Fd& dir, const std::string& path, std::set<std::pair<dev_t, ino_t>>& seen) {
+Result<std::uint64_t> usage_of(const Fd& dir, const std::string& path,
+                               std::set<std::pair<dev_t, ino_t>>& seen) {
   std::uint64_t bytes = 0;
   for (const auto& name : TRY(names_in(dir, path))) {
     struct stat status {};
@@ -155,8 +157,10 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 Result<void> write_all(const Fd& fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd.get(), bytes.data(), bytes.size());
-    if (count >= 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-    else if (errno != EINTR) return fail_errno("write");
+    if (count >= 0)
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    else if (errno != EINTR)
+      return fail_errno("write");
   }
   return {};
 }

@@ -39,11 +39,13 @@ Result<Fd> open_link_in_root(const Fd& root, std::string_view path) {
   return resolve(root, path, O_PATH | O_NOFOLLOW, 0);
 }
 
-Result<Fd> make_directories_in_root(const Fd& root, std::string_view path, mode_t mode, uid_t uid, gid_t gid) {
+Result<Fd> make_directories_in_root(const Fd& root, std::string_view path, mode_t mode, uid_t uid,
+                                    gid_t gid) {
   if (auto there = resolve(root, path, O_PATH | O_DIRECTORY, 0);
       there.ok() || there.error().kind() != Kind::NotFound)
     return there;
-  // The prefix is re-resolved from the root at every step, so that links on the way count as the kernel sees them.
+  // The prefix is re-resolved from the root at every step, so that links on the way count as the kernel sees
+  // them.
   std::string prefix;
   Fd current = TRY(resolve(root, ".", O_PATH | O_DIRECTORY, 0));
   for (const auto& part : split(path, '/')) {
@@ -52,7 +54,8 @@ Result<Fd> make_directories_in_root(const Fd& root, std::string_view path, mode_
     auto next = resolve(root, prefix, O_PATH | O_DIRECTORY, 0);
     if (!next && next.error().kind() == Kind::NotFound && part != "..") {
       if (mkdirat(current.get(), part.c_str(), mode) == 0) {
-        if ((uid != 0 || gid != 0) && fchownat(current.get(), part.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+        if ((uid != 0 || gid != 0) &&
+            fchownat(current.get(), part.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
           return fail_errno("chown {}", prefix);
       } else if (errno != EEXIST) {
         return fail_errno("mkdir {}", prefix);
@@ -71,9 +74,12 @@ std::string clean_path(std::string_view path) {
   std::vector<std::string> kept;
   for (auto& part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
-    if (part != "..") kept.push_back(std::move(part));
-    else if (!kept.empty() && kept.back() != "..") kept.pop_back();
-    else if (!absolute) kept.emplace_back("..");
+    if (part != "..")
+      kept.push_back(std::move(part));
+    else if (!kept.empty() && kept.back() != "..")
+      kept.pop_back();
+    else if (!absolute)
+      kept.emplace_back("..");
   }
   const std::string joined = join(kept, "/");
   if (absolute) return "/" + joined;

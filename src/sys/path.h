@@ -19,12 +19,13 @@ Result<Fd> open_in_root(const Fd& root, std::string_view path, int flags, mode_t
 Result<Fd> open_link_in_root(const Fd& root, std::string_view path);
 /// Makes every missing directory of `path` inside `root` and opens the last one with O_PATH. `uid` and `gid`
 /// own those that were made.
-Result<Fd> make_directories_in_root(const Fd& root, std::string_view path, mode_t mode = 0755,
-                                    uid_t uid = 0, gid_t gid = 0);
+Result<Fd> make_directories_in_root(const Fd& root, std::string_view path, mode_t mode = 0755, uid_t uid = 0,
+                                    gid_t gid = 0);
 /// "/proc/self/fd/N", to hand an O_PATH descriptor to calls that only know paths.
 std::string fd_path(const Fd& fd);
 
-/// Purely textual: removes "." and "//", resolves "..", never goes above "/": "/../b" -> "/b", "a/../../b" -> "../b",
+/// Purely textual: removes "." and "//", resolves "..", never goes above "/": "/../b" -> "/b", "a/../../b" ->
+/// "../b",
 /// "" -> "." and "/.." -> "/" (Go's path.Clean, which Docker uses on every path from outside).
 std::string clean_path(std::string_view path);
 /// clean_path(base + "/" + path), or clean_path(path) when `path` is absolute.

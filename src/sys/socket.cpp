@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t kMaxPacket = 1 << 20;
 constexpr std::size_t kMaxFds = 16;
 
-/// A socket address for `path`. A path too long for sun_path is reached through its folder, which `keep` holds open.
+/// A socket address for `path`. A path too long for sun_path is reached through its folder, which `keep`
+/// holds open.
 Result<sockaddr_un> address_of(const std::string& path, Fd& keep) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -38,7 +39,8 @@ Result<Fd> packet_socket() {
 }
 
 void take_descriptors(msghdr& header, std::vector<Fd>& fds) {
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -62,7 +64,8 @@ Result<Fd> listen_packets(const std::string& path) {
   const sockaddr_un address = TRY(address_of(path, keep));
   Fd fd = TRY(packet_socket());
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove {}", path);
-  // fchmod on the unbound socket makes bind(2) create the file with that mode: there is no moment of wider rights.
+  // fchmod on the unbound socket makes bind(2) create the file with that mode: there is no moment of wider
+  // rights.
   if (::fchmod(fd.get(), 0600) != 0) return fail_errno("chmod socket {}", path);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("bind {}", path);
@@ -131,7 +134,8 @@ Result<Packet> receive_packet(const Fd& socket) {
   if (count < 0) return fail_errno("receive");
   take_descriptors(header, packet.fds);
   packet.bytes.resize(static_cast<std::size_t>(count));
-  if ((header.msg_flags & MSG_CTRUNC) != 0) return fail(Kind::InvalidArgument, "too many descriptors in one message");
+  if ((header.msg_flags & MSG_CTRUNC) != 0)
+    return fail(Kind::InvalidArgument, "too many descriptors in one message");
   return packet;
 }
 

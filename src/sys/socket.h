@@ -25,7 +25,8 @@ struct Packet {
 /// Sends one message and copies of `fds` (at most 16). A closed peer is Unavailable, never SIGPIPE.
 Result<void> send_packet(const Fd& socket, std::string_view bytes, const std::vector<int>& fds = {});
 /// Receives one message of at most 1 MiB; received descriptors are close-on-exec. An orderly end is
-/// Unavailable with the message "connection closed"; EAGAIN on a non-blocking socket is Unavailable with code EAGAIN.
+/// Unavailable with the message "connection closed"; EAGAIN on a non-blocking socket is Unavailable with code
+/// EAGAIN.
 Result<Packet> receive_packet(const Fd& socket);
 
 }  // namespace skiff::sys

@@ -36,7 +36,8 @@ std::vector<std::string> candidates(const SpawnOptions& options) {
   if (!options.search_path || options.program.find('/') != std::string::npos) return {options.program};
   const char* path = std::getenv("PATH");
   std::vector<std::string> result;
-  for (const auto& folder : split(path != nullptr ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ':'))
+  for (const auto& folder :
+       split(path != nullptr ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ':'))
     result.push_back((folder.empty() ? "." : folder) + "/" + options.program);
   return result;
 }
@@ -48,8 +49,9 @@ struct ChildPlan {
   std::vector<char*> environment;
   const char* directory = nullptr;
   int standard[3] = {-1, -1, -1};
-  std::vector<std::pair<int, int>> keep;  ///< (descriptor, wanted number); the first is replaced by a safe copy
-  unsigned first_free = 3;                ///< above every wanted number
+  std::vector<std::pair<int, int>>
+      keep;                 ///< (descriptor, wanted number); the first is replaced by a safe copy
+  unsigned first_free = 3;  ///< above every wanted number
   bool new_session = false;
   bool die_with_parent = false;
   pid_t parent = 0;
@@ -63,7 +65,8 @@ bool place(int from, int to) {
   return dup2(from, to) >= 0;
 }
 
-/// Runs in the child, on its own stack but in the parent's memory: no allocation, no locks, ends in execve or _exit.
+/// Runs in the child, on its own stack but in the parent's memory: no allocation, no locks, ends in execve or
+/// _exit.
 int child_main(void* argument) {
   auto& plan = *static_cast<ChildPlan*>(argument);
   const auto give_up = [&plan](const char* step) {
@@ -73,7 +76,8 @@ int child_main(void* argument) {
   };
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &action, nullptr);  // refused for SIGKILL and SIGSTOP
+  for (int signal = 1; signal < NSIG; ++signal)
+    sigaction(signal, &action, nullptr);  // refused for SIGKILL and SIGSTOP
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -85,9 +89,11 @@ int child_main(void* argument) {
   if (plan.new_session && setsid() < 0) give_up("setsid");
   // First out of the way of every wanted number, then into place.
   for (int& fd : plan.standard)
-    if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0) give_up("duplicate descriptor");
+    if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0)
+      give_up("duplicate descriptor");
   for (auto& [fd, wanted] : plan.keep)
-    if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0) give_up("duplicate descriptor");
+    if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0)
+      give_up("duplicate descriptor");
   for (int i = 0; i < 3; ++i)
     if (!place(plan.standard[i], i)) give_up("place standard stream");
   for (const auto& [fd, wanted] : plan.keep)
@@ -122,7 +128,8 @@ Result<void> Process::signal(int signal) const {
 Result<int> Process::wait() const {
   for (;;) {
     int status = 0;
-    // waitpid and not waitid(P_PIDFD): only it gives the wait status unconverted. The child is not reaped yet, so the pid is ours.
+    // waitpid and not waitid(P_PIDFD): only it gives the wait status unconverted. The child is not reaped
+    // yet, so the pid is ours.
     if (waitpid(pid_, &status, __WALL) == pid_) return status;
     if (errno != EINTR) return fail_errno("wait for process {}", pid_);
   }
@@ -145,7 +152,8 @@ Result<Process> spawn(const SpawnOptions& options) {
     default_arguments = {options.program};
     plan.arguments = pointers(default_arguments);
   }
-  if (options.environment) plan.environment = pointers(*options.environment);
+  if (options.environment)
+    plan.environment = pointers(*options.environment);
   else
     for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
       plan.environment.push_back(*variable);
@@ -172,7 +180,8 @@ Result<Process> spawn(const SpawnOptions& options) {
   constexpr std::size_t kStack = 64 << 10;
   std::vector<char> stack(kStack);
   int pidfd = -1;
-  const int pid = clone(child_main, stack.data() + kStack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+  const int pid =
+      clone(child_main, stack.data() + kStack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
   const int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return Error::from_errno("clone for " + options.program, clone_error);
@@ -221,9 +230,12 @@ Result<Output> run(SpawnOptions options, std::string_view input, std::size_t lim
       if ((polled[i].revents & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
       char buffer[16 << 10];
       const ssize_t count = ::read(ours[i].get(), buffer, sizeof buffer);
-      if (count > 0) sinks[i]->append(buffer, static_cast<std::size_t>(count));
-      else if (count == 0 || (errno != EAGAIN && errno != EINTR)) ours[i].reset();
-      if (sinks[i]->size() > limit) return fail(Kind::Exhausted, "{} printed more than {} bytes", options.program, limit);
+      if (count > 0)
+        sinks[i]->append(buffer, static_cast<std::size_t>(count));
+      else if (count == 0 || (errno != EAGAIN && errno != EINTR))
+        ours[i].reset();
+      if (sinks[i]->size() > limit)
+        return fail(Kind::Exhausted, "{} printed more than {} bytes", options.program, limit);
     }
   }
   output.status = TRY(process.wait());

@@ -41,17 +41,17 @@ class Process {
 
 /// What a new process gets. Only standard streams and `keep` survive into it.
 struct SpawnOptions {
-  std::string program;                     ///< path; no PATH search unless search_path
+  std::string program;  ///< path; no PATH search unless search_path
   bool search_path = false;
-  std::vector<std::string> arguments;      ///< argv, the program's name first
+  std::vector<std::string> arguments;                   ///< argv, the program's name first
   std::optional<std::vector<std::string>> environment;  ///< "NAME=value"; the parent's when absent
   std::optional<std::string> directory;
-  int standard_input = -1;                 ///< -1: /dev/null
+  int standard_input = -1;  ///< -1: /dev/null
   int standard_output = -1;
-  int standard_error = -1;                 ///< -1: the parent's standard error
-  std::vector<std::pair<int, int>> keep;   ///< (descriptor here, its number there), numbers from 3 up
-  bool new_session = false;                ///< setsid(2)
-  bool die_with_parent = false;            ///< PR_SET_PDEATHSIG SIGKILL
+  int standard_error = -1;                ///< -1: the parent's standard error
+  std::vector<std::pair<int, int>> keep;  ///< (descriptor here, its number there), numbers from 3 up
+  bool new_session = false;               ///< setsid(2)
+  bool die_with_parent = false;           ///< PR_SET_PDEATHSIG SIGKILL
 };
 
 /// Starts a program by clone3(CLONE_VFORK | CLONE_VM): safe in a program with threads, and cheap however
@@ -59,7 +59,7 @@ struct SpawnOptions {
 Result<Process> spawn(const SpawnOptions& options);
 
 struct Output {
-  int status = 0;             ///< wait status
+  int status = 0;  ///< wait status
   std::string standard_output;
   std::string standard_error;
 };
