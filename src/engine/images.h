@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/filters.h"
+#include "engine/parts.h"
+#include "spec/docker/image.h"
+
+namespace skiff::engine {
+
+/// Images in Docker's types over image::Store, joined with the containers that use them. Thread-safe.
+class Images {
+ public:
+  Images(Parts& parts, ContainerSet& set, Events& events) : parts_(parts), set_(set), events_(events) {}
+
+  Result<std::vector<spec::docker::ImageSummary>> list(bool all, const Filters& filters, bool shared_size = false);
+  Result<spec::docker::ImageInspect> inspect(std::string_view name);
+  Result<std::vector<spec::docker::ImageHistory>> history(std::string_view name);
+  Result<void> tag(std::string_view name, const std::string& repository, const std::string& tag);
+  Result<std::vector<spec::docker::ImageDeleted>> remove(std::string_view name, bool force, bool no_prune);
+  Result<spec::docker::ImagesPruned> prune(const Filters& filters);
+
+ private:
+  Parts& parts_;
+  ContainerSet& set_;
+  Events& events_;
+};
+
+}  // namespace skiff::engine

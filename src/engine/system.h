@@ -1,0 +1,34 @@
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "base/result.h"
+#include "engine/images.h"
+#include "engine/parts.h"
+#include "engine/volumes.h"
+#include "spec/docker/system.h"
+
+namespace skiff::engine {
+
+/// What the engine says of itself. Thread-safe.
+class System {
+ public:
+  System(Parts& parts, ContainerSet& set, Events& events, Images& images, Volumes& volumes)
+      : parts_(parts), set_(set), events_(events), images_(images), volumes_(volumes) {}
+
+  Result<spec::docker::Version> version();
+  Result<spec::docker::Info> info();
+  /// `types` limits the answer to "container", "image", "volume", "build-cache"; empty: all.
+  Result<spec::docker::DiskUsage> disk_usage(const std::set<std::string>& types);
+  Result<spec::docker::BuildPruned> prune_build_cache();
+
+ private:
+  Parts& parts_;
+  ContainerSet& set_;
+  Events& events_;
+  Images& images_;
+  Volumes& volumes_;
+};
+
+}  // namespace skiff::engine
