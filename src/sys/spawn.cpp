@@ -146,12 +146,8 @@ Result<std::optional<int>> Process::wait_for(std::chrono::milliseconds timeout) 
 Result<Process> spawn(const SpawnOptions& options) {
   ChildPlan plan;
   plan.programs = candidates(options);
-  plan.arguments = pointers(options.arguments.empty() ? std::vector{options.program} : options.arguments);
-  std::vector<std::string> default_arguments;
-  if (options.arguments.empty()) {
-    default_arguments = {options.program};
-    plan.arguments = pointers(default_arguments);
-  }
+  const std::vector<std::string> only_name{options.program};
+  plan.arguments = pointers(options.arguments.empty() ? only_name : options.arguments);
   if (options.environment)
     plan.environment = pointers(*options.environment);
   else
