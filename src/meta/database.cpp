@@ -10,7 +10,7 @@ namespace {
 /// Reader connections kept open when nobody reads.
 constexpr std::size_t kIdleReaders = 4;
 
-void bind(sqlite3_stmt* statement, int index, std::string_view text) {
+void bind_text(sqlite3_stmt* statement, int index, std::string_view text) {
   // The caller's text outlives the step; an empty view may have no address, which SQLite would take as NULL.
   sqlite3_bind_text64(statement, index, text.data() ? text.data() : "", text.size(), SQLITE_STATIC,
                       SQLITE_UTF8);
@@ -36,8 +36,8 @@ class SqliteTransaction final : public Transaction {
 
   Result<std::optional<std::string>> get(std::string_view table, std::string_view key) override {
     sqlite3_stmt* statement = TRY(connection_.prepare(Statement::Get));
-    bind(statement, 1, table);
-    bind(statement, 2, key);
+    bind_text(statement, 1, table);
+    bind_text(statement, 2, key);
     std::optional<std::string> record;
     const int code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
@@ -50,16 +50,16 @@ class SqliteTransaction final : public Transaction {
 
   Result<void> put(std::string_view table, std::string_view key, std::string_view record) override {
     sqlite3_stmt* statement = TRY(change(Statement::Put));
-    bind(statement, 1, table);
-    bind(statement, 2, key);
-    bind(statement, 3, record);
+    bind_text(statement, 1, table);
+    bind_text(statement, 2, key);
+    bind_text(statement, 3, record);
     return finish(statement, "put");
   }
 
   Result<void> erase(std::string_view table, std::string_view key) override {
     sqlite3_stmt* statement = TRY(change(Statement::Erase));
-    bind(statement, 1, table);
-    bind(statement, 2, key);
+    bind_text(statement, 1, table);
+    bind_text(statement, 2, key);
     return finish(statement, "erase");
   }
 
@@ -69,9 +69,9 @@ class SqliteTransaction final : public Transaction {
     sqlite3_stmt* statement = TRY(connection_.prepare(prefix.empty() ? Statement::ScanAll
                                                       : bound        ? Statement::ScanRange
                                                                      : Statement::ScanFrom));
-    bind(statement, 1, table);
-    if (!prefix.empty()) bind(statement, 2, prefix);
-    if (!prefix.empty() && bound) bind(statement, 3, *bound);
+    bind_text(statement, 1, table);
+    if (!prefix.empty()) bind_text(statement, 2, prefix);
+    if (!prefix.empty() && bound) bind_text(statement, 3, *bound);
     std::vector<std::pair<std::string, std::string>> records;
     int code;
     while ((code = sqlite3_step(statement)) == SQLITE_ROW)
