@@ -1,0 +1,101 @@
+# Loaded by every e2e file. E2E_ENGINE says who is asked:
+#   skiff   our command line on a private skiffd (default)
+#   stock   the stock docker client on a private skiffd
+#   docker  the stock docker client on the real Docker that DOCKER_HOST names
+# Tests call `engine ...` for the command line; what they assert holds for all three.
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$HERE/engine.bash"
+source "$HERE/leaks.bash"
+E2E_ENGINE=${E2E_ENGINE:-skiff}
+bats_require_minimum_version 1.5.0
+export DOCKER_BUILDKIT=0 DOCKER_CLI_HINTS=false LC_ALL=C.UTF-8
+
+engine() {
+  case $E2E_ENGINE in
+    skiff) "$SKIFF_BIN/skiff" -H "unix://$E2E_DIR/skiff.sock" "$@" ;;
+    stock) "$DOCKER_CLIENT" -H "unix://$E2E_DIR/skiff.sock" "$@" ;;
+    docker) "$DOCKER_CLIENT" "$@" ;;
+  esac
+}
+
+# The engine's API by hand: api METHOD PATH [curl options]
+api() {
+  local method=$1 path=$2 socket; shift 2
+  if [ "$E2E_ENGINE" = docker ]; then socket=${DOCKER_HOST#unix://}; else socket=$E2E_DIR/skiff.sock; fi
+  curl -sS --max-time 30 --unix-socket "$socket" -X "$method" "http://engine$path" "$@"
+}
+
+setup_file() {
+  export E2E_DIR
+  E2E_DIR=$(mktemp -d /tmp/skiff-e2e-XXXXXX)
+  if [ "$E2E_ENGINE" = docker ]; then
+    engine image inspect busybox:local >/dev/null
+    return
+  fi
+  leak_snapshot | grep -v "$E2E_DIR" >"$E2E_DIR/before"
+  engine_start "$E2E_DIR"
+  base_image
+}
+
+base_image() {
+  local context=$E2E_DIR/base
+  mkdir -p "$context"
+  busybox_tar "$context/rootfs.tar"
+  printf 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n' >"$context/Dockerfile"
+  engine build -q -t busybox:local "$context" >/dev/null
+}
+
+teardown_file() {
+  if [ "$E2E_ENGINE" != docker ]; then
+    local failed=0
+    engine_fds_stable || failed=1
+    engine_stop "$E2E_DIR" || failed=1
+    cp "$E2E_DIR/before" "/tmp/.skiff-before-$$"
+    [ -z "${E2E_KEEP:-}" ] || cp "$E2E_DIR/log" "$E2E_KEEP"
+    rm -rf "$E2E_DIR" || failed=1
+    leak_check "/tmp/.skiff-before-$$" || failed=1
+    rm -f "/tmp/.skiff-before-$$"
+    return $failed
+  fi
+  rm -rf "$E2E_DIR"
+}
+
+# With no container left, the daemon holds only what it holds when idle.
+engine_fds_stable() {
+  local pid count ids
+  pid=$(cat "$E2E_DIR/pid")
+  ids=$(engine ps -aq)
+  [ -z "$ids" ] || engine rm -f -v $ids >/dev/null
+  for _ in $(seq 50); do
+    count=$(ls "/proc/$pid/fd" | wc -l)
+    [ "$count" -le 40 ] && return 0
+    sleep 0.1
+  done
+  echo "the idle daemon holds $count descriptors:" >&2
+  ls -l "/proc/$pid/fd" >&2
+  return 1
+}
+
+# name SUFFIX: a name no other test uses.
+name() { echo "e2e-$BATS_TEST_NUMBER-$1"; }
+
+# Removes what a test made, whatever came of it.
+teardown() {
+  local ids
+  ids=$(engine ps -aq --filter name="e2e-") || true
+  [ -z "$ids" ] || engine rm -f -v $ids >/dev/null
+}
+
+# eventually SECONDS COMMAND...: tries ten times a second.
+eventually() {
+  local deadline=$((SECONDS + $1)); shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 0.1
+  done
+}
+
+context() { # makes an empty build context and prints its path
+  mktemp -d "$E2E_DIR/context-XXXXXX"
+}
