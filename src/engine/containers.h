@@ -41,9 +41,10 @@ class Containers {
   Result<spec::docker::ContainerInspect> inspect(std::string_view name, bool size);
   Result<void> rename(std::string_view name, const std::string& new_name);
   Result<void> remove(std::string_view name, const RemoveOptions& options);
-  Result<spec::docker::ContainerUpdated> update(std::string_view name, const spec::docker::ContainerUpdate& request);
-  Result<spec::docker::ContainerTop> top(std::string_view name, const std::string& ps_arguments);
-  Result<spec::docker::ContainersPruned> prune(const Filters& filters);
+  /// Warnings come back.
+  Result<std::vector<std::string>> update(std::string_view name, const spec::docker::ContainerUpdate& request);
+  Result<spec::docker::TopResponse> top(std::string_view name, const std::string& ps_arguments);
+  Result<spec::docker::ContainerPruneReport> prune(const Filters& filters);
 
  private:
   Parts& parts_;

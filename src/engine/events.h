@@ -14,7 +14,7 @@
 #include "base/result.h"
 #include "base/thread.h"
 #include "engine/filters.h"
-#include "spec/docker/event.h"
+#include "spec/docker/system.h"
 
 namespace skiff::engine {
 
@@ -26,6 +26,7 @@ class Events {
   /// `type` is "container", "image", "network", "volume", "daemon" or "builder"; `id` is what it happened to.
   void publish(std::string type, std::string action, std::string id, std::map<std::string, std::string> attributes);
 
+  using Sink = std::function<Result<void>(const spec::docker::EventMessage&)>;
   struct Options {
     std::optional<Time> since;
     std::optional<Time> until;
@@ -35,16 +36,15 @@ class Events {
   static Result<void> check(const Options& options);
   /// Feeds `sink`: first what is kept since `since`, then what comes, until `until`, `stop` or the sink's failure.
   /// A reader that falls more than kHistory events behind misses the oldest.
-  Result<void> read(const Options& options, const std::function<Result<void>(const spec::docker::Event&)>& sink,
-                    std::stop_token stop);
+  Result<void> read(const Options& options, const Sink& sink, std::stop_token stop) NO_THREAD_SAFETY_ANALYSIS;
   int listeners();
 
  private:
-  static bool matches(const spec::docker::Event& event, const Options& options);
+  static bool matches(const spec::docker::EventMessage& event, const Options& options);
 
   Mutex mutex_;
   std::condition_variable_any changed_;
-  std::deque<spec::docker::Event> history_ GUARDED_BY(mutex_);
+  std::deque<spec::docker::EventMessage> history_ GUARDED_BY(mutex_);
   std::uint64_t first_ GUARDED_BY(mutex_) = 0;  ///< running number of history_.front()
   int listeners_ GUARDED_BY(mutex_) = 0;
 };

@@ -20,10 +20,10 @@ class Images {
 
   Result<std::vector<spec::docker::ImageSummary>> list(bool all, const Filters& filters, bool shared_size = false);
   Result<spec::docker::ImageInspect> inspect(std::string_view name);
-  Result<std::vector<spec::docker::ImageHistory>> history(std::string_view name);
+  Result<std::vector<spec::docker::ImageHistoryItem>> history(std::string_view name);
   Result<void> tag(std::string_view name, const std::string& repository, const std::string& tag);
-  Result<std::vector<spec::docker::ImageDeleted>> remove(std::string_view name, bool force, bool no_prune);
-  Result<spec::docker::ImagesPruned> prune(const Filters& filters);
+  Result<std::vector<spec::docker::ImageDeleteItem>> remove(std::string_view name, bool force, bool no_prune);
+  Result<spec::docker::ImagePruneReport> prune(const Filters& filters);
 
  private:
   Parts& parts_;

@@ -24,7 +24,7 @@ class Networks {
   Result<void> connect(std::string_view name, std::string_view container,
                        const spec::docker::EndpointSettings& settings);
   Result<void> disconnect(std::string_view name, std::string_view container, bool force);
-  Result<spec::docker::NetworksPruned> prune(const Filters& filters);
+  Result<spec::docker::NetworkPruneReport> prune(const Filters& filters);
 
  private:
   Parts& parts_;

@@ -20,7 +20,7 @@ class Volumes {
   Result<spec::docker::Volume> inspect(const std::string& name);
   Result<void> remove(const std::string& name, bool force);
   /// Anonymous ones that nobody holds; with the filter all=true named ones too.
-  Result<spec::docker::VolumesPruned> prune(const Filters& filters);
+  Result<spec::docker::VolumePruneReport> prune(const Filters& filters);
 
  private:
   Parts& parts_;
