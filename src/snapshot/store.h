@@ -26,7 +26,8 @@ struct Info {
   std::uint64_t bytes = 0;               ///< of a Committed one's own layer, as `docker image ls` counts
 };
 
-/// Trees of files as layers on top of each other. A snapshot has an opaque key chosen by the caller. The life of one:
+/// Trees of files as layers on top of each other. A snapshot has an opaque key chosen by the caller. The life
+/// of one:
 ///
 ///     prepare("c1", parent) -> Active, written to through its mounts -> commit("c1", "l1") -> Committed
 ///     prepare("c2", "l1") -> ... -> remove("c2")
@@ -42,13 +43,16 @@ class Store {
   virtual Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string& parent) = 0;
   /// The mounts that show `key`: writable for Active ones, read-only for Committed ones. Destination "".
   virtual Result<std::vector<spec::Mount>> mounts(const std::string& key) = 0;
-  /// The folder that holds only this snapshot's own files (overlay's upper directory), for diff and direct apply.
+  /// The folder that holds only this snapshot's own files (overlay's upper directory), for diff and direct
+  /// apply.
   virtual Result<std::string> layer_directory(const std::string& key) = 0;
-  /// Turns Active `key` into Committed `committed`. Its bytes are on disk when this returns (one sync of the file system
-  /// is left to whoever commits the image's name: sync()).
+  /// Turns Active `key` into Committed `committed`. Its bytes are on disk when this returns (one sync of the
+  /// file system is left to whoever commits the image's name: sync()).
   virtual Result<void> commit(const std::string& key, const std::string& committed) = 0;
-  /// Records what a Committed snapshot turned out to be, so that find_chain() finds it. A second snapshot of the same chain is fine.
-  virtual Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id, std::uint64_t bytes) = 0;
+  /// Records what a Committed snapshot turned out to be, so that find_chain() finds it. A second snapshot of
+  /// the same chain is fine.
+  virtual Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id,
+                                 std::uint64_t bytes) = 0;
   virtual Result<std::optional<std::string>> find_chain(const spec::Digest& chain_id) = 0;
   virtual Result<Info> info(const std::string& key) = 0;
   virtual Result<std::vector<Info>> list() = 0;

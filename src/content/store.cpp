@@ -1,0 +1,157 @@
+#include "content/store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/ids.h"
+#include "sys/file.h"
+
+namespace skiff::content {
+
+namespace {
+
+using spec::Digest;
+
+/// read() is for configs and manifests; whoever wants more opens the blob.
+constexpr std::size_t kReadLimit = 64 << 20;
+
+class FileIngest final : public Store::Ingest {
+ public:
+  FileIngest(std::string path, sys::Fd file, const std::string& blobs)
+      : path_(std::move(path)), file_(std::move(file)), blobs_(blobs) {}
+  ~FileIngest() override {
+    if (!committed_) ::unlink(path_.c_str());
+  }
+
+  Result<void> write(std::string_view bytes) override {
+    TRY(sys::write_all(file_, bytes));
+    hasher_.update(bytes);
+    size_ += bytes.size();
+    return {};
+  }
+
+  std::uint64_t size() const override { return size_; }
+
+  Result<Digest> commit(const Digest* expected) override {
+    if (committed_) return Error(Kind::Internal, "content: an ingest is committed once");
+    Digest digest = hasher_.finish();
+    if (expected && digest != *expected) {
+      return fail(Kind::DataLoss, "content does not match its digest: expected {}, got {} ({} bytes)",
+                  expected->to_string(), digest.to_string(), size_);
+    }
+    const std::string target = blobs_ + "/" + std::string(digest.hex());
+    if (::fsync(file_.get()) != 0) return fail_errno("fsync {}", path_);
+    if (::rename(path_.c_str(), target.c_str()) != 0) return fail_errno("rename {} to {}", path_, target);
+    committed_ = true;
+    TRY(sys::sync_directory(blobs_));
+    return digest;
+  }
+
+ private:
+  const std::string path_;
+  const sys::Fd file_;
+  const std::string& blobs_;
+  spec::Hasher hasher_;
+  std::uint64_t size_ = 0;
+  bool committed_ = false;
+};
+
+class FileStore final : public Store {
+ public:
+  explicit FileStore(std::string root)
+      : blobs_(root + "/blobs/sha256"), ingests_(std::move(root) + "/ingest") {}
+
+  Result<void> prepare() {
+    TRY(sys::make_directories(blobs_, 0711));
+    TRY(sys::make_directories(ingests_, 0700));
+    // Nothing else works in this root, so what stands here was left by a crash.
+    for (const auto& name : TRY(sys::list_directory(ingests_))) {
+      const std::string path = ingests_ + "/" + name;
+      if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove {}", path);
+    }
+    return {};
+  }
+
+  Result<std::unique_ptr<Ingest>> ingest() override {
+    std::string path = ingests_ + "/" + random_hex(8);
+    auto file = TRY(sys::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    return std::make_unique<FileIngest>(std::move(path), std::move(file), blobs_);
+  }
+
+  Result<Digest> put(std::string_view bytes) override {
+    Digest digest = Digest::of(bytes);
+    // Read, not only looked for: a damaged copy is replaced by the good bytes at hand.
+    if (read(digest).ok()) return digest;
+    auto incoming = TRY(ingest());
+    TRY(incoming->write(bytes));
+    return incoming->commit(&digest);
+  }
+
+  Result<std::string> read(const Digest& digest) override {
+    const sys::Fd file = TRY(open_blob(digest));
+    auto bytes = TRY_CONTEXT(sys::read_all(file, kReadLimit), "blob {}", digest.to_string());
+    if (const Digest found = Digest::of(bytes); found != digest) {
+      return fail(Kind::DataLoss, "blob {} is damaged on disk: its {} bytes have the digest {}",
+                  digest.to_string(), bytes.size(), found.to_string());
+    }
+    return bytes;
+  }
+
+  Result<sys::Fd> open_blob(const Digest& digest) override {
+    const std::string path = TRY(path_of(digest));
+    sys::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file && errno == ENOENT) return missing(digest);
+    if (!file) return fail_errno("open {}", path);
+    return file;
+  }
+
+  Result<std::uint64_t> size_of(const Digest& digest) override {
+    const std::string path = TRY(path_of(digest));
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+      if (errno == ENOENT) return missing(digest);
+      return fail_errno("stat {}", path);
+    }
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  bool contains(const Digest& digest) override {
+    const auto path = path_of(digest);
+    return path && sys::exists(*path);
+  }
+
+  Result<void> remove(const Digest& digest) override {
+    const std::string path = TRY(path_of(digest));
+    if (::unlink(path.c_str()) != 0) {
+      if (errno == ENOENT) return missing(digest);
+      return fail_errno("remove {}", path);
+    }
+    return {};
+  }
+
+ private:
+  static Error missing(const Digest& digest) {
+    return fail(Kind::NotFound, "content digest {}: not found", digest.to_string());
+  }
+  Result<std::string> path_of(const Digest& digest) const {
+    if (digest.algorithm() != "sha256")
+      return fail(Kind::Unsupported, "content is stored by sha256, not by {}", digest.to_string());
+    return blobs_ + "/" + std::string(digest.hex());
+  }
+
+  const std::string blobs_;
+  const std::string ingests_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& root) {
+  auto store = std::make_unique<FileStore>(root);
+  TRY(store->prepare());
+  return store;
+}
+
+}  // namespace skiff::content

@@ -1,0 +1,13 @@
+#include "snapshot/record.h"
+
+namespace skiff::snapshot {
+
+void describe(json::Fields& f, Record& record) {
+  f("directory", record.directory);
+  f("parent", record.parent, json::Omit::Empty);
+  f("chain", record.chain, json::Omit::Empty);
+  f("bytes", record.bytes, json::Omit::Empty);
+  f("committed", record.committed, json::Omit::Empty);
+}
+
+}  // namespace skiff::snapshot

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+
+namespace skiff::snapshot {
+
+/// What the table "snapshots" holds under a snapshot's key.
+struct Record {
+  std::string directory;  ///< name below the store's root
+  std::string parent;
+  std::string chain;  ///< digest, or ""
+  std::uint64_t bytes = 0;
+  bool committed = false;
+};
+
+void describe(json::Fields& f, Record& record);
+
+}  // namespace skiff::snapshot
