@@ -1,0 +1,298 @@
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "base/ids.h"
+#include "monitor/log_format.h"
+#include "monitor/log_reader.h"
+#include "monitor/log_writer.h"
+#include "sys/file.h"
+
+namespace skiff::monitor {
+namespace {
+
+Time at(std::int64_t nanoseconds) { return Time(std::chrono::nanoseconds(nanoseconds)); }
+
+class LogTest : public testing::Test {
+ protected:
+  LogTest() : directory_("/tmp/monitor-log-test-" + random_hex(6)) {}
+  ~LogTest() override { (void)sys::remove_tree(directory_); }
+
+  LogWriter writer(std::uint64_t max_bytes = 20 << 20, int files = 5) {
+    auto opened = LogWriter::open(directory_, max_bytes, files);
+    EXPECT_TRUE(opened.ok());
+    return *std::move(opened);
+  }
+  LogReader reader(LogQuery query = {}) {
+    auto opened = LogReader::open(directory_, query);
+    EXPECT_TRUE(opened.ok());
+    return *std::move(opened);
+  }
+  static std::string drain(LogReader& reader) {
+    std::string all;
+    while (true) {
+      auto record = reader.next();
+      EXPECT_TRUE(record.ok());
+      if (!record.ok() || !record->has_value()) return all;
+      all.append((*record)->bytes);
+      if (!(*record)->partial) all.push_back('\n');
+    }
+  }
+  std::string read(LogQuery query = {}) {
+    LogReader log = reader(query);
+    return drain(log);
+  }
+  std::string segment(std::uint64_t number) const { return directory_ + "/" + segment_name(number); }
+
+  std::string directory_;
+};
+
+TEST(LogFormat, RecordComesBackAsItWent) {
+  std::string text;
+  const std::string payload("a\0b\xff\n", 5);
+  append_record(
+      text, {.stream = Stream::Stderr, .partial = true, .time = at(1234567890123456789), .bytes = payload});
+  EXPECT_EQ(text.size(), encoded_size(payload.size()));
+  const auto parsed = parse_record(text);
+  ASSERT_EQ(parsed.state, Parse::Complete);
+  EXPECT_EQ(parsed.size, text.size());
+  EXPECT_EQ(parsed.record.stream, Stream::Stderr);
+  EXPECT_TRUE(parsed.record.partial);
+  EXPECT_EQ(parsed.record.time, at(1234567890123456789));
+  EXPECT_EQ(parsed.record.bytes, payload);
+}
+
+TEST(LogFormat, EveryPrefixIsIncomplete) {
+  std::string text;
+  append_record(text, {.time = at(5), .bytes = "hello"});
+  for (std::size_t length = 0; length < text.size(); ++length) {
+    EXPECT_EQ(parse_record(std::string_view(text).substr(0, length)).state, Parse::Incomplete) << length;
+  }
+}
+
+TEST(LogFormat, ZerosAndFlippedHeaderBitsAreDamage) {
+  EXPECT_EQ(parse_record(std::string(100, '\0')).state, Parse::Damaged);
+  std::string text;
+  append_record(text, {.time = at(5), .bytes = "hello"});
+  for (std::size_t bit = 0; bit < kRecordHeader * 8; ++bit) {
+    std::string flipped = text;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_NE(parse_record(flipped).state, Parse::Complete) << bit;
+  }
+}
+
+TEST(LogFormat, ValidLengthStopsAtTheTornRecord) {
+  std::string text(kSegmentMagic);
+  append_record(text, {.time = at(5), .bytes = "one"});
+  const std::size_t whole = text.size();
+  append_record(text, {.time = at(5), .bytes = "two"});
+  EXPECT_EQ(valid_length(text), text.size());
+  EXPECT_EQ(valid_length(std::string_view(text).substr(0, text.size() - 1)), whole);
+  EXPECT_EQ(valid_length("something else"), 0U);
+}
+
+TEST(LogFormat, SegmentNames) {
+  EXPECT_EQ(segment_name(7), "00000007.log");
+  EXPECT_EQ(parse_segment_name("00000007.log"), 7U);
+  EXPECT_FALSE(parse_segment_name("x.log"));
+  EXPECT_FALSE(parse_segment_name("00000007.tmp"));
+}
+
+TEST_F(LogTest, MissingDirectoryIsAnEmptyLog) { EXPECT_EQ(read(), ""); }
+
+TEST_F(LogTest, LinesArriveWhole) {
+  auto log = writer();
+  log.append(Stream::Stdout, "one\ntwo\nthr", at(1));
+  log.append(Stream::Stderr, "warning\n", at(2));
+  log.append(Stream::Stdout, "ee\n", at(3));
+  log.append(Stream::Stdout, "end", at(4));
+  log.finish(Stream::Stdout, at(5));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read(), "one\ntwo\nwarning\nthree\nend");
+  EXPECT_EQ(read({.standard_error = false}), "one\ntwo\nthree\nend");
+  EXPECT_EQ(read({.standard_output = false}), "warning\n");
+}
+
+TEST_F(LogTest, LongLinesAndNulBytesComeBackAsTheyWent) {
+  std::string line(1 << 20, 'x');
+  for (std::size_t i = 0; i < line.size(); i += 1000) line[i] = '\0';
+  const std::string text =
+      line + "\n" + std::string(kMaxLine, 'a') + "\n" + std::string(kMaxLine + 1, 'b') + "\nz\n";
+  auto log = writer();
+  for (std::size_t offset = 0; offset < text.size(); offset += 60000) {
+    log.append(Stream::Stdout, std::string_view(text).substr(offset, 60000), at(1));
+  }
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read(), text);
+  EXPECT_EQ(read({.tail = 1}), "z\n");
+  EXPECT_EQ(read({.tail = 4}), text);
+}
+
+TEST_F(LogTest, ExactlyFullLineIsOneRecord) {
+  auto log = writer();
+  log.append(Stream::Stdout, std::string(kMaxLine, 'a') + "\n", at(1));
+  ASSERT_TRUE(log.flush().ok());
+  auto log_reader = reader();
+  auto record = log_reader.next();
+  ASSERT_TRUE(record.ok() && record->has_value());
+  EXPECT_FALSE((*record)->partial);
+  EXPECT_EQ((*record)->bytes.size(), kMaxLine);
+}
+
+TEST_F(LogTest, RotationKeepsTheNewestSegments) {
+  auto log = writer(1000, 3);
+  std::string expected;
+  for (int i = 0; i < 500; ++i) {
+    log.append(Stream::Stdout, "line " + std::to_string(i) + "\n", at(i));
+    if (i % 7 == 0) ASSERT_TRUE(log.flush().ok());
+  }
+  ASSERT_TRUE(log.flush().ok());
+  const auto names = sys::list_directory(directory_);
+  ASSERT_TRUE(names.ok());
+  EXPECT_EQ(names->size(), 3U);
+  for (const auto& name : *names) {
+    struct stat status {};
+    ASSERT_EQ(::stat((directory_ + "/" + name).c_str(), &status), 0);
+    EXPECT_LE(status.st_size, 1000);
+  }
+  const std::string all = read();
+  EXPECT_TRUE(all.ends_with("line 498\nline 499\n"));
+  EXPECT_EQ(read({.tail = 40}), all.substr(all.find("line 460\n")));
+  EXPECT_EQ(read({.tail = 1000}), all);
+}
+
+TEST_F(LogTest, TailCountsLines) {
+  auto log = writer();
+  for (int i = 0; i < 10; ++i) log.append(Stream::Stdout, std::to_string(i) + "\n", at(i));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read({.tail = 3}), "7\n8\n9\n");
+  EXPECT_EQ(read({.tail = 0}), "");
+  EXPECT_EQ(read({.tail = 10}), read());
+  log.append(Stream::Stdout, "unfinished", at(11));
+  log.finish(Stream::Stdout, at(11));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read({.tail = 2}), "9\nunfinished");
+}
+
+TEST_F(LogTest, SinceAndUntilAreInclusive) {
+  auto log = writer();
+  for (int i = 0; i < 10; ++i) log.append(Stream::Stdout, std::to_string(i) + "\n", at(i));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read({.since = at(3), .until = at(5)}), "3\n4\n5\n");
+}
+
+TEST_F(LogTest, TornTailIsNotShownAndCutOffByTheNextWriter) {
+  {
+    auto log = writer();
+    log.append(Stream::Stdout, "one\ntwo\nthree\n", at(1));
+    ASSERT_TRUE(log.flush().ok());
+  }
+  struct stat status {};
+  ASSERT_EQ(::stat(segment(1).c_str(), &status), 0);
+  ASSERT_EQ(::truncate(segment(1).c_str(), status.st_size - 3), 0);
+  EXPECT_EQ(read(), "one\ntwo\n");
+  EXPECT_EQ(read({.tail = 1}), "two\n");
+  auto log = writer();
+  log.append(Stream::Stdout, "four\n", at(2));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read(), "one\ntwo\nfour\n");
+}
+
+TEST_F(LogTest, ZerosAfterPowerLossAreCutOff) {
+  {
+    auto log = writer();
+    log.append(Stream::Stdout, "one\n", at(1));
+    ASSERT_TRUE(log.flush().ok());
+  }
+  struct stat status {};
+  ASSERT_EQ(::stat(segment(1).c_str(), &status), 0);
+  ASSERT_EQ(::truncate(segment(1).c_str(), status.st_size + 5000), 0);
+  EXPECT_EQ(read({.tail = 5}), "one\n");
+  auto log = writer();
+  log.append(Stream::Stdout, "two\n", at(2));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read(), "one\ntwo\n");
+}
+
+TEST_F(LogTest, DamagedSegmentIsPassedOver) {
+  auto log = writer(200, 10);
+  for (int i = 0; i < 30; ++i) log.append(Stream::Stdout, "line " + std::to_string(i) + "\n", at(i));
+  ASSERT_TRUE(log.flush().ok());
+  {
+    auto file = sys::open_file(segment(2), O_WRONLY);
+    ASSERT_TRUE(file.ok());
+    ASSERT_EQ(::pwrite(file->get(), "XXXXXXXX", 8, 60), 8);
+  }
+  auto log_reader = reader();
+  const std::string all = drain(log_reader);
+  EXPECT_GT(log_reader.damaged_bytes(), 0U);
+  EXPECT_TRUE(all.starts_with("line 0\n"));
+  EXPECT_TRUE(all.ends_with("line 29\n"));
+}
+
+TEST_F(LogTest, FollowSeesNewLinesAcrossRotation) {
+  auto log = writer(500, 100);
+  auto log_reader = reader();
+  EXPECT_EQ(drain(log_reader), "");
+  std::string expected;
+  std::string seen;
+  for (int i = 0; i < 100; ++i) {
+    const std::string line = "line " + std::to_string(i) + "\n";
+    expected += line;
+    log.append(Stream::Stdout, line, at(i));
+    ASSERT_TRUE(log.flush().ok());
+    if (i % 10 == 0) seen += drain(log_reader);
+  }
+  seen += drain(log_reader);
+  EXPECT_EQ(seen, expected);
+}
+
+TEST_F(LogTest, WaitWakesOnGrowthAndOnInterrupt) {
+  using namespace std::chrono_literals;
+  auto log = writer();
+  auto log_reader = reader();
+  EXPECT_EQ(drain(log_reader), "");
+  auto woken = log_reader.wait(0ms);  // the first one only sets the watch up
+  ASSERT_TRUE(woken.ok());
+  EXPECT_EQ(*woken, LogReader::Wake::More);
+  EXPECT_EQ(*log_reader.wait(0ms), LogReader::Wake::Timeout);
+  log.append(Stream::Stdout, "x\n", at(1));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(*log_reader.wait(10s), LogReader::Wake::More);
+  EXPECT_EQ(drain(log_reader), "x\n");
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ::close(ends[1]);
+  EXPECT_EQ(*log_reader.wait(10s, ends[0]), LogReader::Wake::Interrupted);
+  ::close(ends[0]);
+}
+
+TEST_F(LogTest, FailedWriteLosesItsLinesOnly) {
+  auto log = writer();
+  log.append(Stream::Stdout, "one\n", at(1));
+  ASSERT_TRUE(log.flush().ok());
+  // A file size limit stands in for a full disk: the write gets a few bytes through and then fails.
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit low{.rlim_cur = 60, .rlim_max = old.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &low), 0);
+  log.append(Stream::Stdout, "lost 1\nlost 2\nlost 3\n", at(2));
+  const auto failed = log.flush();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(failed.ok());
+  EXPECT_EQ(log.lost_records(), 3U);
+  log.append(Stream::Stdout, "two\n", at(3));
+  ASSERT_TRUE(log.flush().ok());
+  EXPECT_EQ(read(), "one\ntwo\n");
+}
+
+}  // namespace
+}  // namespace skiff::monitor

@@ -1,0 +1,215 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "spec/mount.h"
+#include "spec/oci_runtime.h"
+#include "sys/fd.h"
+
+/// What daemon and monitor say to each other: SOCK_SEQPACKET messages, each one JSON object with descriptors
+/// beside it. A request carries an id and is answered by an "answer" or "error" of the same id, in any order;
+/// events carry id 0. docs/monitor.md draws it. A body that is too large for a packet travels in a memfd, the
+/// first descriptor of the message.
+namespace skiff::monitor {
+
+/// Raised when a message changes so that the other side must know. A daemon speaks to older monitors.
+constexpr int kProtocolVersion = 1;
+/// Descriptors that one request may carry.
+constexpr std::size_t kMaxDescriptors = 15;
+
+/// One message, either direction.
+struct Message {
+  int version = kProtocolVersion;
+  std::uint64_t id = 0;
+  std::string type;
+  json::Value body;
+  std::vector<sys::Fd> fds;
+};
+
+/// A message ready to be sent: `fds` are owned copies (the body's memfd first, if there is one).
+struct Packed {
+  std::string bytes;
+  std::vector<sys::Fd> fds;
+};
+
+Result<Packed> pack(std::uint64_t id, std::string_view type, json::Value body, std::vector<sys::Fd> fds = {});
+/// Never blocks when the socket does not; see sys::send_packet for the errors.
+Result<void> send(const sys::Fd& socket, const Packed& packed);
+/// Errors as sys::receive_packet; InvalidArgument for what is not a message.
+Result<Message> receive(const sys::Fd& socket);
+
+namespace type {
+inline constexpr std::string_view kAnswer = "answer";
+inline constexpr std::string_view kError = "error";
+inline constexpr std::string_view kCreate = "create";
+inline constexpr std::string_view kState = "state";
+inline constexpr std::string_view kNetworkNamespace = "network_namespace";
+inline constexpr std::string_view kStart = "start";
+inline constexpr std::string_view kSignal = "signal";
+inline constexpr std::string_view kResize = "resize";
+inline constexpr std::string_view kAttach = "attach";
+inline constexpr std::string_view kPause = "pause";
+inline constexpr std::string_view kResume = "resume";
+inline constexpr std::string_view kUpdate = "update";
+inline constexpr std::string_view kStats = "stats";
+inline constexpr std::string_view kProcesses = "processes";
+inline constexpr std::string_view kExec = "exec";
+inline constexpr std::string_view kKeep = "keep";
+inline constexpr std::string_view kKept = "kept";
+inline constexpr std::string_view kRelease = "release";
+inline constexpr std::string_view kExited = "exited";
+inline constexpr std::string_view kExecExited = "exec_exited";
+inline constexpr std::string_view kOutOfMemory = "out_of_memory";
+}  // namespace type
+
+/// Body of "error".
+struct Failure {
+  std::string kind;
+  std::string message;
+  int code = 0;
+
+  static Failure of(const Error& error);
+  Error to_error() const;
+};
+
+/// One client that is to see output or give input; its socket is the next descriptor of the message.
+struct AttachmentHeader {
+  std::string early_input;  ///< any bytes
+  bool standard_input = false;
+  bool standard_output = true;
+  bool standard_error = true;
+  bool multiplexed = true;
+  std::string detach_keys;  ///< any bytes
+};
+
+struct LogSettings {
+  std::string driver = "local";
+  std::string directory;
+  std::uint64_t max_bytes = 20 << 20;
+  int max_files = 5;
+};
+
+/// "create": descriptors are the attachments' sockets. Answer: CreateReply.
+struct CreateRequest {
+  std::string id;
+  spec::oci::Runtime config;
+  std::vector<spec::oci::Mount> rootfs;
+  std::string run_directory;  ///< the monitor's own, in the exec root: monitor.sock, monitor.log
+  std::string state_directory;
+  LogSettings log;
+  bool open_stdin = false;
+  bool stdin_once = false;
+  bool init = false;
+  std::string runtime;
+  std::vector<AttachmentHeader> attachments;
+};
+
+/// Descriptors: the pidfd of the first process, then its network namespace.
+struct CreateReply {
+  int pid = 0;
+};
+
+/// How a container ended; also the content of the exit record on disk.
+struct ExitStatus {
+  int code = 0;
+  bool oom_killed = false;
+  Time started{};
+  Time finished{};
+  std::string error;
+};
+
+struct ExecState {
+  std::string id;
+  int pid = 0;
+  bool running = false;
+  ExitStatus exit;
+};
+
+/// Answer to "state"; the descriptor, while the container has not ended, is the pidfd.
+struct StateReply {
+  std::string id;
+  std::string phase;  ///< "empty", "created", "running", "exited"
+  int pid = 0;
+  int monitor_pid = 0;
+  bool paused = false;
+  std::string state_directory;
+  ExitStatus exit;               ///< when the phase is "exited"; `started` always
+  std::vector<ExecState> execs;  ///< running, and the last that ended
+};
+
+/// "signal", "resize": to the first process, or to the exec session `exec`.
+struct SignalRequest {
+  std::string exec;
+  int signal = 0;
+};
+struct ResizeRequest {
+  std::string exec;
+  std::uint16_t columns = 0;
+  std::uint16_t rows = 0;
+};
+
+struct UpdateRequest {
+  spec::oci::Resources resources;
+};
+
+struct StatsReply {
+  std::string json;
+};
+
+struct ProcessesReply {
+  std::vector<int> pids;
+};
+
+/// "exec": descriptors are the attachments' sockets. Answer: ExecReply.
+struct ExecRequest {
+  std::string id;
+  spec::oci::Process process;
+  bool open_stdin = false;
+  std::vector<AttachmentHeader> attachments;
+};
+struct ExecReply {
+  int pid = 0;
+};
+
+/// "keep": the descriptors are stored under `name`, in place of earlier ones. "kept": its answer carries
+/// them.
+struct KeepRequest {
+  std::string name;
+};
+
+/// "exited", "exec_exited", "out_of_memory".
+struct EventMessage {
+  std::string exec;
+  ExitStatus exit;
+};
+
+void describe(json::Fields& f, Failure& t);
+void describe(json::Fields& f, AttachmentHeader& t);
+void describe(json::Fields& f, LogSettings& t);
+void describe(json::Fields& f, CreateRequest& t);
+void describe(json::Fields& f, CreateReply& t);
+void describe(json::Fields& f, ExitStatus& t);
+void describe(json::Fields& f, ExecState& t);
+void describe(json::Fields& f, StateReply& t);
+void describe(json::Fields& f, SignalRequest& t);
+void describe(json::Fields& f, ResizeRequest& t);
+void describe(json::Fields& f, UpdateRequest& t);
+void describe(json::Fields& f, StatsReply& t);
+void describe(json::Fields& f, ProcessesReply& t);
+void describe(json::Fields& f, ExecRequest& t);
+void describe(json::Fields& f, ExecReply& t);
+void describe(json::Fields& f, KeepRequest& t);
+void describe(json::Fields& f, EventMessage& t);
+
+/// <state_directory>/exit.json, written so that a power loss leaves all of it or nothing.
+Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit);
+/// Nothing when there is none.
+Result<std::optional<ExitStatus>> read_exit_record(const std::string& state_directory);
+Result<void> remove_exit_record(const std::string& state_directory);
+
+}  // namespace skiff::monitor
