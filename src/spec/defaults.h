@@ -34,7 +34,7 @@ inline constexpr std::string_view kDefaultPath =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Docker's default seccomp profile made concrete: for the capabilities the container has, an architecture
-/// (GOARCH) and a kernel version (major, minor). The table is src/spec/data/seccomp.json.
+/// (GOARCH) and a kernel version (major, minor). The table is src/spec/data/seccomp.table.
 oci::Seccomp default_seccomp(const std::vector<std::string>& capabilities, std::string_view architecture,
                              int kernel_major, int kernel_minor);
 /// As above for a profile text in Docker's format (`--security-opt seccomp=FILE`), which may hold archMap and
