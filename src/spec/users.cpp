@@ -1,4 +1,4 @@
-#include "engine/users.h"
+#include "spec/users.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,7 +6,7 @@
 
 #include "base/strings.h"
 
-namespace skiff::engine {
+namespace skiff::spec {
 namespace {
 
 constexpr std::size_t kLongestLine = 4096;
@@ -135,4 +135,4 @@ Result<UserIdentity> resolve_user(std::string_view user, const std::vector<std::
   return identity;
 }
 
-}  // namespace skiff::engine
+}  // namespace skiff::spec

@@ -1,8 +1,8 @@
-#include "engine/users.h"
+#include "spec/users.h"
 
 #include <gtest/gtest.h>
 
-namespace skiff::engine {
+namespace skiff::spec {
 namespace {
 
 constexpr std::string_view kPasswd =
@@ -63,4 +63,4 @@ TEST(Users, HostileFilesAreHarmless) {
 }
 
 }  // namespace
-}  // namespace skiff::engine
+}  // namespace skiff::spec
