@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "spec/digest.h"
+#include "sys/fd.h"
+
+namespace skiff::archive {
+
+/// A stream of bytes that is read once from front to back.
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// The next bytes, at least one; an empty view at the end. Valid until the next call.
+  virtual Result<std::string_view> next() = 0;
+};
+
+/// How a stream is compressed, by its first bytes.
+enum class Compression : std::uint8_t { None, Gzip, Zstd, Bzip2, Xz };
+Compression detect_compression(std::string_view first_bytes);
+
+/// Reads `fd`, which stays the caller's, and decompresses what it finds there: gzip (several members in a
+/// row as well) and zstd; anything else comes as it is. InvalidArgument: damaged or truncated data, and
+/// xz or bzip2, which are named in the sentence.
+Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd);
+
+/// Bytes from memory, for tests and small archives.
+std::unique_ptr<Source> memory_source(std::string bytes);
+
+/// Passes another source on and computes the digest of what went through.
+class DigestSource final : public Source {
+ public:
+  explicit DigestSource(Source& inner) : inner_(inner) {}
+  Result<std::string_view> next() override;
+  /// Reads the rest, which the archive may not have needed, and gives the digest of everything.
+  Result<spec::Digest> finish();
+
+ private:
+  Source& inner_;
+  spec::Hasher hasher_;
+};
+
+}  // namespace skiff::archive
