@@ -150,7 +150,9 @@ TEST_F(LogTest, RotationKeepsTheNewestSegments) {
   std::string expected;
   for (int i = 0; i < 500; ++i) {
     log.append(Stream::Stdout, "line " + std::to_string(i) + "\n", at(i));
-    if (i % 7 == 0) ASSERT_TRUE(log.flush().ok());
+    if (i % 7 == 0) {
+      ASSERT_TRUE(log.flush().ok());
+    }
   }
   ASSERT_TRUE(log.flush().ok());
   const auto names = sys::list_directory(directory_);

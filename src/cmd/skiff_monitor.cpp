@@ -1,0 +1,56 @@
+// skiff-monitor: keeps one container. Started by skiffd only, which gives its end of a socket as
+// descriptor 3.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "base/log.h"
+#include "monitor/monitor.h"
+#include "sys/file.h"
+
+namespace {
+
+constexpr int kDaemonSocket = 3;
+
+/// Signals to the monitor do nothing: only its container's end, or its daemon, ends it. Handlers and not
+/// SIG_IGN, which every program of the container would inherit through execve(2).
+void disregard_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM}) {
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+skiff::Result<void> run() {
+  using namespace skiff;
+  auto loop = TRY(monitor::Loop::create());
+  monitor::Monitor keeper(*loop, monitor::library_backend());
+  TRY(keeper.open(sys::Fd(kDaemonSocket)));
+  return loop->run();
+}
+
+}  // namespace
+
+int main(int argc, char**) {
+  struct stat status {};
+  if (argc != 2 || ::fstat(kDaemonSocket, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    std::fputs("skiff-monitor is started by skiffd, one for each container.\n", stderr);
+    return 1;
+  }
+  ::fcntl(kDaemonSocket, F_SETFD, FD_CLOEXEC);
+  disregard_signals();
+  // The last to be killed when memory runs out. Refused without CAP_SYS_RESOURCE, which is no reason to stop.
+  (void)skiff::sys::write_existing("/proc/self/oom_score_adj", "-999");
+  if (auto done = run(); !done) {
+    skiff::log::error("{}", done.error().message());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,45 @@
+#include "monitor/detach_keys.h"
+
+#include <gtest/gtest.h>
+
+namespace skiff::monitor {
+namespace {
+
+TEST(DetachKeys, OffWithoutSequence) {
+  DetachKeys keys("");
+  const auto step = keys.feed("a\x10\x11");
+  EXPECT_EQ(step.input, "a\x10\x11");
+  EXPECT_FALSE(step.detached);
+}
+
+TEST(DetachKeys, SequenceDetachesAndIsNotPassedOn) {
+  DetachKeys keys("\x10\x11");
+  auto step = keys.feed("ab\x10");
+  EXPECT_EQ(step.input, "ab");
+  EXPECT_FALSE(step.detached);
+  step = keys.feed("\x11rest");
+  EXPECT_EQ(step.input, "");
+  EXPECT_TRUE(step.detached);
+}
+
+TEST(DetachKeys, HeldBackKeysComeWhenTheSequenceBreaks) {
+  DetachKeys keys("\x10\x11");
+  EXPECT_EQ(keys.feed("\x10").input, "");
+  EXPECT_EQ(keys.feed("x").input, "\x10x");
+  EXPECT_EQ(keys.feed("\x10").input, "");
+  EXPECT_EQ(keys.finish(), "\x10");
+  EXPECT_EQ(keys.finish(), "");
+}
+
+TEST(DetachKeys, RepeatedStartStillMatches) {
+  DetachKeys keys("aab");
+  auto step = keys.feed("aaab");
+  EXPECT_EQ(step.input, "a");
+  EXPECT_TRUE(step.detached);
+  step = keys.feed("aaxab");
+  EXPECT_EQ(step.input, "aaxab");
+  EXPECT_FALSE(step.detached);
+}
+
+}  // namespace
+}  // namespace skiff::monitor

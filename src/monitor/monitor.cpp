@@ -1,0 +1,324 @@
+#include "monitor/monitor.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "sys/file.h"
+#include "sys/socket.h"
+
+namespace skiff::monitor {
+namespace {
+
+constexpr std::chrono::milliseconds kRecordRetry{5000};
+/// How long a monitor that has nothing else to do waits for slow clients to take their last output.
+constexpr std::chrono::milliseconds kLastClients{30000};
+
+}  // namespace
+
+const Monitor::Verb Monitor::kVerbs[] = {
+    {type::kCreate, &Monitor::create},
+    {type::kState, &Monitor::state},
+    {type::kNetworkNamespace, &Monitor::network_namespace},
+    {type::kStart, &Monitor::start},
+    {type::kSignal, &Monitor::signal},
+    {type::kResize, &Monitor::resize},
+    {type::kAttach, &Monitor::attach},
+    {type::kPause, &Monitor::pause},
+    {type::kResume, &Monitor::resume},
+    {type::kUpdate, &Monitor::update},
+    {type::kStats, &Monitor::stats},
+    {type::kProcesses, &Monitor::processes},
+    {type::kExec, &Monitor::exec},
+    {type::kKeep, &Monitor::keep},
+    {type::kKept, &Monitor::kept},
+    {type::kRelease, &Monitor::release},
+};
+
+Monitor::Monitor(Loop& loop, std::unique_ptr<Backend> backend) : loop_(loop), backend_(std::move(backend)) {}
+Monitor::~Monitor() = default;
+
+Result<void> Monitor::open(sys::Fd daemon) {
+  // The parsed configuration of the container is long gone when the monitor comes to rest: give its memory
+  // back.
+  loop_.set_idle([this] {
+    Streams::trim();
+    if (log_) log_->trim();
+    ::malloc_trim(0);
+  });
+  return connect(std::move(daemon));
+}
+
+Result<void> Monitor::connect(sys::Fd socket) {
+  auto handlers = std::make_shared<const Connection*>();
+  auto connection = TRY(Connection::create(loop_, std::move(socket),
+                                           {.message = [this](Message message) { serve(std::move(message)); },
+                                            .closed = [this, handlers] { disconnected(*handlers); }}));
+  *handlers = connection.get();
+  connection_ = std::move(connection);
+  return success();
+}
+
+void Monitor::accept_daemon() {
+  sys::Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket.valid()) return;
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+      (peer.uid != ::geteuid() && peer.uid != 0)) {
+    return;
+  }
+  if (auto connected = connect(std::move(socket)); !connected) log::error("{}", connected.error().message());
+}
+
+void Monitor::disconnected(const Connection* connection) {
+  if (connection_.get() != connection) return;  // it was replaced meanwhile
+  connection_.reset();
+  if (phase_ == Phase::Empty || phase_ == Phase::Exited) end();
+}
+
+void Monitor::serve(Message message) {
+  if (!connection_) return;
+  auto answer = dispatch(message);
+  auto packed = answer ? pack(message.id, type::kAnswer, std::move(answer->body), std::move(answer->fds))
+                       : pack(message.id, type::kError, json::to_value(Failure::of(answer.error())));
+  if (packed)
+    connection_->send(*std::move(packed));
+  else
+    log::error("answer {}: {}", message.type, packed.error().message());
+}
+
+Result<Monitor::Answer> Monitor::dispatch(Message& message) {
+  if (message.version > kProtocolVersion) {
+    return fail(Kind::Unsupported, "monitor speaks protocol version {}, not {}", kProtocolVersion,
+                message.version);
+  }
+  for (const Verb& verb : kVerbs) {
+    if (verb.name == message.type) return (this->*verb.serve)(message);
+  }
+  return fail(Kind::Unsupported, "monitor does not know the request \"{}\"", message.type);
+}
+
+void Monitor::push(std::string_view event, const EventMessage& body) {
+  if (!connection_) return;
+  if (auto packed = pack(0, event, json::to_value(body))) connection_->send(*std::move(packed));
+}
+
+Result<void> Monitor::require_live() const {
+  if (phase_ == Phase::Created || phase_ == Phase::Running) return success();
+  return fail(Kind::NotFound, "container {} is not running", id_);
+}
+
+// --- making it
+// ---------------------------------------------------------------------------------------------------
+
+Result<Monitor::Answer> Monitor::create(Message& message) {
+  if (phase_ != Phase::Empty) return fail(Kind::Conflict, "container {} was created already", id_);
+  auto request = TRY(json::from_value<CreateRequest>(std::move(message.body)));
+  if (request.attachments.size() != message.fds.size()) {
+    return fail(Kind::InvalidArgument, "{} attachments with {} descriptors", request.attachments.size(),
+                message.fds.size());
+  }
+  TRY(prepare(request));
+  for (std::size_t i = 0; i < message.fds.size(); ++i) {
+    TRY(streams_->attach(std::move(request.attachments[i]), std::move(message.fds[i])));
+  }
+  TRY(make_container(request));
+  phase_ = Phase::Created;
+  Answer answer{.body = json::to_value(CreateReply{.pid = backend_->process().pid()}), .fds = {}};
+  answer.fds.push_back(TRY(sys::duplicate(backend_->process().pidfd())));
+  const std::string path = fmt::format("/proc/{}/ns/net", backend_->process().pid());
+  answer.fds.push_back(TRY(sys::open_file(path, O_RDONLY)));
+  return answer;
+}
+
+Result<void> Monitor::prepare(CreateRequest& request) {
+  id_ = request.id;
+  run_directory_ = request.run_directory;
+  state_directory_ = request.state_directory;
+  open_stdin_ = request.open_stdin;
+  if (!request.runtime.empty()) {
+    return fail(Kind::Unsupported, "an external OCI runtime ({}) cannot be driven", request.runtime);
+  }
+  if (!request.config.process) return fail(Kind::InvalidArgument, "the configuration has no process");
+  TRY(sys::make_directories(run_directory_, 0700));
+  TRY(sys::make_directories(state_directory_, 0700));
+  TRY(remove_exit_record(state_directory_));
+  if (request.log.driver == "local") {
+    log_ = std::make_unique<LogWriter>(
+        TRY(LogWriter::open(request.log.directory, request.log.max_bytes, request.log.max_files)));
+  } else if (request.log.driver != "none") {
+    return fail(Kind::InvalidArgument, "logger: no log driver named '{}' is registered", request.log.driver);
+  }
+  streams_ = std::make_unique<Streams>(loop_, Streams::Options{.log = log_.get(),
+                                                               .written =
+                                                                   [this] {
+                                                                     if (std::exchange(log_dirty_, true))
+                                                                       return;
+                                                                     loop_.defer([this] { flush_log(); });
+                                                                   },
+                                                               .close_stdin = request.stdin_once,
+                                                               .drained = [this] { output_drained(); },
+                                                               .left = [this] { end_when_clients_left(); }});
+  listener_ = TRY(sys::listen_packets(run_directory_ + "/monitor.sock"));
+  listener_watch_ = TRY(loop_.watch(listener_, EPOLLIN, [this](std::uint32_t) { accept_daemon(); }));
+  return success();
+}
+
+Result<void> Monitor::make_container(CreateRequest& request) {
+  StreamPipes pipes;
+  if (!request.config.process->terminal) pipes = TRY(StreamPipes::create(open_stdin_, true));
+  neutral_oom_score(*request.config.process);
+  runtime::CreateOptions options{.id = request.id, .config = std::move(request.config)};
+  for (const auto& mount : request.rootfs) options.rootfs.push_back(mount);
+  options.bundle = state_directory_;
+  options.streams = pipes.for_program();
+  options.init = request.init;
+  TRY(backend_->create(std::move(options)));
+  pipes.ours.console = backend_->take_console();
+  TRY(streams_->open(std::move(pipes.ours)));
+  process_watch_ =
+      TRY(loop_.watch(backend_->process().pidfd(), EPOLLIN, [this](std::uint32_t) { container_ended(); }));
+  oom_kills_ = backend_->oom_kills();
+  oom_fd_ = backend_->oom_watch();
+  if (oom_fd_.valid()) {
+    auto watch =
+        loop_.watch(oom_fd_, EPOLLIN | EPOLLPRI | EPOLLET, [this](std::uint32_t) { look_for_oom(); });
+    if (watch) oom_watch_ = *std::move(watch);
+  }
+  return success();
+}
+
+Result<Monitor::Answer> Monitor::start(Message&) {
+  if (phase_ == Phase::Running) return fail(Kind::NotModified, "container {} runs already", id_);
+  if (phase_ != Phase::Created) return fail(Kind::Conflict, "container {} is not waiting for its start", id_);
+  exit_.started = now();
+  auto started = backend_->start();
+  if (started) {
+    phase_ = Phase::Running;
+    return Answer{};
+  }
+  // The program never ran. That is recorded before it is told, like any other end; there is no event, the
+  // caller knows.
+  process_watch_.reset();
+  (void)backend_->process().signal(SIGKILL);
+  (void)backend_->process().wait();
+  exit_.finished = now();
+  exit_.error = started.error().message();
+  const Kind kind = started.error().kind();
+  exit_.code = kind == Kind::NotFound ? 127 : kind == Kind::Forbidden ? 126 : 128;
+  phase_ = Phase::Exited;
+  if (auto written = write_exit_record(state_directory_, exit_); !written) {
+    log::error("container {}: {}", id_, written.error().message());
+  }
+  streams_->finish_clients();
+  return std::move(started).error();
+}
+
+// --- its end
+// -----------------------------------------------------------------------------------------------------
+
+void Monitor::container_ended() {
+  process_watch_.reset();
+  const auto status = backend_->process().wait();
+  exit_.finished = now();
+  exit_.code = status ? exit_code(*status) : 255;
+  if (!status) log::error("container {}: {}", id_, status.error().message());
+  look_for_oom();
+  oom_watch_.reset();
+  phase_ = Phase::Ending;
+  streams_->process_ended();
+}
+
+void Monitor::output_drained() {
+  flush_log();
+  record_exit();
+}
+
+/// Nobody is told before the record is on disk. While the disk refuses it, this process is the record.
+void Monitor::record_exit() {
+  retry_timer_.reset();
+  if (auto written = write_exit_record(state_directory_, exit_); !written) {
+    log::error("container {}: {}", id_, written.error().message());
+    retry_timer_ = loop_.after(kRecordRetry, [this] { record_exit(); });
+    if (phase_ == Phase::Exited || !connection_) return;
+    phase_ = Phase::Exited;
+    return push(type::kExited, {.exec = "", .exit = exit_});
+  }
+  const bool told = std::exchange(phase_, Phase::Exited) == Phase::Exited;
+  if (!told) push(type::kExited, {.exec = "", .exit = exit_});
+  if (!connection_) end();
+}
+
+void Monitor::look_for_oom() {
+  const std::uint64_t kills = backend_->oom_kills();
+  if (kills <= oom_kills_) return;
+  oom_kills_ = kills;
+  exit_.oom_killed = true;
+  push(type::kOutOfMemory, {.exec = "", .exit = exit_});
+}
+
+void Monitor::flush_log() {
+  log_dirty_ = false;
+  if (!log_) return;
+  auto flushed = log_->flush();
+  if (!flushed && !log_failed_) log::error("container {}: {}", id_, flushed.error().message());
+  log_failed_ = !flushed;
+}
+
+/// Removes every trace of the container outside its state directory. What remains is to serve the clients'
+/// last output.
+void Monitor::end() {
+  if (ending_) return;
+  if (retry_timer_) return;  // the record is not on disk yet
+  ending_ = true;
+  listener_watch_.reset();
+  listener_.reset();
+  if (phase_ != Phase::Empty) {
+    if (auto removed = backend_->remove(); !removed)
+      log::error("container {}: {}", id_, removed.error().message());
+  }
+  if (streams_) streams_->finish_clients();
+  if (!run_directory_.empty()) {
+    ::unlink((run_directory_ + "/monitor.sock").c_str());
+    ::unlink((run_directory_ + "/monitor.log").c_str());
+    ::rmdir(run_directory_.c_str());
+  }
+  last_timer_ = loop_.after(kLastClients, [this] { loop_.stop(); });
+  end_when_clients_left();
+}
+
+void Monitor::end_when_clients_left() {
+  if (!ending_ || (streams_ && streams_->has_clients())) return;
+  for (const auto& session : execs_) {
+    if (session->streams && session->streams->has_clients()) return;
+  }
+  if (connection_ && !connection_->queue_empty()) {
+    last_timer_ = loop_.after(std::chrono::milliseconds(100), [this] { loop_.stop(); });
+    return;
+  }
+  loop_.defer([this] { loop_.stop(); });
+}
+
+Result<Monitor::Answer> Monitor::release(Message&) {
+  if (phase_ == Phase::Running || phase_ == Phase::Ending) {
+    return fail(Kind::Conflict, "container {} is running", id_);
+  }
+  if (phase_ == Phase::Created) {  // nobody will start it any more
+    process_watch_.reset();
+    (void)backend_->process().signal(SIGKILL);
+    (void)backend_->process().wait();
+    phase_ = Phase::Exited;
+    streams_->finish_clients();
+  }
+  retry_timer_.reset();  // the daemon has the record now
+  end();
+  return Answer{};
+}
+
+}  // namespace skiff::monitor
