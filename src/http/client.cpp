@@ -1,0 +1,211 @@
+#include "http/client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/strings.h"
+#include "http/parser.h"
+#include "sys/file.h"
+
+namespace skiff::http {
+namespace {
+
+constexpr std::size_t kPieceSize = 64 << 10;
+/// Answers that come while the request is still being sent are kept up to this.
+constexpr std::size_t kMostEarlyAnswer = 1 << 20;
+
+Error broken() { return {Kind::Unavailable, "the connection to the engine broke"}; }
+
+}  // namespace
+
+struct Client::State {
+  explicit State(Address where) : address(std::move(where)) {}
+
+  Result<void> send_all(std::string_view bytes);
+  Result<void> send_body(const BodySource& source);
+  Result<void> receive();
+  Result<void> read_head(const ClientRequest& request);
+  Result<void> transmit(const ClientRequest& request);
+  bool refused_early() const { return buffer.starts_with("HTTP/1.1 4") || buffer.starts_with("HTTP/1.1 5"); }
+  void disconnect() {
+    socket.reset();
+    buffer.clear();
+    body.clear();
+  }
+
+  Address address;
+  sys::Fd socket;
+  std::string buffer;  ///< received, not yet eaten
+  std::string body;    ///< eaten, not yet read
+  std::optional<MessageParser> parser;
+  bool reusable = false;
+};
+
+/// Sends everything, and takes in what the server says meanwhile: a server that answers before it has read
+/// the whole request must not block on us while we block on it.
+Result<void> Client::State::send_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return broken();
+    pollfd poll{socket.get(), POLLOUT, 0};
+    if (buffer.size() < kMostEarlyAnswer) poll.events |= POLLIN;
+    if (::poll(&poll, 1, -1) < 0 && errno != EINTR) return fail_errno("poll");
+    if ((poll.revents & POLLIN) && !(poll.revents & POLLOUT)) TRY(receive());
+    if (refused_early()) return broken();
+  }
+  return {};
+}
+
+Result<void> Client::State::send_body(const BodySource& source) {
+  // One buffer holds the chunk's head, its bytes and its end, so that each chunk is one system call.
+  constexpr std::size_t kHead = 8;
+  std::string chunk(kHead + kPieceSize + 2, '\0');
+  while (const std::size_t count = TRY(source(chunk.data() + kHead, kPieceSize))) {
+    const std::string head = fmt::format("{:06x}\r\n", count);
+    std::memcpy(chunk.data(), head.data(), kHead);
+    chunk[kHead + count] = '\r';
+    chunk[kHead + count + 1] = '\n';
+    TRY(send_all(std::string_view(chunk).substr(0, kHead + count + 2)));
+  }
+  return send_all("0\r\n\r\n");
+}
+
+Result<void> Client::State::receive() {
+  const std::size_t old = buffer.size();
+  buffer.resize(old + kPieceSize);
+  ssize_t count = 0;
+  do count = ::recv(socket.get(), buffer.data() + old, kPieceSize, 0);
+  while (count < 0 && errno == EINTR);
+  buffer.resize(old + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  if (count > 0) return {};
+  if (count == 0 && parser && parser->head_done()) {
+    TRY(parser->end());
+    reusable = false;
+    return {};
+  }
+  return broken();
+}
+
+Result<void> Client::State::read_head(const ClientRequest& request) {
+  while (true) {
+    parser.emplace(MessageParser::Side::Response);
+    if (request.method == "HEAD") parser->expect_no_body();
+    while (!parser->head_done()) {
+      const std::size_t eaten = buffer.empty() ? 0 : TRY(parser->feed(buffer, body));
+      buffer.erase(0, eaten);
+      if (eaten == 0) TRY(receive());
+    }
+    if (parser->head().status != 100) return {};
+  }
+}
+
+Result<void> Client::State::transmit(const ClientRequest& request) {
+  std::string head = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, request.target,
+                                 address.is_unix ? std::string("api.moby.localhost") : address.host);
+  head += request.fields.to_text();
+  if (!request.fields.has("User-Agent")) head += "User-Agent: Skiff-Client\r\n";
+  const bool has_body = request.source || !request.body.empty();
+  if (has_body)
+    head += "Content-Type: " + (request.content_type.empty() ? "application/json" : request.content_type) +
+            "\r\n";
+  if (request.source)
+    head += "Transfer-Encoding: chunked\r\n";
+  else if (has_body || request.method == "POST" || request.method == "PUT")
+    head += fmt::format("Content-Length: {}\r\n", request.body.size());
+  if (request.upgrade) head += "Connection: Upgrade\r\nUpgrade: tcp\r\n";
+  head += "\r\n";
+  TRY(send_all(head + request.body));
+  if (request.source) TRY(send_body(request.source));
+  return {};
+}
+
+Client::Client(Address address) : state_(std::make_unique<State>(std::move(address))) {}
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+const Address& Client::address() const { return state_->address; }
+
+Result<ClientResponse> Client::send(ClientRequest request) {
+  auto& s = *state_;
+  const bool clean =
+      s.socket.valid() && s.reusable && s.parser && s.parser->done() && s.buffer.empty() && s.body.empty();
+  bool kept = clean;
+  if (!clean) s.disconnect();
+  while (true) {
+    if (!s.socket) s.socket = TRY(connect(s.address));
+    s.parser.reset();
+    s.reusable = true;
+    auto sent = s.transmit(request);
+    // A refusal may already stand in the buffer although the sending failed.
+    if (!sent.ok()) s.reusable = false;
+    auto read =
+        sent.ok() || sent.error().kind() == Kind::Unavailable ? s.read_head(request) : std::move(sent);
+    if (read.ok()) break;
+    const bool nothing_came = s.buffer.empty() && !(s.parser && s.parser->head_done());
+    s.disconnect();
+    // The server may have closed an idle connection at the very moment we used it.
+    if (!kept || !nothing_came || request.source) return std::move(read).error();
+    kept = false;
+  }
+  const auto& head = s.parser->head();
+  if (!head.keep_alive || head.status == 101) s.reusable = false;
+  ClientResponse response;
+  response.client_ = this;
+  response.status = head.status;
+  response.reason = head.reason;
+  response.fields = head.fields;
+  return response;
+}
+
+Result<std::size_t> ClientResponse::read(char* buffer, std::size_t size) {
+  auto& s = *client_->state_;
+  while (s.body.empty()) {
+    if (s.parser->done()) return std::size_t{0};
+    const std::size_t eaten = s.buffer.empty() ? 0 : TRY(s.parser->feed(s.buffer, s.body));
+    s.buffer.erase(0, eaten);
+    if (eaten == 0) TRY(s.receive());
+  }
+  const std::size_t count = std::min(size, s.body.size());
+  std::memcpy(buffer, s.body.data(), count);
+  s.body.erase(0, count);
+  return count;
+}
+
+Result<std::string> ClientResponse::read_all(std::size_t limit) {
+  std::string out;
+  std::array<char, 16384> piece;
+  while (const std::size_t count = TRY(read(piece.data(), piece.size()))) {
+    out.append(piece.data(), count);
+    if (out.size() > limit)
+      return fail(Kind::Exhausted, "the engine's answer is larger than {} bytes", limit);
+  }
+  return out;
+}
+
+Result<void> ClientResponse::copy_to(const sys::Fd& out) {
+  std::string piece(kPieceSize, '\0');
+  while (const std::size_t count = TRY(read(piece.data(), piece.size())))
+    TRY(sys::write_all(out, std::string_view(piece).substr(0, count)));
+  return {};
+}
+
+Result<Hijacked> ClientResponse::take_connection() {
+  auto& s = *client_->state_;
+  Hijacked out{std::move(s.socket), s.body + s.buffer};
+  s.disconnect();
+  return out;
+}
+
+int ClientResponse::socket() const { return client_->state_->socket.get(); }
+
+}  // namespace skiff::http

@@ -1,0 +1,213 @@
+#include "http/connection.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/strings.h"
+
+namespace skiff::http {
+namespace {
+
+constexpr std::size_t kReceiveSize = 32 << 10;
+/// What a handler left unread is swallowed up to this, to keep the connection.
+constexpr std::size_t kMostUnread = 256 << 10;
+constexpr std::size_t kMostLingering = 256 << 20;
+constexpr std::chrono::seconds kLinger{2};
+
+Error gone() { return {Kind::Cancelled, "the client closed the connection"}; }
+
+/// Waits until the socket is ready; false when the time is over.
+bool wait_for(int socket, short events, int milliseconds) {
+  pollfd poll{socket, events, 0};
+  int ready = 0;
+  do ready = ::poll(&poll, 1, milliseconds);
+  while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+}  // namespace
+
+Connection::Connection(std::uint64_t number, sys::Fd socket, std::size_t head_limit)
+    : id(number),
+      socket_(std::move(socket)),
+      head_limit_(head_limit),
+      parser_(MessageParser::Side::Request, head_limit) {}
+
+bool Connection::claim() {
+  Phase expected = Phase::Waiting;
+  return phase_.compare_exchange_strong(expected, Phase::Busy);
+}
+
+void Connection::release() { phase_.store(Phase::Waiting); }
+
+Connection::ReadResult Connection::read_head() {
+  while (true) {
+    while (!buffer_.empty() && !parser_.head_done()) {
+      head_started_ = true;
+      const auto eaten = parser_.feed(buffer_, body_);
+      if (!eaten.ok())
+        return eaten.error().kind() == Kind::Exhausted ? ReadResult::TooLarge : ReadResult::Malformed;
+      buffer_.erase(0, *eaten);
+      if (*eaten == 0) break;
+    }
+    if (parser_.head_done()) {
+      const auto& head = parser_.head();
+      close_after_ = !head.keep_alive;
+      head_only_ = head.method == "HEAD";
+      // A message with both lengths is how requests are smuggled; a 1.1 request must name its host (RFC
+      // 9112, 3.2).
+      const bool ambiguous = head.chunked && head.fields.has("Content-Length");
+      const bool hostless = head.version == 11 && !head.fields.has("Host");
+      return ambiguous || hostless ? ReadResult::Malformed : ReadResult::Request;
+    }
+    if (buffer_.size() > head_limit_) return ReadResult::TooLarge;
+    std::array<char, kReceiveSize> bytes;
+    const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (count > 0)
+      buffer_.append(bytes.data(), static_cast<std::size_t>(count));
+    else if (count == 0)
+      return ReadResult::Closed;
+    else if (errno == EAGAIN)
+      return ReadResult::NeedMore;
+    else if (errno != EINTR)
+      return ReadResult::Closed;
+  }
+}
+
+bool Connection::next_request() {
+  if (!socket_.valid() || broken_ || close_after_) return false;
+  std::size_t unread = body_.size();
+  body_.clear();
+  std::array<char, kReceiveSize> scratch;
+  while (!parser_.done()) {
+    if (unread > kMostUnread) return false;
+    // A client that waits for "100 Continue" never sends its body.
+    if (!continue_sent_ && equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue"))
+      return false;
+    const auto count = read_body(scratch.data(), scratch.size());
+    if (!count.ok()) return false;
+    unread += *count;
+  }
+  parser_ = MessageParser(MessageParser::Side::Request, head_limit_);
+  head_started_ = false;
+  continue_sent_ = false;
+  chunked_ = false;
+  answer_ = Answer::None;
+  answer_fields_ = {};
+  const MutexLock lock(stop_mutex_);
+  stop_.reset();
+  return true;
+}
+
+void Connection::client_gone() {
+  const MutexLock lock(stop_mutex_);
+  if (stop_) stop_->request_stop();
+}
+
+void Connection::linger() {
+  if (!socket_.valid() || parser_.done()) return;
+  ::shutdown(socket_.get(), SHUT_WR);
+  const auto deadline = std::chrono::steady_clock::now() + kLinger;
+  std::array<char, kReceiveSize> scratch;
+  for (std::size_t total = 0; total < kMostLingering;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0 || !wait_for(socket_.get(), POLLIN, static_cast<int>(left.count()))) return;
+    const ssize_t count = ::recv(socket_.get(), scratch.data(), scratch.size(), MSG_DONTWAIT);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return;
+    if (count > 0) total += static_cast<std::size_t>(count);
+  }
+}
+
+Result<std::size_t> Connection::receive(std::string& out, std::size_t limit) {
+  const std::size_t old = out.size();
+  out.resize(old + std::min(limit, kReceiveSize));
+  ssize_t count = 0;
+  while (true) {
+    count = ::recv(socket_.get(), out.data() + old, out.size() - old, MSG_DONTWAIT);
+    if (count >= 0) break;
+    if (errno == EAGAIN)
+      wait_for(socket_.get(), POLLIN, -1);
+    else if (errno != EINTR)
+      break;
+  }
+  out.resize(old + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  if (count > 0) return static_cast<std::size_t>(count);
+  broken_ = true;
+  if (count == 0) TRY(parser_.end());
+  return gone();
+}
+
+Result<std::size_t> Connection::read_body(char* buffer, std::size_t size) {
+  while (body_.empty()) {
+    if (parser_.done()) return std::size_t{0};
+    if (broken_) return gone();
+    if (!continue_sent_ && buffer_.empty() &&
+        equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue")) {
+      continue_sent_ = true;
+      TRY(send_all("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+    std::size_t eaten = 0;
+    if (!buffer_.empty()) {
+      auto fed = parser_.feed(buffer_, body_);
+      if (!fed.ok()) {
+        broken_ = true;
+        return std::move(fed).error();
+      }
+      eaten = *fed;
+      buffer_.erase(0, eaten);
+    }
+    if (eaten == 0 && !parser_.done()) TRY(receive(buffer_, kReceiveSize));
+  }
+  const std::size_t count = std::min(size, body_.size());
+  std::memcpy(buffer, body_.data(), count);
+  body_.erase(0, count);
+  return count;
+}
+
+Result<void> Connection::send_all(std::string_view first, std::string_view second, std::string_view third) {
+  if (broken_ || !socket_.valid()) return gone();
+  std::array<iovec, 3> pieces = {iovec{const_cast<char*>(first.data()), first.size()},
+                                 iovec{const_cast<char*>(second.data()), second.size()},
+                                 iovec{const_cast<char*>(third.data()), third.size()}};
+  std::size_t next = 0;
+  while (true) {
+    while (next < pieces.size() && pieces[next].iov_len == 0) ++next;
+    if (next == pieces.size()) return {};
+    msghdr message{};
+    message.msg_iov = &pieces[next];
+    message.msg_iovlen = pieces.size() - next;
+    ssize_t count = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) {
+        wait_for(socket_.get(), POLLOUT, -1);
+        continue;
+      }
+      broken_ = true;
+      return gone();
+    }
+    for (std::size_t i = next; count > 0; ++i) {
+      const std::size_t taken = std::min(static_cast<std::size_t>(count), pieces[i].iov_len);
+      pieces[i].iov_base = static_cast<char*>(pieces[i].iov_base) + taken;
+      pieces[i].iov_len -= taken;
+      count -= static_cast<ssize_t>(taken);
+    }
+  }
+}
+
+std::string Connection::answer_head(int status, std::string_view content_type) {
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  head += answer_fields_.to_text();
+  if (!content_type.empty()) head += fmt::format("Content-Type: {}\r\n", content_type);
+  if (close_after_ && status != 101) head += "Connection: close\r\n";
+  return head;
+}
+
+}  // namespace skiff::http

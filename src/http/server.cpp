@@ -1,0 +1,392 @@
+#include "http/server.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "http/connection.h"
+
+namespace skiff::http {
+
+using SteadyClock = std::chrono::steady_clock;
+
+namespace {
+
+// What an epoll event belongs to: connections count up from kFirstConnection, listeners are below.
+constexpr std::uint64_t kTimer = 0;
+constexpr std::uint64_t kWakeUp = 1;
+constexpr std::uint64_t kFirstListener = 2;
+constexpr std::uint64_t kFirstConnection = 1 << 16;
+
+constexpr std::string_view kTooMany =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    "Content-Length: 34\r\n\r\n{\"message\":\"too many connections\"}";
+
+void refuse(const sys::Fd& socket, std::string_view answer) {
+  // The peer may be gone already; it gets its answer if it can.
+  [[maybe_unused]] const auto sent =
+      ::send(socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+std::string plain_answer(int status) {
+  const std::string text = fmt::format("{} {}", status, reason_phrase(status));
+  return fmt::format(
+      "HTTP/1.1 {}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
+      "{}\r\n\r\n{}",
+      text, text.size(), text);
+}
+
+}  // namespace
+
+class Server::State : public std::enable_shared_from_this<Server::State> {
+ public:
+  State(std::vector<sys::Fd> listeners, Handler handler, ServerLimits limits)
+      : listeners_(std::move(listeners)), handler_(std::move(handler)), limits_(limits) {}
+
+  Result<void> open();
+  void stop(std::chrono::milliseconds grace);
+  int connections();
+  int threads();
+
+ private:
+  Result<void> add(int fd, std::uint64_t id, std::uint32_t events) {
+    return control(EPOLL_CTL_ADD, fd, id, events);
+  }
+  Result<void> control(int operation, int fd, std::uint64_t id, std::uint32_t events);
+  void add_thread() REQUIRES(mutex_);
+  void ensure_waiting_thread();
+  static void* thread_main(void* argument);
+  void work();
+  bool wait_for_event(epoll_event& event);
+  void dispatch(const epoll_event& event);
+  void accept_on(std::size_t listener);
+  std::shared_ptr<Connection> find(std::uint64_t id);
+  void serve(const std::shared_ptr<Connection>& connection);
+  bool serve_one(const std::shared_ptr<Connection>& connection);
+  void arm(const std::shared_ptr<Connection>& connection);
+  void drop(const std::shared_ptr<Connection>& connection);
+  void sweep();
+  void start_timer();
+
+  std::vector<sys::Fd> listeners_;
+  const Handler handler_;
+  const ServerLimits limits_;
+  sys::Fd epoll_;
+  sys::Fd timer_;
+  sys::Fd wake_up_;
+  std::atomic<bool> stopping_ = false;
+
+  Mutex mutex_;
+  std::condition_variable changed_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_ GUARDED_BY(mutex_);
+  std::uint64_t next_id_ GUARDED_BY(mutex_) = kFirstConnection;
+  int threads_ GUARDED_BY(mutex_) = 0;
+  int waiting_ GUARDED_BY(mutex_) = 0;
+  bool timer_runs_ GUARDED_BY(mutex_) = false;
+};
+
+Result<void> Server::State::open() {
+  epoll_ = sys::Fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return fail_errno("epoll_create1");
+  timer_ = sys::Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!timer_) return fail_errno("timerfd_create");
+  wake_up_ = sys::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_up_) return fail_errno("eventfd");
+  TRY(add(timer_.get(), kTimer, EPOLLIN | EPOLLONESHOT));
+  TRY(add(wake_up_.get(), kWakeUp, EPOLLIN));
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    TRY(add(listeners_[i].get(), kFirstListener + i, EPOLLIN | EPOLLONESHOT));
+  const MutexLock lock(mutex_);
+  add_thread();
+  return {};
+}
+
+Result<void> Server::State::control(int operation, int fd, std::uint64_t id, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = id;
+  if (::epoll_ctl(epoll_.get(), operation, fd, &event) != 0) return fail_errno("epoll_ctl");
+  return {};
+}
+
+void Server::State::add_thread() {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, limits_.stack_bytes);
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  auto argument = std::make_unique<std::shared_ptr<State>>(shared_from_this());
+  pthread_t thread{};
+  ++threads_;
+  ++waiting_;  // it will be in a moment; counting it now keeps a second one from being started
+  const int code = ::pthread_create(&thread, &attributes, &State::thread_main, argument.get());
+  ::pthread_attr_destroy(&attributes);
+  if (code == 0) {
+    argument.release();  // NOLINT(*-unused-return-value): thread_main owns it now
+    return;
+  }
+  --threads_;
+  --waiting_;
+  log::error("http: cannot start a thread: {}", Error::from_errno("pthread_create", code).message());
+}
+
+void Server::State::ensure_waiting_thread() {
+  const MutexLock lock(mutex_);
+  if (waiting_ == 0 && threads_ <= limits_.connections) add_thread();
+}
+
+void* Server::State::thread_main(void* argument) {
+  const std::unique_ptr<std::shared_ptr<State>> self(static_cast<std::shared_ptr<State>*>(argument));
+  ::pthread_setname_np(::pthread_self(), "http");
+  (*self)->work();
+  return nullptr;
+}
+
+void Server::State::work() {
+  epoll_event event{};
+  while (wait_for_event(event)) dispatch(event);
+}
+
+/// Called by threads that are counted as waiting; they are so no more when it returns true. False: the thread
+/// ends.
+bool Server::State::wait_for_event(epoll_event& event) {
+  while (true) {
+    const int idle = static_cast<int>(std::chrono::milliseconds(limits_.thread_idle).count());
+    const int count = ::epoll_wait(epoll_.get(), &event, 1, idle);
+    const int code = errno;
+    const MutexLock lock(mutex_);
+    if (stopping_ || (count == 0 && waiting_ > limits_.spare_threads)) {
+      --waiting_;
+      --threads_;
+      changed_.notify_all();
+      return false;
+    }
+    if (count == 1) {
+      --waiting_;
+      return true;
+    }
+    if (count < 0 && code != EINTR) log::error("http: epoll_wait: {}", code);
+  }
+}
+
+void Server::State::dispatch(const epoll_event& event) {
+  const std::uint64_t id = event.data.u64;
+  if (id == kTimer) {
+    sweep();
+  } else if (id >= kFirstConnection) {
+    if (const auto connection = find(id)) {
+      if (connection->claim())
+        serve(connection);
+      else if (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        connection->client_gone();
+    }
+  } else if (id >= kFirstListener) {
+    accept_on(id - kFirstListener);
+  }
+  const MutexLock lock(mutex_);
+  ++waiting_;
+}
+
+void Server::State::accept_on(std::size_t listener) {
+  const int fd = listeners_[listener].get();
+  sys::Fd socket(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  const int code = errno;
+  // Armed again at once: the next connection is another thread's.
+  if (!stopping_) {
+    if (auto armed = control(EPOLL_CTL_MOD, fd, kFirstListener + listener, EPOLLIN | EPOLLONESHOT);
+        !armed.ok())
+      log::error("http: {}", armed.error().message());
+  }
+  if (!socket) {
+    if (code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOBUFS) {
+      log::warning("http: accept: {}", Error::from_errno("", code).message());
+      // Without a pause this would spin until a descriptor is free.
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return;
+  }
+  std::shared_ptr<Connection> connection;
+  {
+    const MutexLock lock(mutex_);
+    if (static_cast<int>(connections_.size()) < limits_.connections && !stopping_) {
+      connection = std::make_shared<Connection>(next_id_++, std::move(socket), limits_.head_bytes);
+      connections_.emplace(connection->id, connection);
+    }
+  }
+  if (!connection) return refuse(socket, kTooMany);
+  connection->set_deadline(SteadyClock::now() + limits_.head_timeout);
+  if (auto added = add(connection->socket().get(), connection->id, 0); !added.ok()) {
+    log::error("http: {}", added.error().message());
+    return drop(connection);
+  }
+  auto* raw = connection.get();
+  connection->watch = [this, raw] {
+    const auto watched = control(EPOLL_CTL_MOD, raw->socket().get(), raw->id, EPOLLRDHUP | EPOLLONESHOT);
+    if (!watched.ok()) log::warning("http: {}", watched.error().message());
+  };
+  connection->forget = [this, raw] {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, raw->socket().get(), nullptr);
+  };
+  serve(connection);
+}
+
+std::shared_ptr<Connection> Server::State::find(std::uint64_t id) {
+  const MutexLock lock(mutex_);
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? nullptr : found->second;
+}
+
+/// Serves requests as long as their heads are here; then the connection waits in the epoll again.
+void Server::State::serve(const std::shared_ptr<Connection>& connection) {
+  while (true) {
+    switch (connection->read_head()) {
+      case Connection::ReadResult::Request:
+        if (!serve_one(connection)) return drop(connection);
+        continue;
+      case Connection::ReadResult::NeedMore:
+        return arm(connection);
+      case Connection::ReadResult::Closed:
+        return drop(connection);
+      case Connection::ReadResult::Malformed:
+        refuse(connection->socket(), plain_answer(400));
+        break;
+      case Connection::ReadResult::TooLarge:
+        refuse(connection->socket(), plain_answer(431));
+        break;
+    }
+    connection->linger();
+    return drop(connection);
+  }
+}
+
+/// True when the connection can take another request.
+bool Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
+  ensure_waiting_thread();
+  connection->set_deadline(SteadyClock::time_point::max());
+  Exchange exchange(*connection);
+  try {
+    handler_(exchange);
+  } catch (const std::exception& exception) {
+    // Running out of memory in one request must not end the daemon.
+    log::error("http: {} {}: {}", exchange.method(), exchange.target(), exception.what());
+    if (!connection->hijacked() && !exchange.answered())
+      (void)exchange.send(500, R"({"message":"internal error"})");
+    else
+      exchange.abort();
+  }
+  if (connection->hijacked()) return false;
+  if (!exchange.answered()) (void)exchange.send(500, R"({"message":"the request was not answered"})");
+  (void)exchange.finish();
+  const bool reusable = connection->next_request();
+  if (!reusable) connection->linger();
+  connection->set_deadline(SteadyClock::now() + limits_.idle_timeout);
+  return reusable && !stopping_;
+}
+
+void Server::State::arm(const std::shared_ptr<Connection>& connection) {
+  if (connection->head_started() && connection->deadline() > SteadyClock::now() + limits_.head_timeout)
+    connection->set_deadline(SteadyClock::now() + limits_.head_timeout);
+  start_timer();
+  connection->release();
+  const auto armed =
+      control(EPOLL_CTL_MOD, connection->socket().get(), connection->id, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT);
+  if (!armed.ok() && connection->claim()) drop(connection);
+}
+
+void Server::State::drop(const std::shared_ptr<Connection>& connection) {
+  if (!connection->hijacked()) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection->socket().get(), nullptr);
+  const MutexLock lock(mutex_);
+  connections_.erase(connection->id);
+  changed_.notify_all();
+}
+
+void Server::State::start_timer() {
+  const MutexLock lock(mutex_);
+  if (timer_runs_) return;
+  timer_runs_ = true;
+  const itimerspec second{{}, {1, 0}};
+  ::timerfd_settime(timer_.get(), 0, &second, nullptr);
+}
+
+/// Once a second, as long as connections wait: closes those whose time is over.
+void Server::State::sweep() {
+  std::vector<std::shared_ptr<Connection>> late;
+  bool again = false;
+  {
+    const MutexLock lock(mutex_);
+    timer_runs_ = false;
+    for (const auto& [id, connection] : connections_) {
+      if (connection->deadline() < SteadyClock::now())
+        late.push_back(connection);
+      else if (connection->deadline() != SteadyClock::time_point::max())
+        again = true;
+    }
+  }
+  for (const auto& connection : late)
+    if (connection->claim()) drop(connection);
+  const itimerspec disarmed{};
+  ::timerfd_settime(timer_.get(), 0, &disarmed, nullptr);  // takes the expiration away as well
+  if (auto armed = control(EPOLL_CTL_MOD, timer_.get(), kTimer, EPOLLIN | EPOLLONESHOT); !armed.ok())
+    log::error("http: {}", armed.error().message());
+  if (again || !late.empty()) start_timer();
+}
+
+void Server::State::stop(std::chrono::milliseconds grace) {
+  stopping_ = true;
+  for (const auto& listener : listeners_) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener.get(), nullptr);
+  std::vector<std::shared_ptr<Connection>> all;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [id, connection] : connections_) all.push_back(connection);
+  }
+  for (const auto& connection : all) {
+    if (connection->claim())
+      drop(connection);
+    else
+      connection->client_gone();
+  }
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto woken = ::write(wake_up_.get(), &one, sizeof one);
+
+  const auto deadline = SteadyClock::now() + grace;
+  MutexLock lock(mutex_);
+  while (threads_ > 0 && lock.wait_until(changed_, deadline)) {
+  }
+  for (const auto& [id, connection] : connections_)
+    if (!connection->hijacked()) ::shutdown(connection->socket().get(), SHUT_RDWR);
+  while (threads_ > 0) lock.wait(changed_);
+  listeners_.clear();
+}
+
+int Server::State::connections() {
+  const MutexLock lock(mutex_);
+  return static_cast<int>(connections_.size());
+}
+
+int Server::State::threads() {
+  const MutexLock lock(mutex_);
+  return threads_;
+}
+
+Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<Server>> Server::start(std::vector<sys::Fd> listeners, Handler handler,
+                                              ServerLimits limits) {
+  auto state = std::make_shared<State>(std::move(listeners), std::move(handler), limits);
+  TRY(state->open());
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Server::~Server() { stop(std::chrono::milliseconds(0)); }
+void Server::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
+int Server::connections() const { return state_->connections(); }
+int Server::threads() const { return state_->threads(); }
+
+}  // namespace skiff::http
