@@ -29,12 +29,10 @@ api() {
 setup_file() {
   export E2E_DIR
   E2E_DIR=$(mktemp -d /tmp/skiff-e2e-XXXXXX)
-  if [ "$E2E_ENGINE" = docker ]; then
-    engine image inspect busybox:local >/dev/null
-    return
+  if [ "$E2E_ENGINE" != docker ]; then
+    leak_snapshot | grep -v "$E2E_DIR" >"$E2E_DIR/before"
+    engine_start "$E2E_DIR"
   fi
-  leak_snapshot | grep -v "$E2E_DIR" >"$E2E_DIR/before"
-  engine_start "$E2E_DIR"
   base_image
 }
 
@@ -43,7 +41,7 @@ base_image() {
   mkdir -p "$context"
   busybox_tar "$context/rootfs.tar"
   printf 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n' >"$context/Dockerfile"
-  engine build -q -t busybox:local "$context" >/dev/null
+  engine build -q -t e2e-busybox "$context" >/dev/null
 }
 
 teardown_file() {

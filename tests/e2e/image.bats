@@ -1,0 +1,65 @@
+# Images and the whole system: ls, tag, rmi, inspect, prune, df, info, version.
+load lib
+
+@test "tag, ls, rmi" {
+  engine tag e2e-busybox "e2e-tagged:v1"
+  run -0 engine images --format '{{.Repository}}:{{.Tag}}' e2e-tagged
+  [ "$output" = "e2e-tagged:v1" ]
+  [ "$(engine images -q --no-trunc e2e-tagged)" = "$(engine images -q --no-trunc e2e-busybox)" ]
+  run -0 engine rmi e2e-tagged:v1
+  [ "$output" = "Untagged: e2e-tagged:v1" ]
+  run -1 engine rmi e2e-tagged:v1
+  [[ "$output" == *"No such image: e2e-tagged:v1"* ]]
+  run -1 engine tag e2e-busybox 'Bad:Ref:erence'
+  [[ "$output" == *"not a valid repository/tag"* ]]
+}
+
+@test "an image in use stays" {
+  dir=$(context); printf 'FROM e2e-busybox\nLABEL in=use\n' >"$dir/Dockerfile"
+  engine build -q -t e2e-used "$dir" >/dev/null
+  engine create --name "$(name c)" e2e-used true
+  run -1 engine rmi e2e-used
+  [[ "$output" == *"conflict: unable to remove repository reference \"e2e-used\" (must force) - container"* ]]
+  engine rm "$(name c)"
+  run -0 engine rmi e2e-used
+  [[ "$output" == *"Untagged: e2e-used:latest"* ]]
+  [[ "$output" == *"Deleted: sha256:"* ]]
+}
+
+@test "inspect has Docker's fields" {
+  engine image inspect e2e-busybox | jq -e '.[0] | (.Id | startswith("sha256:")) and (.RepoTags | index("e2e-busybox:latest") != null)
+    and .Os == "linux" and (.Size > 100000) and .RootFS.Type == "layers" and (.RootFS.Layers | length == 1) and .Config.Cmd == ["sh"]'
+  run -1 engine image inspect nosuchimage
+  [[ "$output" == *"No such image: nosuchimage"* ]]
+}
+
+@test "dangling images are pruned" {
+  dir=$(context); printf 'FROM e2e-busybox\nLABEL dangling=yes\n' >"$dir/Dockerfile"
+  id=$(engine build -q "$dir")
+  [ -n "$(engine images -q --filter dangling=true)" ]
+  run -0 engine image prune -f
+  [[ "$output" == *"Total reclaimed space"* ]]
+  run -1 engine image inspect "$id"
+}
+
+@test "version, info, df answer" {
+  run -0 engine version --format '{{.Server.Os}} {{.Client.Os}}'
+  [ "$output" = "linux linux" ]
+  run -0 engine info --format '{{.OSType}} {{.Images}}'
+  [[ "$output" == "linux "* ]]
+  run -0 engine system df
+  [[ "${lines[0]}" == "TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE" ]]
+  [[ "${lines[1]}" == Images* && "${lines[2]}" == Containers* && "${lines[3]}" == "Local Volumes"* && "${lines[4]}" == "Build Cache"* ]]
+}
+
+@test "a missing image cannot be run" {
+  run -125 engine run --pull never --rm nosuchimage:tag true
+  [[ "$output" == *"No such image: nosuchimage:tag"* ]]
+}
+
+@test "container prune removes what has ended" {
+  engine create --name "$(name dead)" e2e-busybox true
+  run -0 engine container prune -f
+  [[ "$output" == *"Deleted Containers:"* ]]
+  run -1 engine inspect "$(name dead)"
+}
