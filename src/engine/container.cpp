@@ -1,5 +1,7 @@
 #include "engine/container.h"
 
+#include <sys/eventfd.h>
+
 #include <array>
 
 #include "base/ids.h"
@@ -79,6 +81,12 @@ void describe(json::Fields& f, RunState& run) {
   f("restart_count", run.restart_count, json::Omit::Empty);
   f("ports", run.ports, json::Omit::Empty);
   f("health", run.health, json::Omit::Empty);
+}
+
+void Container::announce_end() {
+  ++exits;
+  changed.notify_all();
+  for (const int fd : wake_fds) ::eventfd_write(fd, 1);
 }
 
 Result<std::shared_ptr<runner::Task>> running_task(Container& container) {

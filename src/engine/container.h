@@ -94,7 +94,10 @@ class Container {
   Time running_since GUARDED_BY(mutex){};
   std::chrono::milliseconds restart_delay GUARDED_BY(mutex){0};
   std::uint64_t restart_timer GUARDED_BY(mutex) = 0;
-  bool log_expected GUARDED_BY(mutex) = false;
+  std::vector<int> wake_fds GUARDED_BY(mutex);  ///< of EndSignals: written to when the container ends
+
+  /// Tells everybody who waits that the container ended.
+  void announce_end() REQUIRES(mutex);
 
   Definition definition_now() {
     const MutexLock lock(mutex);

@@ -27,7 +27,8 @@ class Execs {
   Result<std::string> create(std::string_view container, const spec::docker::ExecCreate& request);
   /// The exec may be started: it exists, is new, and its container runs. Answers whether it has a terminal.
   Result<bool> prepare(const std::string& id);
-  /// Starts it; `client` (invalid when detached) is given to the monitor.
+  /// Starts it; `client` (invalid when detached) is given to the monitor. A program that cannot run is told to the client on
+  /// its stream, as Docker does, and returned.
   Result<void> start(const std::string& id, const spec::docker::ExecStart& request, sys::Fd client,
                      std::string early_input);
   Result<spec::docker::ExecInspect> inspect(const std::string& id);
@@ -50,6 +51,8 @@ class Execs {
 
  private:
   Result<std::shared_ptr<Exec>> find(const std::string& id);
+  Result<spec::oci::Process> make_process(Container& container, const spec::docker::ExecCreate& request);
+  void forget_later(const std::string& id);
 
   Parts& parts_;
   ContainerSet& set_;

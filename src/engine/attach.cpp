@@ -1,0 +1,98 @@
+#include "engine/attach.h"
+
+#include "base/strings.h"
+#include "engine/container.h"
+#include "engine/events.h"
+#include "engine/frames.h"
+#include "engine/lifecycle.h"
+#include "monitor/log_reader.h"
+#include "sys/file.h"
+
+namespace skiff::engine {
+namespace {
+
+constexpr std::string_view kDefaultDetachKeys = "ctrl-p,ctrl-q";
+
+/// Writes what the container said so far to a client.
+Result<void> replay(const std::string& directory, const AttachPlan& plan, const sys::Fd& client) {
+  monitor::LogQuery query;
+  query.standard_output = plan.options.standard_output;
+  query.standard_error = plan.options.standard_error;
+  auto reader = TRY(monitor::LogReader::open(directory, query));
+  while (const auto record = TRY(reader.next())) {
+    std::string line(record->bytes);
+    if (!record->partial) line += plan.terminal ? "" : "\n";
+    TRY(sys::write_all(client, plan.terminal ? line : frame(static_cast<int>(record->stream), line)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> parse_detach_keys(std::string_view text) {
+  std::string bytes;
+  if (text.empty()) text = kDefaultDetachKeys;
+  for (const std::string& key : split(text, ',')) {
+    if (key.size() == 1) {
+      bytes += key;
+      continue;
+    }
+    if (!key.starts_with("ctrl-") || key.size() != 6) return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
+    const char letter = key[5];
+    if (letter >= 'a' && letter <= 'z') bytes += static_cast<char>(letter - 'a' + 1);
+    else if (letter == '@') bytes += '\0';
+    else if (letter >= '[' && letter <= '_') bytes += static_cast<char>(letter - '[' + 27);
+    else return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
+  }
+  return bytes;
+}
+
+Result<AttachPlan> Attach::prepare(std::string_view name, AttachOptions options) {
+  AttachPlan plan;
+  plan.container = TRY(set_.find(name));
+  plan.detach_bytes = TRY_CONTEXT(parse_detach_keys(options.detach_keys), "Invalid detach keys ({}) provided",
+                                  options.detach_keys);
+  const State state = plan.container->state_now();
+  if (state == State::Paused) {
+    return fail(Kind::Conflict, "container {} is paused, unpause the container before attach", plan.container->id);
+  }
+  if (state == State::Restarting) {
+    return fail(Kind::Conflict, "container {} is restarting, wait until the container is running",
+                plan.container->id);
+  }
+  plan.options = std::move(options);
+  plan.terminal = plan.container->definition_now().config.tty;
+  return plan;
+}
+
+Result<void> Attach::attach(const AttachPlan& plan, sys::Fd client, std::string early_input) {
+  Container& container = *plan.container;
+  const Definition definition = container.definition_now();
+  events_.publish("container", "attach", container.id, event_attributes(definition));
+  if (plan.options.logs && definition.host.log_config.type != "none")
+    TRY(replay(container_directory(parts_.config, container.id) + "/log", plan, client));
+  if (!plan.options.stream) return {};
+  runner::Attachment attachment;
+  attachment.client = std::move(client);
+  attachment.early_input = std::move(early_input);
+  attachment.standard_input = plan.options.standard_input && definition.config.open_stdin;
+  attachment.standard_output = plan.options.standard_output;
+  attachment.standard_error = plan.options.standard_error;
+  attachment.multiplexed = !plan.terminal;
+  attachment.detach_keys = plan.detach_bytes;
+  // A start in between either takes the client along or is over before.
+  const MutexLock operation(container.operation);
+  std::shared_ptr<runner::Task> task;
+  {
+    const MutexLock lock(container.mutex);
+    if (container.removed) return fail(Kind::NotFound, "No such container: {}", container.id);
+    if (!container.task) {
+      container.pending.push_back(std::move(attachment));
+      return {};
+    }
+    task = container.task;
+  }
+  return task->attach(std::move(attachment));
+}
+
+}  // namespace skiff::engine

@@ -1,0 +1,170 @@
+#include "base/ids.h"
+#include "base/log.h"
+#include "engine/events.h"
+#include "engine/execs.h"
+#include "engine/health.h"
+#include "engine/lifecycle.h"
+#include "engine/network_setup.h"
+#include "engine/restart_policy.h"
+#include "engine/workers.h"
+#include "sys/file.h"
+
+/// The end of a container: what an exit brings about, restarts, and removal.
+namespace skiff::engine {
+namespace {
+
+void log_failure(const Result<void>& result, std::string_view what, const std::string& id) {
+  if (!result.ok() && result.error().kind() != Kind::NotFound)
+    log::warning("{} of container {}: {}", what, id, result.error().message());
+}
+
+}  // namespace
+
+void Lifecycle::exited(const std::string& id, const runner::Exit& exit) {
+  const auto container = set_.by_id(id);
+  if (!container) return;
+  bool removes_itself = false;
+  {
+    const MutexLock operation(container->operation);
+    {
+      const MutexLock lock(container->mutex);
+      // The end of a start that failed, or of a run before this one, is no news.
+      if (!is_running(container->run.state) || exit.finished < container->running_since) return;
+    }
+    finish(container, exit);
+    const MutexLock lock(container->mutex);
+    removes_itself = container->definition.host.auto_remove && container->run.state == State::Exited;
+  }
+  if (!removes_itself) return;
+  if (auto removed = destroy(container, true); !removed.ok() && removed.error().kind() != Kind::NotFound)
+    log::error("removing container {}: {}", id, removed.error().message());
+}
+
+void Lifecycle::out_of_memory(const std::string& id) {
+  const auto container = set_.by_id(id);
+  if (!container) return;
+  {
+    const MutexLock lock(container->mutex);
+    container->run.oom_killed = true;
+  }
+  publish(*container, "oom");
+}
+
+void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner::Exit& exit) {
+  const std::string& id = container->id;
+  health_.ended(*container);
+  execs_.container_ended(id);
+  const auto endpoints = parts_.networks.endpoints(id);
+  disconnect_networks(parts_, id);
+  if (const auto task = container->task_now()) log_failure(task->release(), "release of the monitor", id);
+
+  std::chrono::nanoseconds ran{};
+  std::optional<std::chrono::milliseconds> delay;
+  {
+    const MutexLock lock(container->mutex);
+    RunState& run = container->run;
+    ran = exit.finished - container->running_since;
+    run.exit_code = exit.code;
+    run.oom_killed = run.oom_killed || exit.oom_killed;
+    run.error = exit.error;
+    run.finished_at = exit.finished;
+    run.pid = 0;
+    run.ports.clear();
+    container->task.reset();
+    if (!closing_ && should_restart(container->definition.host.restart_policy, run.intent, exit.code, run.restart_count)) {
+      run.state = State::Restarting;
+      container->restart_delay = next_restart_delay(container->restart_delay, ran);
+      delay = container->restart_delay;
+    } else {
+      run.state = State::Exited;
+    }
+  }
+  set_.store_state(*container);
+  publish(*container, "die",
+          {{"execDuration", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ran).count())},
+           {"exitCode", std::to_string(exit.code)}});
+  if (endpoints.ok()) {
+    for (const auto& endpoint : *endpoints) {
+      events_.publish("network", "disconnect", endpoint.network,
+                      {{"container", id}, {"name", endpoint.network_name}, {"type", "bridge"}});
+    }
+  }
+  {
+    const MutexLock lock(container->mutex);
+    container->announce_end();
+  }
+  if (delay) schedule_restart(container, *delay);
+}
+
+void Lifecycle::schedule_restart(const std::shared_ptr<Container>& container, std::chrono::milliseconds delay) {
+  const MutexLock lock(container->mutex);
+  if (container->run.state != State::Restarting) return;
+  container->restart_timer = parts_.workers.post_after(delay, [this, container] { restart_now(container); });
+}
+
+void Lifecycle::restart_now(const std::shared_ptr<Container>& container) {
+  const MutexLock operation(container->operation);
+  {
+    const MutexLock lock(container->mutex);
+    container->restart_timer = 0;
+    if (closing_ || container->run.state != State::Restarting) return;
+    ++container->run.restart_count;
+  }
+  auto started = launch(*container);
+  if (started.ok()) return;
+  log::warning("restarting container {}: {}", container->id, started.error().message());
+  {
+    const MutexLock lock(container->mutex);
+    container->run.state = State::Exited;
+    container->announce_end();
+  }
+  set_.store_state(*container);
+}
+
+Result<void> Lifecycle::destroy(const std::shared_ptr<Container>& container, bool volumes) {
+  const MutexLock operation(container->operation);
+  return destroy_locked(*container, volumes);
+}
+
+Result<void> Lifecycle::destroy_locked(Container& container, bool volumes) {
+  const std::string& id = container.id;
+  cancel_restart(container);
+  {
+    const MutexLock lock(container.mutex);
+    if (container.removed) return fail(Kind::NotFound, "No such container: {}", id);
+    if (is_running(container.run.state))
+      return fail(Kind::Conflict, "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
+                  container.definition.name);
+    container.run.state = State::Removing;
+    container.pending.clear();
+  }
+  // From here on the way is forward only: a crash now is finished by the next recovery.
+  set_.store_state(container);
+  const Definition definition = container.definition_now();
+  execs_.container_ended(id);
+  disconnect_networks(parts_, id);
+  log_failure(parts_.volumes.release(id), "release of the volumes", id);
+  log_failure(parts_.images.snapshots().remove(snapshot_key(id)), "removal of the snapshot", id);
+  if (volumes) {
+    for (const ContainerMount& mount : definition.mounts)
+      if (mount.anonymous) {
+        const auto removed = parts_.volumes.remove(mount.point.name, false);
+        if (!removed.ok() && removed.error().kind() != Kind::Conflict) log_failure(removed, "removal of a volume", id);
+      }
+  }
+  const std::string directory = container_directory(parts_.config, id);
+  const std::string trash = temporary_directory(parts_.config) + "/removed-" + id;
+  if (::rename(directory.c_str(), trash.c_str()) == 0) {
+    parts_.workers.post([trash] {
+      if (auto removed = sys::remove_tree(trash); !removed.ok()) log::warning("{}", removed.error().message());
+    });
+  }
+  TRY(set_.erase(container));
+  publish(container, "destroy");
+  const MutexLock lock(container.mutex);
+  container.removed = true;
+  container.changed.notify_all();
+  return {};
+}
+
+}  // namespace skiff::engine
