@@ -2,6 +2,8 @@
 
 #include <sys/types.h>
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,11 +15,17 @@
 #include "sys/spawn.h"
 
 /// The OCI runtime as a library. It forks, so it belongs into single-threaded programs only: skiff-monitor and
-/// skiff-runtime. docs/architecture.md draws the handshake between parent and child.
+/// skiff-runtime. docs/runtime.md draws the handshake between parent and child.
+///
+///     auto container = TRY(Container::create(options));   // everything is set up, execve is missing
+///     ... join the network namespace of container.process() ...
+///     TRY(container.start());                             // execve has happened
+///     int status = TRY(container.process().wait());
+///     TRY(Cgroup(...).remove());
 namespace skiff::runtime {
 
-/// The program's standard streams. With process.terminal the runtime opens a pty on the container's own devpts and `streams`
-/// are not used.
+/// The program's standard streams; -1 is /dev/null. With process.terminal the runtime opens a pty on the container's own
+/// devpts and `streams` are not used.
 struct Streams {
   int in = -1;
   int out = -1;
@@ -32,6 +40,12 @@ struct CreateOptions {
   std::string cgroup_path;            ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
   Streams streams;
   bool init = false;                  ///< pid 1 is the built-in init, which runs the program as its child
+  std::string seccomp_cache;          ///< directory for compiled filters, made when missing; "" compiles each time
+  int preserve_fds = 0;               ///< descriptors 3, 4 ... that the program inherits
+  bool no_pivot = false;              ///< chroot instead of pivot_root, for roots on a ramdisk
+  bool new_keyring = true;
+  int start_fd = -1;                  ///< when set, the program waits for a byte on it instead of start(), and survives the caller
+  int report_fd = -1;                 ///< with start_fd: failures of the start are written here as a handshake packet
   std::vector<std::string> warnings;  ///< filled: what the kernel refused without harm (rlimits)
 };
 
@@ -49,10 +63,14 @@ class Container {
   const sys::Process& process() const;  ///< the first process; the caller reaps it
   sys::Fd take_console();               ///< the pty's master, when process.terminal
   const std::string& cgroup_path() const;
+  /// Why the program cannot be executed, as known before start(); start() fails with the same.
+  const std::optional<Error>& program_error() const;
 
   /// Releases the program; returns once execve happened or failed. NotFound and Forbidden carry Docker's sentence
   /// (`exec: "x": executable file not found in $PATH`).
   Result<void> start();
+  /// Lets go of a container that was made with `start_fd`: it waits on without us.
+  void detach();
 
  private:
   struct State;
@@ -65,6 +83,9 @@ struct ExecOptions {
   Streams streams;
   std::string cgroup_path;
   std::optional<spec::oci::Seccomp> seccomp;
+  std::string seccomp_cache;  ///< as CreateOptions
+  int preserve_fds = 0;
+  std::vector<std::string> warnings;  ///< filled
 };
 
 struct Executed {
@@ -73,6 +94,9 @@ struct Executed {
 };
 
 /// Starts another program in the container whose first process is `target`, by pidfd setns(2). Returns after execve; errors as start().
-Result<Executed> exec(const sys::Process& target, const ExecOptions& options);
+Result<Executed> exec(const sys::Process& target, ExecOptions& options);
+
+/// The cgroup a configuration asks for, relative to each hierarchy's root; "<id>" when it names none.
+std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& id);
 
 }  // namespace skiff::runtime

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "spec/oci_runtime.h"
+#include "sys/cgroup.h"
+
+/// What the resource limits of config-linux.md mean in the files of cgroups version 1 and 2.
+namespace skiff::runtime {
+
+/// Applies everything that `resources` says; what it does not say stays as it is. A limit whose controller is missing is an
+/// error that names it, but device rules and defaults are passed over then. `devices` are the container's own nodes, which it may use.
+Result<void> apply_resources(const sys::Cgroup& cgroup, const spec::oci::Resources& resources,
+                             const std::vector<spec::oci::Device>& devices);
+/// As apply_resources without touching devices, for `update`.
+Result<void> update_resources(const sys::Cgroup& cgroup, const spec::oci::Resources& resources);
+
+/// Version 1 counts CPU weight from 2 to 262144, version 2 from 1 to 10000.
+std::uint64_t cpu_weight_from_shares(std::uint64_t shares);
+/// Version 1 block I/O weights go from 10 to 1000, version 2 from 1 to 10000.
+std::uint64_t io_weight_from_blkio(std::uint64_t weight);
+
+}  // namespace skiff::runtime

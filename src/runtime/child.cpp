@@ -1,0 +1,199 @@
+#include "runtime/child.h"
+
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "sys/syscalls.h"
+
+namespace skiff::runtime::child {
+namespace {
+
+constexpr std::size_t kMaxState = 64 << 10;
+char state_text[kMaxState];  // static: the child may not allocate, and its stack is small
+std::size_t state_size = 0;
+
+void fill(Packet& packet, const char* detail) {
+  std::strncpy(packet.detail, detail, sizeof packet.detail - 1);
+}
+
+int report_fd(const Context& context) {
+  return context.plan && context.plan->report_fd >= 0 ? context.plan->report_fd : context.socket;
+}
+
+/// Signals of the parent must neither be blocked nor handled here.
+void reset_signals() {
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number)
+    if (number != SIGKILL && number != SIGSTOP) ::sigaction(number, &action, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void join_cgroups(const Context& context, const std::vector<sys::Fd>& tasks) {
+  for (const auto& fd : tasks)
+    if (::write(fd.get(), "0", 1) < 0) fail(context, Step::JoinCgroup, errno);
+}
+
+void enter_namespaces(const Context& context) {
+  const Plan& plan = *context.plan;
+  if (plan.new_namespaces & CLONE_NEWUSER) {
+    tell(context, Message::MappingsWanted);
+    expect(context, Message::MappingsWritten);
+  }
+  if (context.process->user_namespace) {
+    if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) fail(context, Step::BecomeRoot, errno);
+  }
+  if (plan.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0) fail(context, Step::UnshareCgroup, errno);
+}
+
+void receive_hook_state(const Context& context) {
+  tell(context, Message::NamespacesReady);
+  expect(context, Message::HooksDone);
+  const ssize_t size = ::read(context.socket, state_text, sizeof state_text);
+  if (size < 0) fail(context, Step::Handshake, errno, "state for hooks");
+  state_size = static_cast<std::size_t>(size);
+}
+
+void name_host(const Context& context) {
+  const Plan& plan = *context.plan;
+  if (!plan.hostname.empty() && ::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
+    fail(context, Step::Hostname, errno, plan.hostname.c_str());
+  if (!plan.domainname.empty() && ::setdomainname(plan.domainname.c_str(), plan.domainname.size()) != 0)
+    fail(context, Step::Domainname, errno, plan.domainname.c_str());
+}
+
+/// Through the host's /proc, which nothing in the container can have replaced, and without following links:
+/// a sysctl is a plain file, and a write must not end anywhere else.
+void write_sysctls(const Context& context) {
+  for (const auto& [path, value] : context.plan->sysctl) {
+    const int fd = sys::raw::openat2(context.procfs, path.c_str(), O_WRONLY, 0,
+                                     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+    if (fd < 0 || ::write(fd, value.data(), value.size()) < 0) fail(context, Step::Sysctl, errno, path.c_str() + 4);
+    ::close(fd);
+  }
+}
+
+}  // namespace
+
+bool PathBuffer::set(const char* first, const char* second, const char* third) {
+  const std::size_t a = std::strlen(first);
+  const std::size_t b = std::strlen(second);
+  const std::size_t c = std::strlen(third);
+  if (a + b + c >= sizeof text) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  std::memcpy(text, first, a);
+  std::memcpy(text + a, second, b);
+  std::memcpy(text + a + b, third, c + 1);
+  return true;
+}
+
+void fail(const Context& context, Step step, int code, const char* detail) {
+  Packet packet;
+  packet.message = Message::Failed;
+  packet.step = step;
+  packet.code = code;
+  fill(packet, detail);
+  (void)!::write(report_fd(context), &packet, sizeof packet);
+  ::_exit(1);
+}
+
+void warn(const Context& context, Step step, int code, const char* detail) {
+  Packet packet;
+  packet.message = Message::Warning;
+  packet.step = step;
+  packet.code = code;
+  fill(packet, detail);
+  (void)!::write(context.socket, &packet, sizeof packet);
+}
+
+void tell(const Context& context, Message message) {
+  Packet packet;
+  packet.message = message;
+  if (::write(context.socket, &packet, sizeof packet) < 0) ::_exit(1);
+}
+
+void hand_over(const Context& context, Message message, int fd) {
+  Packet packet;
+  packet.message = message;
+  iovec part = {&packet, sizeof packet};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  cmsghdr* entry = CMSG_FIRSTHDR(&header);
+  entry->cmsg_level = SOL_SOCKET;
+  entry->cmsg_type = SCM_RIGHTS;
+  entry->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(entry), &fd, sizeof fd);
+  if (::sendmsg(context.socket, &header, MSG_NOSIGNAL) < 0) fail(context, Step::Handshake, errno, "hand over a descriptor");
+}
+
+void expect(const Context& context, Message message) {
+  Packet packet;
+  ssize_t size = 0;
+  do size = ::read(context.socket, &packet, sizeof packet);
+  while (size < 0 && errno == EINTR);
+  // A parent that is gone wants no container any more.
+  if (size <= 0) ::_exit(1);
+  if (size != sizeof packet || packet.message != message) fail(context, Step::Handshake, EPROTO, "unexpected message");
+}
+
+void run_container(const Plan& plan, int socket) {
+  Context context;
+  context.plan = &plan;
+  context.process = &plan.process;
+  context.socket = socket;
+  context.procfs = plan.procfs.get();
+  reset_signals();
+  // Until execve this is a copy of our own memory: nobody in the container may look into it.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  join_cgroups(context, plan.tasks);
+  enter_namespaces(context);
+  if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
+  if (plan.runtime_hooks) receive_hook_state(context);
+  name_host(context);
+  if (plan.new_mounts) set_up_root(context);
+  else if (context.process->terminal) open_console(context, AT_FDCWD, false);
+  write_sysctls(context);
+  become(context);
+  execute(context, true);
+}
+
+void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int socket, int procfs) {
+  Context context;
+  context.process = &process;
+  context.socket = socket;
+  context.procfs = procfs;
+  reset_signals();
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  join_cgroups(context, tasks);
+  if (process.user_namespace && (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0))
+    fail(context, Step::BecomeRoot, errno);
+  if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
+  if (process.terminal) {
+    const int root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    open_console(context, root, false);
+    ::close(root);
+  }
+  become(context);
+  execute(context, false);
+}
+
+void run_container_hooks(const Context& context, const std::vector<HookStep>& hooks) {
+  if (!hooks.empty()) run_hooks(context, hooks, state_text, state_size);
+}
+
+}  // namespace skiff::runtime::child

@@ -1,0 +1,59 @@
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/child.h"
+#include "sys/syscalls.h"
+
+namespace skiff::runtime::child {
+namespace {
+
+[[noreturn]] void execute_hook(const HookStep& hook, int input) {
+  if (input == 0) ::fcntl(0, F_SETFD, 0);
+  else ::dup2(input, 0);
+  ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::execve(hook.path.c_str(), hook.arguments.array(), hook.environment.array());
+  ::_exit(127);
+}
+
+/// Waits for `pid`; kills it when the time is over. The wait status, or -1.
+int wait_hook(pid_t pid, int pidfd, const std::optional<int>& timeout_seconds) {
+  if (timeout_seconds) {
+    pollfd entry = {pidfd, POLLIN, 0};
+    if (::poll(&entry, 1, *timeout_seconds * 1000) == 0) ::kill(pid, SIGKILL);
+  }
+  int status = -1;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) return -1;
+  return status;
+}
+
+}  // namespace
+
+void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state, std::size_t size) {
+  for (const auto& hook : hooks) {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail(context, Step::Hook, errno, hook.path.c_str());
+    int pidfd = -1;
+    clone_args args = {};
+    args.flags = CLONE_PIDFD;
+    args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+    args.exit_signal = SIGCHLD;
+    const pid_t pid = sys::raw::clone3(args);
+    if (pid < 0) fail(context, Step::Hook, errno, hook.path.c_str());
+    if (pid == 0) execute_hook(hook, ends[0]);
+    ::close(ends[0]);
+    // The state fits into a pipe's buffer; a hook that does not read it must not end us.
+    ::signal(SIGPIPE, SIG_IGN);
+    (void)!::write(ends[1], state, size);
+    ::signal(SIGPIPE, SIG_DFL);
+    ::close(ends[1]);
+    const int status = wait_hook(pid, pidfd, hook.timeout_seconds);
+    ::close(pidfd);
+    if (status != 0) fail(context, Step::Hook, ECANCELED, hook.path.c_str());
+  }
+}
+
+}  // namespace skiff::runtime::child

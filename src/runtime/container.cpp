@@ -1,0 +1,197 @@
+#include "runtime/container.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/undo.h"
+#include "runtime/cgroup.h"
+#include "runtime/child.h"
+#include "runtime/handshake.h"
+#include "runtime/hooks.h"
+#include "runtime/launch.h"
+#include "runtime/plan.h"
+#include "runtime/seccomp.h"
+#include "runtime/seccomp_listener.h"
+#include "sys/cgroup.h"
+#include "sys/file.h"
+#include "sys/path.h"
+#include "sys/socket.h"
+
+namespace skiff::runtime {
+namespace {
+
+struct ChildStart {
+  const Plan* plan;
+  int socket;
+};
+
+void child_entry(void* argument) {
+  const auto* start = static_cast<const ChildStart*>(argument);
+  child::run_container(*start->plan, start->socket);
+}
+
+Result<void> write_proc_file(pid_t pid, const char* name, const std::string& text) {
+  return sys::write_existing(fmt::format("/proc/{}/{}", pid, name), text);
+}
+
+Result<void> write_mappings(const Plan& plan, pid_t pid) {
+  if (plan.deny_setgroups) TRY(write_proc_file(pid, "setgroups", "deny"));
+  TRY(write_proc_file(pid, "gid_map", plan.gid_map));
+  return write_proc_file(pid, "uid_map", plan.uid_map);
+}
+
+spec::oci::State state_for_hooks(const CreateOptions& options, pid_t pid) {
+  spec::oci::State state;
+  state.id = options.id;
+  state.status = "creating";
+  state.pid = pid;
+  state.bundle = options.bundle;
+  state.annotations = options.config.annotations;
+  return state;
+}
+
+/// An error at the other end: the child has sent its last words, or has died without any.
+Error explain_loss(const sys::Process& process, Error error) {
+  if (error.kind() != Kind::Unavailable) return error;
+  const auto status = process.wait();
+  if (status && WIFSIGNALED(*status))
+    return Error(Kind::Internal, fmt::format("the container's first process was ended by signal {} during its set-up", WTERMSIG(*status)));
+  return Error(Kind::Internal, "the container's first process ended during its set-up");
+}
+
+}  // namespace
+
+struct Container::State {
+  sys::Process process;
+  sys::Fd socket;
+  sys::Fd console;
+  std::string cgroup_path;
+  std::optional<Error> program_error;
+  UndoStack undo;  ///< kills the child and removes the cgroup while the program has not started
+
+  Result<void> attend(CreateOptions& options, const Plan& plan);
+  Result<bool> answer(CreateOptions& options, const Plan& plan, Received received);
+  Result<void> run_runtime_hooks(const CreateOptions& options);
+};
+
+Container::Container(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Container::Container(Container&&) noexcept = default;
+Container& Container::operator=(Container&&) noexcept = default;
+Container::~Container() = default;
+
+const sys::Process& Container::process() const { return state_->process; }
+sys::Fd Container::take_console() { return std::move(state_->console); }
+const std::string& Container::cgroup_path() const { return state_->cgroup_path; }
+const std::optional<Error>& Container::program_error() const { return state_->program_error; }
+void Container::detach() { state_->undo.dismiss(); }
+
+std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& id) {
+  if (config.linux_ && !config.linux_->cgroups_path.empty()) return sys::clean_path("/" + config.linux_->cgroups_path).substr(1);
+  return id;
+}
+
+Result<void> Container::State::run_runtime_hooks(const CreateOptions& options) {
+  const auto state = state_for_hooks(options, process.pid());
+  TRY(run_hooks(options.config.hooks->prestart, state));
+  TRY(run_hooks(options.config.hooks->create_runtime, state));
+  TRY(send(socket, Message::HooksDone));
+  // The child's own hooks get the same state; it has nobody else to ask.
+  const auto text = json::encode(state);
+  if (::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) return fail_errno("send the state to the container's first process");
+  return {};
+}
+
+/// One message of the child; true when it was the last one before start().
+Result<bool> Container::State::answer(CreateOptions& options, const Plan& plan, Received received) {
+  const Packet& packet = received.packet;
+  switch (packet.message) {
+    case Message::MappingsWanted:
+      TRY_CONTEXT(write_mappings(plan, process.pid()), "map user ids");
+      TRY(send(socket, Message::MappingsWritten));
+      return false;
+    case Message::NamespacesReady: TRY(run_runtime_hooks(options)); return false;
+    case Message::Console: console = std::move(received.fd); return false;
+    case Message::SeccompListener:
+      TRY(send_seccomp_listener(*options.config.linux_->seccomp, state_for_hooks(options, process.pid()), received.fd));
+      return false;
+    case Message::Warning: options.warnings.push_back(describe_failure(packet).message()); return false;
+    case Message::Ready:
+      if (packet.code != 0) program_error = describe_failure(packet);
+      return true;
+    case Message::Failed: return describe_failure(packet);
+    default:
+      return fail(Kind::Internal, "the container's first process sent {}, which is not its to send", to_string(packet.message));
+  }
+}
+
+Result<void> Container::State::attend(CreateOptions& options, const Plan& plan) {
+  for (;;) {
+    auto received = receive(socket);
+    if (!received) return explain_loss(process, std::move(received).error());
+    if (TRY(answer(options, plan, *std::move(received)))) return {};
+  }
+}
+
+Result<Container> Container::create(CreateOptions& options) {
+  auto state = std::make_unique<State>();
+  state->cgroup_path = options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id) : sys::clean_path("/" + options.cgroup_path).substr(1);
+  sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), state->cgroup_path);
+  auto plan = TRY(make_plan(options, cgroup));
+  const auto& part = options.config.linux_;
+  if (part && part->seccomp) TRY(plan_seccomp(*part->seccomp, options.seccomp_cache, plan.process));
+
+  const bool existed = cgroup.exists();
+  TRY(cgroup.create(::geteuid() != 0));
+  if (!existed) state->undo.add([cgroup] { (void)cgroup.remove(); });
+  const spec::oci::Resources none;
+  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none, part ? part->devices : std::vector<spec::oci::Device>()));
+  plan.tasks = TRY(cgroup.open_tasks());
+  plan.unified = TRY(cgroup.open_unified());
+
+  sys::Fd null;
+  for (int* stream : {&plan.process.streams.in, &plan.process.streams.out, &plan.process.streams.err}) {
+    if (*stream >= 0 || plan.process.terminal) continue;
+    if (!null) null = TRY(sys::open_file("/dev/null", O_RDWR));
+    *stream = null.get();
+  }
+  auto [ours, theirs] = TRY(sys::packet_pair());
+  state->socket = std::move(ours);
+  ChildStart start = {&plan, theirs.get()};
+  Birthplace place;
+  place.joined = &plan.joined;
+  place.new_namespaces = plan.new_namespaces;
+  place.cgroup = plan.unified.get();
+  state->process = TRY(launch(place, child_entry, &start));
+  theirs.reset();
+  // The undo stack lies in the state itself, whose address stays.
+  state->undo.add([raw = state.get()] {
+    (void)raw->process.signal(SIGKILL);
+    (void)raw->process.wait();
+  });
+  TRY(state->attend(options, plan));
+  return Container(std::move(state));
+}
+
+Result<void> Container::start() {
+  if (!state_->socket) return Error(Kind::Conflict, "the container has been started already");
+  TRY(send(state_->socket, Message::Start));
+  // The other end closes at execve: the end of the connection is the good news.
+  auto received = receive(state_->socket);
+  while (received && received->packet.message == Message::Warning) received = receive(state_->socket);
+  if (received) {
+    auto error = received->packet.message == Message::Failed
+                     ? describe_failure(received->packet)
+                     : fail(Kind::Internal, "unexpected {} after start", to_string(received->packet.message));
+    state_->undo.run();
+    return error;
+  }
+  if (received.error().kind() != Kind::Unavailable) return std::move(received).error();
+  state_->socket.reset();
+  state_->undo.dismiss();
+  return {};
+}
+
+}  // namespace skiff::runtime

@@ -1,0 +1,90 @@
+#include "sys/capabilities.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/strings.h"
+
+namespace skiff::sys {
+namespace {
+
+constexpr std::array<std::string_view, 41> kNames = {
+    "CAP_CHOWN",           "CAP_DAC_OVERRIDE",  "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
+    "CAP_FSETID",          "CAP_KILL",          "CAP_SETGID",          "CAP_SETUID",
+    "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",       "CAP_NET_RAW",       "CAP_IPC_LOCK",        "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",     "CAP_SYS_CHROOT",      "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",     "CAP_SYS_BOOT",        "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",    "CAP_SYS_TIME",      "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",
+    "CAP_LEASE",           "CAP_AUDIT_WRITE",   "CAP_AUDIT_CONTROL",   "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",     "CAP_SYSLOG",          "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",   "CAP_AUDIT_READ",    "CAP_PERFMON",         "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE"};
+
+constexpr std::uint64_t bit(int number) { return std::uint64_t{1} << number; }
+
+}  // namespace
+
+std::optional<int> capability_number(std::string_view name) {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (equals_ignore_case(kNames[i], name) || equals_ignore_case(kNames[i].substr(4), name))
+      return static_cast<int>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view capability_name(int number) {
+  return number >= 0 && static_cast<std::size_t>(number) < kNames.size() ? kNames[number] : std::string_view();
+}
+
+std::uint64_t known_capabilities() {
+  static const std::uint64_t known = [] {
+    std::uint64_t mask = 0;
+    for (int i = 0; i < 64 && ::prctl(PR_CAPBSET_READ, i) >= 0; ++i) mask |= bit(i);
+    return mask;
+  }();
+  return known;
+}
+
+std::uint64_t permitted_capabilities() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return 0;
+  return data[0].permitted | static_cast<std::uint64_t>(data[1].permitted) << 32;
+}
+
+int drop_bounding(std::uint64_t keep, int last_capability) {
+  for (int i = 0; i <= last_capability; ++i) {
+    if (keep & bit(i)) continue;
+    const int has = ::prctl(PR_CAPBSET_READ, i);
+    if (has == 0) continue;
+    if (has < 0) return errno == EINVAL ? 0 : errno;
+    if (::prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0) return errno;
+  }
+  return 0;
+}
+
+int set_capabilities(std::uint64_t effective, std::uint64_t permitted, std::uint64_t inheritable) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  for (int i = 0; i < 2; ++i) {
+    data[i].effective = static_cast<std::uint32_t>(effective >> (32 * i));
+    data[i].permitted = static_cast<std::uint32_t>(permitted >> (32 * i));
+    data[i].inheritable = static_cast<std::uint32_t>(inheritable >> (32 * i));
+  }
+  return ::syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
+}
+
+int set_ambient(std::uint64_t ambient) {
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno == EINVAL && !ambient ? 0 : errno;
+  for (int i = 0; i < 64; ++i)
+    if ((ambient & bit(i)) && ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) != 0) return errno;
+  return 0;
+}
+
+}  // namespace skiff::sys

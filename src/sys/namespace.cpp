@@ -1,0 +1,57 @@
+#include "sys/namespace.h"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "sys/file.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+namespace skiff::sys {
+
+const std::array<NamespaceKind, 8>& namespace_kinds() {
+  static constexpr std::array<NamespaceKind, 8> kKinds{{{"user", "user", CLONE_NEWUSER},
+                                                        {"pid", "pid", CLONE_NEWPID},
+                                                        {"network", "net", CLONE_NEWNET},
+                                                        {"ipc", "ipc", CLONE_NEWIPC},
+                                                        {"uts", "uts", CLONE_NEWUTS},
+                                                        {"cgroup", "cgroup", CLONE_NEWCGROUP},
+                                                        {"time", "time", CLONE_NEWTIME},
+                                                        {"mount", "mnt", CLONE_NEWNS}}};
+  return kKinds;
+}
+
+std::optional<NamespaceKind> find_namespace(std::string_view oci_name) {
+  for (const auto& kind : namespace_kinds())
+    if (kind.oci_name == oci_name) return kind;
+  return std::nullopt;
+}
+
+Result<Fd> open_namespace(const std::string& path, int flag) {
+  auto fd = TRY(open_file(path, O_RDONLY));
+  const int found = ::ioctl(fd.get(), NS_GET_NSTYPE);
+  if (found < 0) return fail(Kind::InvalidArgument, "{} is not a namespace", path);
+  if (found != flag) return fail(Kind::InvalidArgument, "{} is a namespace of another kind", path);
+  return fd;
+}
+
+Result<int> joinable_namespaces(const Process& process) {
+  int flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNS;
+  for (const auto& kind : namespace_kinds()) {
+    if (kind.flag != CLONE_NEWUSER && kind.flag != CLONE_NEWTIME) continue;
+    struct stat ours = {};
+    struct stat theirs = {};
+    const auto path = fmt::format("/proc/{}/ns/{}", process.pid(), kind.proc_name);
+    if (::stat(fmt::format("/proc/self/ns/{}", kind.proc_name).c_str(), &ours) != 0) continue;
+    if (::stat(path.c_str(), &theirs) != 0) return fail_errno("stat {}", path);
+    if (ours.st_ino != theirs.st_ino) flags |= kind.flag;
+  }
+  return flags;
+}
+
+}  // namespace skiff::sys

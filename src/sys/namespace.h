@@ -1,0 +1,33 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/spawn.h"
+
+namespace skiff::sys {
+
+/// One kind of namespace (namespaces(7)).
+struct NamespaceKind {
+  std::string_view oci_name;  ///< as in config.json: "network", "mount"
+  const char* proc_name;      ///< under /proc/PID/ns: "net", "mnt"
+  int flag;                   ///< CLONE_NEW*
+};
+
+/// Every kind, in the order in which a process joins them: user first, because it gives the right to join
+/// the others, mount last, because it takes the paths away.
+const std::array<NamespaceKind, 8>& namespace_kinds();
+std::optional<NamespaceKind> find_namespace(std::string_view oci_name);
+
+/// Opens the namespace file `path` and verifies that it is one of `flag`'s kind. InvalidArgument otherwise.
+Result<Fd> open_namespace(const std::string& path, int flag);
+
+/// The CLONE_NEW* flags of the namespaces that `process` does not share with the caller and that a caller
+/// with full rights can join by setns(pidfd). User and time namespaces are only named when they differ,
+/// because joining one's own is an error.
+Result<int> joinable_namespaces(const Process& process);
+
+}  // namespace skiff::sys
