@@ -75,7 +75,7 @@ s = socket.socket(); s.bind(('0.0.0.0', 0)); s.listen(); print(s.getsockname()[1
   run -0 engine port "$(name r)" 81/udp
   [[ "$output" =~ ^127\.0\.0\.1:[0-9]+$ ]]
   run -1 engine port "$(name r)" 99
-  [[ "$output" == *"no public port '99/tcp' published for"* ]]
+  [[ "$output" == *"o public port '99' published for"* ]]
   base=$(free_port)
   serve "$(name range)" 80 -p "$base-$((base + 1)):80-81"
   run -0 engine port "$(name range)" 81
