@@ -13,10 +13,11 @@ namespace {
 constexpr int kMaxLinks = 40;
 
 /// Replaces the link at path[0, end) by its target: "/var/run/x" with var/run -> /run becomes "/run/x". False with errno.
-bool follow_dangling(int parent, const char* name, PathBuffer& path, std::size_t start, std::size_t end) {
+bool follow_dangling(int parent, const char* name, PathBuffer& path, std::size_t start, std::size_t end, char separator) {
   char target[4096];
   const ssize_t size = ::readlinkat(parent, name, target, sizeof target - 1);
   if (size < 0) return false;
+  path.text[end] = separator;
   target[size] = '\0';
   PathBuffer joined;
   const char* rest = path.text + end;
@@ -71,8 +72,7 @@ int make_inside(int root, const char* path, bool directory) {
       if (make_component(parent, name, directory || !last)) {
         fd = open_inside(root, rest.text, O_PATH);
       } else if (errno == EEXIST && ++links <= kMaxLinks) {
-        rest.text[end] = separator;
-        const bool followed = follow_dangling(parent, name, rest, position, end);
+        const bool followed = follow_dangling(parent, name, rest, position, end, separator);
         ::close(parent);
         if (!followed) return -1;
         position = 0;

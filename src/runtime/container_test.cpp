@@ -69,10 +69,10 @@ TEST(Container, DevicesAreThoseOfDocker) {
 TEST(Container, MaskedAndReadonlyPathsHold) {
   const Bundle bundle;
   const auto outcome = bundle.shell(
-      "cat /proc/kcore | head -c 10; ls -A /sys/firmware; echo 1 > /proc/sys/kernel/panic; echo x > /proc/sysrq-trigger; "
+      "cat /proc/kcore | head -c 10; ls -A /sys/firmware; echo 1 > /proc/sys/kernel/panic; echo 1 > /proc/irq/default_smp_affinity; "
       "ls -A /proc/acpi");
   EXPECT_THAT(outcome.output, HasSubstr("can't create /proc/sys/kernel/panic: Read-only file system"));
-  EXPECT_THAT(outcome.output, HasSubstr("can't create /proc/sysrq-trigger: Read-only file system"));
+  EXPECT_THAT(outcome.output, HasSubstr("can't create /proc/irq/default_smp_affinity: Read-only file system"));
 }
 
 TEST(Container, ReadonlyRootRefusesWrites) {
