@@ -67,6 +67,15 @@ bool is_ascii(std::string_view text) {
   return true;
 }
 
+/// What readers without pax see of a name that stands in a pax record. Never empty: libarchive takes a link
+/// without a target here for a hard link.
+template <std::size_t N>
+void put_cut(char (&field)[N], std::string_view name) {
+  const std::size_t size = std::min(name.size(), N);
+  for (std::size_t i = 0; i < size; ++i)
+    field[i] = static_cast<unsigned char>(name[i]) < 0x80 ? name[i] : '?';
+}
+
 /// Puts `name` into name and prefix; false when it needs a pax record.
 bool put_name(Header& header, std::string_view name) {
   if (!is_ascii(name)) return false;
@@ -127,15 +136,14 @@ Result<void> TarWriter::header(const Entry& entry) {
   if (entry.type == Entry::Type::Directory && !name.ends_with('/')) name += '/';
   if (!put_name(header, name)) {
     pax += pax_record("path", name);
-    // For readers without pax; the name is cut, the real one stands in the record.
-    std::memcpy(header.name, name.data(), std::min(name.size(), sizeof header.name));
-    for (char& c : header.name)
-      if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+    put_cut(header.name, name);
   }
-  if (entry.link.size() > sizeof header.link || !is_ascii(entry.link))
+  if (entry.link.size() > sizeof header.link || !is_ascii(entry.link)) {
     pax += pax_record("linkpath", entry.link);
-  else
+    put_cut(header.link, entry.link);
+  } else {
     std::memcpy(header.link, entry.link.data(), entry.link.size());
+  }
   const std::uint64_t size = entry.type == Entry::Type::Regular ? entry.size : 0;
   put_octal(header.mode, entry.mode & 07777);
   if (!put_octal(header.uid, entry.uid)) pax += pax_record("uid", fmt::format("{}", entry.uid));

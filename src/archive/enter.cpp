@@ -1,0 +1,103 @@
+#include "archive/enter.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "sys/fd.h"
+#include "sys/syscalls.h"
+
+namespace skiff::archive {
+
+namespace {
+
+namespace raw = sys::raw;
+
+bool has_option(const spec::Mount& mount, std::string_view option) {
+  return std::find(mount.options.begin(), mount.options.end(), option) != mount.options.end();
+}
+
+/// A mount that is attached nowhere yet.
+Result<sys::Fd> make_bind(const spec::Mount& mount) {
+  const bool recursive = has_option(mount, "rbind");
+  sys::Fd tree(
+      raw::open_tree(AT_FDCWD, mount.source.c_str(), OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0u)));
+  if (!tree) return fail_errno("bind {}", mount.source);
+  if (has_option(mount, "ro") &&
+      raw::mount_setattr(tree.get(), "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), MOUNT_ATTR_RDONLY,
+                         0) != 0)
+    return fail_errno("bind {} read-only", mount.source);
+  return tree;
+}
+
+Result<sys::Fd> make_overlay(const spec::Mount& mount) {
+  const sys::Fd context(raw::fsopen("overlay"));
+  if (!context) return fail_errno("fsopen overlay");
+  unsigned attributes = 0;
+  for (const auto& option : mount.options) {
+    const auto [key, value] = cut(option, '=');
+    if (!value) {
+      if (key == "ro") attributes |= MOUNT_ATTR_RDONLY;
+      continue;
+    }
+    if (raw::fsconfig(context.get(), FSCONFIG_SET_STRING, std::string(key).c_str(),
+                      std::string(*value).c_str(), 0) != 0)
+      return fail_errno("overlay option {}", option);
+  }
+  if (raw::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return fail_errno("mount overlay");
+  sys::Fd tree(raw::fsmount(context.get(), attributes));
+  if (!tree) return fail_errno("mount overlay");
+  return tree;
+}
+
+Result<sys::Fd> make_mount(const spec::Mount& mount) {
+  if (mount.type == "overlay") return make_overlay(mount);
+  if (mount.type == "bind" || has_option(mount, "bind") || has_option(mount, "rbind"))
+    return make_bind(mount);
+  return fail(Kind::Unsupported, "the archive worker does not mount {}", mount.type);
+}
+
+Result<void> change_root(const sys::Fd& directory) {
+  if (::fchdir(directory.get()) != 0 || ::chroot(".") != 0) return fail_errno("chroot");
+  return {};
+}
+
+Result<void> enter_mounts(const Job& job) {
+  std::vector<sys::Fd> trees;
+  for (const auto& mount : job.mounts) trees.push_back(TRY(make_mount(mount.mount)));
+  // A lone tree is used without attaching it anywhere.
+  if (trees.size() == 1) return change_root(trees.front());
+  if (::unshare(CLONE_NEWNS) != 0) return fail_errno("unshare");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail_errno("private mounts");
+  // /proc is a directory that every host has and that this process needs no more.
+  const sys::Fd place(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (raw::attach(trees.front().get(), place.get()) != 0) return fail_errno("attach the root");
+  for (std::size_t i = 1; i < trees.size(); ++i) {
+    const std::string& destination = job.mounts[i].mount.destination;
+    const sys::Fd target(raw::openat2(trees.front().get(), destination.c_str(), O_PATH, 0, RESOLVE_IN_ROOT));
+    // A volume's place appears in the root file system with the container's first start.
+    if (!target && errno == ENOENT) continue;
+    if (!target) return fail_errno("open {}", destination);
+    if (raw::attach(trees[i].get(), target.get()) != 0) return fail_errno("mount on {}", destination);
+  }
+  return change_root(trees.front());
+}
+
+}  // namespace
+
+Result<void> enter_root(const Job& job) {
+  sys::Fd root;
+  if (job.mounts.empty()) root = sys::Fd(kRootFd);
+  if (job.join) {
+    const sys::Fd names(kNamespaceFd);
+    if (::setns(names.get(), CLONE_NEWNS) != 0) return fail_errno("join the container's mount namespace");
+  }
+  return root ? change_root(root) : enter_mounts(job);
+}
+
+}  // namespace skiff::archive

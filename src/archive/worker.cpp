@@ -1,0 +1,119 @@
+#include "archive/worker.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "archive/worker_job.h"
+#include "sys/file.h"
+#include "sys/spawn.h"
+
+namespace skiff::archive {
+
+namespace {
+
+constexpr std::size_t kAnswerLimit = 1 << 20;
+
+std::string& worker_program() {
+  static std::string program = "/proc/self/exe";
+  return program;
+}
+
+Result<sys::Fd> memory_file(std::string_view bytes) {
+  sys::Fd file(::memfd_create("skiff-job", MFD_CLOEXEC));
+  if (!file) return fail_errno("memfd_create");
+  TRY(sys::write_all(file, bytes));
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail_errno("seek");
+  return file;
+}
+
+/// Why a worker ended without an answer.
+Error died(int status) {
+  if (WIFSIGNALED(status))
+    return fail(Kind::Internal, "the archive worker was killed by signal {} ({})", WTERMSIG(status),
+                strsignal(WTERMSIG(status)));
+  return fail(Kind::Internal, "the archive worker ended with code {} and without an answer",
+              WEXITSTATUS(status));
+}
+
+Result<Answer> run_job(Job job, const Root& root, int data) {
+  sys::SpawnOptions options;
+  options.program = worker_program();
+  options.arguments = {kWorkerName};
+  options.environment.emplace();
+  options.die_with_parent = true;
+  for (const auto& mount : root.mounts) job.mounts.push_back({mount});
+  sys::Fd process_root;
+  sys::Fd process_namespace;
+  if (root.process > 0) {
+    // Both before anything else: should the process end now, one of these fails.
+    process_namespace = TRY(sys::open_file(fmt::format("/proc/{}/ns/mnt", root.process), O_RDONLY));
+    process_root = TRY(sys::open_file(fmt::format("/proc/{}/root", root.process), O_PATH | O_DIRECTORY));
+    options.keep.emplace_back(process_namespace.get(), kNamespaceFd);
+    options.keep.emplace_back(process_root.get(), kRootFd);
+    job.join = true;
+  } else if (root.directory >= 0) {
+    options.keep.emplace_back(root.directory, kRootFd);
+  } else if (root.mounts.empty()) {
+    return fail(Kind::Internal, "an archive worker needs a tree to work in");
+  }
+  const sys::Fd text = TRY(memory_file(json::encode(job)));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
+  const sys::Fd answer_end(ends[0]);
+  sys::Fd worker_end(ends[1]);
+  options.keep.emplace_back(text.get(), kJobFd);
+  options.keep.emplace_back(worker_end.get(), kAnswerFd);
+  if (data >= 0) options.keep.emplace_back(data, kDataFd);
+  const sys::Process process = TRY_CONTEXT(sys::spawn(options), "archive worker");
+  worker_end.reset();
+  auto bytes = sys::read_all(answer_end, kAnswerLimit);
+  const int status = TRY(process.wait());
+  if (!bytes || bytes->empty()) return died(status);
+  auto answer = TRY_CONTEXT(json::decode<Answer>(*bytes), "archive worker");
+  if (!answer.error.empty()) {
+    if (answer.kind < 0 || answer.kind > static_cast<int>(Kind::Internal))
+      answer.kind = static_cast<int>(Kind::Internal);
+    return Error(static_cast<Kind>(answer.kind), answer.error, answer.code);
+  }
+  return answer;
+}
+
+}  // namespace
+
+void set_worker_program(std::string path) { worker_program() = std::move(path); }
+
+Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string& path,
+                        const ApplyOptions& options) {
+  Job job;
+  job.kind = "unpack";
+  job.path = path;
+  job.options = options;
+  const Answer answer = TRY(run_job(std::move(job), root, tar.get()));
+  Unpacked unpacked;
+  unpacked.stats = {answer.entries, answer.bytes};
+  unpacked.digest = TRY(spec::Digest::parse(answer.digest));
+  return unpacked;
+}
+
+Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out) {
+  Job job;
+  job.kind = "pack";
+  job.path = path;
+  TRY(run_job(std::move(job), root, out.get()));
+  return {};
+}
+
+Result<spec::docker::PathStat> stat_path(const Root& root, const std::string& path) {
+  Job job;
+  job.kind = "stat";
+  job.path = path;
+  auto answer = TRY(run_job(std::move(job), root, -1));
+  if (!answer.stat) return fail(Kind::Internal, "the archive worker gave no answer about {}", path);
+  return *std::move(answer.stat);
+}
+
+}  // namespace skiff::archive

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/apply.h"
+#include "base/result.h"
+#include "spec/digest.h"
+#include "spec/docker/container.h"
+#include "spec/mount.h"
+#include "sys/fd.h"
+
+/// Work on hostile bytes and in hostile trees, done by a short-lived process: this program, executed anew
+/// under the name "skiffd-worker". Before it reads the first byte it has made its target tree its root and
+/// given up, by seccomp, everything but working on open files: no program can be executed, no code mapped, no
+/// socket opened, no process or mount reached. A library in a container can therefore not be loaded into it
+/// (CVE-2019-14271), and a link swapped by a running container leads nowhere but into that container
+/// (CVE-2018-15664).
+namespace skiff::archive {
+
+/// The program that is executed as a worker; "/proc/self/exe" when never called. Call it before the first
+/// thread.
+void set_worker_program(std::string path);
+
+/// To be called first thing in main(). When the program was started as a worker, does the work and never
+/// returns.
+void worker_main(int argc, char** argv);
+
+/// The tree a worker works in. Exactly one of the members is set.
+struct Root {
+  /// Mounts that only the worker makes: the first is the root (destination ""), the others lie in it.
+  std::vector<spec::Mount> mounts;
+  /// A running process, whose mount namespace and root are joined.
+  pid_t process = 0;
+  /// An open directory, which stays the caller's; O_PATH is enough.
+  int directory = -1;
+};
+
+struct Unpacked {
+  ApplyStats stats;
+  spec::Digest digest;  ///< of the uncompressed archive; for a layer its diff id
+};
+
+/// Unpacks a tar archive (plain, gzip or zstd) that is read from `tar` to its end into the existing directory
+/// `path` of the tree. Errors as apply(), and InvalidArgument when `path` is no directory, NotFound when it
+/// is missing.
+Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string& path,
+                        const ApplyOptions& options);
+
+/// Writes a tar of `path` to `out`. NotFound before anything is written.
+Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out);
+
+/// What stands at `path`, as `docker cp` asks. NotFound.
+Result<spec::docker::PathStat> stat_path(const Root& root, const std::string& path);
+
+}  // namespace skiff::archive

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "archive/apply.h"
+#include "base/json.h"
+#include "spec/docker/container.h"
+#include "spec/mount.h"
+
+/// What goes between the daemon and a worker: the job as JSON in a memory file, the answer as JSON in a pipe.
+namespace skiff::archive {
+
+inline constexpr const char* kWorkerName = "skiffd-worker";
+
+/// The descriptors a worker is started with.
+enum WorkerFd : int {
+  kJobFd = 3,
+  kAnswerFd = 4,
+  kDataFd = 5,       ///< the tar, in or out
+  kRootFd = 6,       ///< Root::directory, or the root directory of Root::process
+  kNamespaceFd = 7,  ///< the mount namespace of Root::process
+};
+
+struct JobMount {
+  spec::Mount mount;
+};
+
+struct Job {
+  std::string kind;  ///< "unpack", "pack" or "stat"
+  std::vector<JobMount> mounts;
+  bool join = false;  ///< kNamespaceFd is there
+  std::string path;
+  ApplyOptions options;
+};
+
+struct Answer {
+  std::string error;  ///< "" when all went well
+  int kind = 0;
+  int code = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::string digest;
+  std::optional<spec::docker::PathStat> stat;
+};
+
+void describe(json::Fields& f, JobMount& mount);
+void describe(json::Fields& f, Job& job);
+void describe(json::Fields& f, Answer& answer);
+
+}  // namespace skiff::archive

@@ -1,0 +1,106 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+#include <string_view>
+
+#include "archive/confine.h"
+#include "archive/enter.h"
+#include "archive/path_stat.h"
+#include "archive/tar_reader.h"
+#include "archive/tar_writer.h"
+#include "archive/worker.h"
+#include "archive/worker_job.h"
+#include "sys/file.h"
+
+namespace skiff::archive {
+
+namespace {
+
+/// Lets the C library and libarchive load what they load on first use (locale, character sets) while the
+/// host's files are still the ones in view; afterwards they find nothing to load.
+Result<void> warm_up() {
+  std::string bytes;
+  TarWriter tar([&](std::string_view piece) -> Result<void> {
+    bytes += piece;
+    return {};
+  });
+  Entry entry;
+  entry.path = "\xc3\xbc";
+  TRY(tar.header(entry));
+  TRY(tar.finish());
+  auto source = memory_source(std::move(bytes));
+  TarReader reader(*source);
+  while (TRY(reader.next(entry))) {
+  }
+  (void)spec::Digest::of("");
+  return {};
+}
+
+Result<Answer> unpack_job(const Job& job, const sys::Fd& root) {
+  const sys::Fd data(kDataFd);
+  auto target = open_directory_below(root, job.path, Escape::Confine);
+  if (!target && target.error().code() == ENOTDIR)
+    return Error(Kind::InvalidArgument, "extraction point is not a directory", ENOTDIR);
+  const sys::Fd directory = TRY(std::move(target));
+  auto source = TRY(open_source(data));
+  DigestSource counted(*source);
+  const ApplyStats stats = TRY(apply(counted, directory, job.options));
+  Answer answer;
+  answer.digest = TRY(counted.finish()).to_string();
+  answer.entries = stats.entries;
+  answer.bytes = stats.bytes;
+  return answer;
+}
+
+Result<Answer> work(const Job& job) {
+  const sys::Fd root = TRY(sys::open_directory("/"));
+  if (job.kind == "unpack") return unpack_job(job, root);
+  Answer answer;
+  if (job.kind == "pack") {
+    TRY(export_path(root, job.path, sys::Fd(kDataFd)));
+  } else if (job.kind == "stat") {
+    answer.stat = TRY(path_stat(root, job.path));
+  } else {
+    return fail(Kind::Internal, "the archive worker knows no job {}", job.kind);
+  }
+  return answer;
+}
+
+Result<Answer> run() {
+  Job job;
+  {
+    const sys::Fd text(kJobFd);
+    job = TRY(json::decode<Job>(TRY(sys::read_all(text))));
+  }
+  TRY(warm_up());
+  TRY(enter_root(job));
+  TRY(confine_process());
+  return work(job);
+}
+
+}  // namespace
+
+void worker_main(int argc, char** argv) {
+  if (argc < 1 || std::string_view(argv[0]) != kWorkerName) return;
+  ::umask(0);
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  for (const int fd : {kJobFd, kAnswerFd, kDataFd, kRootFd, kNamespaceFd})
+    (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  auto answer = run();
+  if (!answer) {
+    Answer failed;
+    failed.error = answer.error().message().empty() ? "failed" : answer.error().message();
+    failed.kind = static_cast<int>(answer.error().kind());
+    failed.code = answer.error().code();
+    answer = std::move(failed);
+  }
+  const sys::Fd out(kAnswerFd);
+  const bool told = sys::write_all(out, json::encode(*answer)).ok();
+  // Without exit handlers: some of them make system calls that are not allowed any more.
+  ::_exit(told ? 0 : 1);
+}
+
+}  // namespace skiff::archive
