@@ -179,6 +179,7 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   options.bundle = state_directory_;
   options.streams = pipes.for_program();
   options.init = request.init;
+  options.seccomp_cache = request.seccomp_cache;
   TRY(backend_->create(std::move(options)));
   pipes.ours.console = backend_->take_console();
   TRY(streams_->open(std::move(pipes.ours)));
@@ -256,6 +257,11 @@ void Monitor::record_exit() {
 }
 
 void Monitor::look_for_oom() {
+  // Reading arms the descriptor anew, be it an eventfd (version 1) or memory.events (version 2).
+  char counters[512];
+  if (oom_fd_.valid() && ::pread(oom_fd_.get(), counters, sizeof(counters), 0) < 0 && errno == ESPIPE) {
+    (void)!::read(oom_fd_.get(), counters, sizeof(counters));
+  }
   const std::uint64_t kills = backend_->oom_kills();
   if (kills <= oom_kills_) return;
   oom_kills_ = kills;

@@ -1,5 +1,6 @@
 // What a daemon may ask of a living container; monitor.cpp has its life cycle.
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -63,6 +64,8 @@ Result<Monitor::Answer> Monitor::signal(Message& message) {
   if (request.exec.empty()) {
     TRY(require_live());
     TRY(backend_->process().signal(request.signal));
+    // A frozen process dies only once it runs again.
+    if (request.signal == SIGKILL && std::exchange(paused_, false)) TRY(backend_->pause(false));
   } else {
     const ExecSession* session = TRY(find_exec(request.exec));
     if (session->reaped) return fail(Kind::NotFound, "exec {} has ended", request.exec);

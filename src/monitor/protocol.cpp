@@ -150,6 +150,7 @@ void describe(json::Fields& f, CreateRequest& t) {
   f("rootfs", t.rootfs, json::Omit::Empty);
   f("run_directory", t.run_directory);
   f("state_directory", t.state_directory);
+  f("seccomp_cache", t.seccomp_cache, json::Omit::Empty);
   f("log", t.log);
   f("open_stdin", t.open_stdin, json::Omit::Empty);
   f("stdin_once", t.stdin_once, json::Omit::Empty);

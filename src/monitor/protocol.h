@@ -101,6 +101,7 @@ struct CreateRequest {
   std::vector<spec::oci::Mount> rootfs;
   std::string run_directory;  ///< the monitor's own, in the exec root: monitor.sock, monitor.log
   std::string state_directory;
+  std::string seccomp_cache;  ///< directory of compiled filters, shared by all containers of an engine
   LogSettings log;
   bool open_stdin = false;
   bool stdin_once = false;

@@ -20,8 +20,8 @@
 /// Drives monitors: one skiff-monitor process per container, which outlives the daemon.
 namespace skiff::runner {
 
-/// A client's end of a hijacked connection, given away to the monitor, which serves it directly from then on: the
-/// stream survives the daemon's death and costs the daemon nothing.
+/// A client's end of a hijacked connection, given away to the monitor, which serves it directly from then on:
+/// the stream survives the daemon's death and costs the daemon nothing.
 struct Attachment {
   sys::Fd client;           ///< stream socket; for pipes of our own (builds) any writable descriptor
   std::string early_input;  ///< bytes the client sent right behind its request
@@ -46,10 +46,10 @@ struct Bundle {
   std::vector<spec::Mount> rootfs;  ///< made inside the container's own mount namespace
   std::string state_directory;      ///< the exit record is kept here durably (data root, per container)
   LogOptions log;
-  bool open_stdin = false;          ///< keep a pipe for standard input (-i)
+  bool open_stdin = false;  ///< keep a pipe for standard input (-i)
   bool stdin_once = false;
-  bool init = false;                ///< built-in init that reaps and forwards signals
-  std::string runtime;              ///< path of an external OCI runtime; "" for the library
+  bool init = false;                    ///< built-in init that reaps and forwards signals
+  std::string runtime;                  ///< path of an external OCI runtime; "" for the library
   std::vector<Attachment> attachments;  ///< clients that attached before the start
 };
 
@@ -79,12 +79,13 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual const std::string& id() const = 0;
-  virtual pid_t pid() const = 0;          ///< of the container's first process, as the host sees it
+  virtual pid_t pid() const = 0;  ///< of the container's first process, as the host sees it
   virtual pid_t monitor_pid() const = 0;
   /// The container's network namespace, for the network service.
   virtual Result<sys::Fd> network_namespace() = 0;
 
-  /// Lets the program run. Returns when exec(2) succeeded or says why not: NotFound (127) or Forbidden (126), with Docker's sentence.
+  /// Lets the program run. Returns when exec(2) succeeded or says why not: NotFound (127) or Forbidden (126),
+  /// with Docker's sentence.
   virtual Result<void> start() = 0;
   /// To the first process. NotFound when it has ended.
   virtual Result<void> kill(int signal) = 0;
@@ -106,7 +107,8 @@ class Task {
   virtual Result<void> keep(const std::string& name, const std::vector<int>& fds) = 0;
   virtual Result<std::vector<sys::Fd>> kept(const std::string& name) = 0;
 
-  /// Tells the monitor that its exit record was taken over by the daemon: it removes the cgroup and ends. Idempotent.
+  /// Tells the monitor that its exit record was taken over by the daemon: it removes the cgroup and ends.
+  /// Idempotent.
   virtual Result<void> release() = 0;
 };
 
@@ -120,18 +122,22 @@ struct Event {
 
 class Runner {
  public:
-  /// `listener` is called from the runner's own thread, one event after the other; it must not block for long.
+  /// `listener` is called from the runner's own thread, one event after the other; it must not block for
+  /// long.
   static Result<std::unique_ptr<Runner>> open(const spec::EngineConfig& config,
                                               std::function<void(Event)> listener);
   virtual ~Runner() = default;
 
-  /// Starts a monitor and makes the container up to the point where only start() is missing. Nothing is left when it fails.
+  /// Starts a monitor and makes the container up to the point where only start() is missing. Nothing is left
+  /// when it fails.
   virtual Result<std::shared_ptr<Task>> create(Bundle bundle) = 0;
-  /// After a daemon restart: takes over the monitor of container `id`. NotFound: there is none, its end is in the exit record.
+  /// After a daemon restart: takes over the monitor of container `id`. NotFound: there is none, its end is in
+  /// the exit record.
   virtual Result<std::shared_ptr<Task>> recover(const std::string& id) = 0;
   /// Ids of all monitors that have a socket in the exec root.
   virtual Result<std::vector<std::string>> monitors() = 0;
-  /// The durable exit record of a container whose monitor is gone; nothing when it never ended by itself (power loss).
+  /// The durable exit record of a container whose monitor is gone; nothing when it never ended by itself
+  /// (power loss).
   static Result<std::optional<Exit>> exit_record(const std::string& state_directory);
 };
 

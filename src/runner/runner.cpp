@@ -1,0 +1,384 @@
+#include "runner/runner.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <deque>
+#include <thread>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "monitor/protocol.h"
+#include "runner/task.h"
+#include "sys/file.h"
+#include "sys/path.h"
+#include "sys/socket.h"
+#include "sys/spawn.h"
+
+namespace skiff::runner {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kMonitorSocket = 3;  ///< where skiff-monitor expects its end
+
+Result<void> set_nonblocking(const sys::Fd& fd) {
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) return fail_errno("fcntl");
+  return success();
+}
+
+Result<std::string> beside_this_program(std::string_view name) {
+  char path[4096];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof(path));
+  if (length <= 0) return fail_errno("readlink /proc/self/exe");
+  return fmt::format("{}/{}", sys::dir_name({path, static_cast<std::size_t>(length)}), name);
+}
+
+/// Two threads: one reads all monitors' sockets and wakes the callers, the other hands events to the
+/// listener, which may therefore call any Task.
+class EpollRunner final : public Runner {
+ public:
+  EpollRunner(const spec::EngineConfig& config, std::function<void(Event)> listener)
+      : directory_(config.exec_root + "/containers"),
+        seccomp_cache_(config.exec_root + "/seccomp"),
+        program_(config.monitor_program),
+        listener_(std::move(listener)) {}
+  ~EpollRunner() override;
+
+  Result<void> open();
+  Result<std::shared_ptr<Task>> create(Bundle bundle) override;
+  Result<std::shared_ptr<Task>> recover(const std::string& id) override;
+  Result<std::vector<std::string>> monitors() override;
+
+ private:
+  /// What an epoll event belongs to: a monitor's socket, or the pidfd of a monitor that is our child.
+  struct Entry {
+    std::shared_ptr<MonitorTask> task;
+    sys::Process child;
+  };
+
+  std::string run_directory(const std::string& id) const { return directory_ + "/" + id; }
+  Result<sys::Process> spawn_monitor(const std::string& id, const sys::Fd& socket);
+  void clean(const std::string& id) const;
+  Result<std::uint64_t> add(int fd, Entry entry) EXCLUDES(mutex_);
+  void remove(std::uint64_t key) EXCLUDES(mutex_);
+  std::shared_ptr<MonitorTask> find(std::uint64_t key) EXCLUDES(mutex_);
+
+  void read_loop();
+  void read_socket(std::uint64_t key, MonitorTask& task);
+  void reap(std::uint64_t key);
+  void event_loop() EXCLUDES(events_mutex_);
+  void tell(std::function<void()> job) EXCLUDES(events_mutex_);
+  void tell(Event event);
+  void receive_event(MonitorTask& task, monitor::Message message);
+  void lost(const std::shared_ptr<MonitorTask>& task);
+
+  const std::string directory_;
+  const std::string seccomp_cache_;
+  std::string program_;
+  const std::function<void(Event)> listener_;
+  sys::Fd epoll_;
+  sys::Fd stop_;
+  std::thread reader_;
+  std::thread teller_;
+
+  Mutex mutex_;
+  std::uint64_t last_key_ GUARDED_BY(mutex_) = 0;
+  std::unordered_map<std::uint64_t, Entry> entries_ GUARDED_BY(mutex_);
+
+  Mutex events_mutex_;
+  std::condition_variable events_arrived_;
+  std::deque<std::function<void()>> events_ GUARDED_BY(events_mutex_);
+  bool stopping_ GUARDED_BY(events_mutex_) = false;
+};
+
+EpollRunner::~EpollRunner() {
+  if (reader_.joinable()) {
+    const std::uint64_t one = 1;
+    (void)!::write(stop_.get(), &one, sizeof(one));
+    reader_.join();
+  }
+  {
+    const MutexLock lock(events_mutex_);
+    stopping_ = true;
+  }
+  events_arrived_.notify_all();
+  if (teller_.joinable()) teller_.join();
+  const MutexLock lock(mutex_);
+  for (auto& [key, entry] : entries_) {
+    if (entry.task) entry.task->link().close();
+  }
+}
+
+Result<void> EpollRunner::open() {
+  if (program_.empty()) program_ = TRY(beside_this_program("skiff-monitor"));
+  TRY(sys::make_directories(directory_, 0700));
+  epoll_ = sys::Fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_.valid()) return fail_errno("epoll_create1");
+  stop_ = sys::Fd(::eventfd(0, EFD_CLOEXEC));
+  if (!stop_.valid()) return fail_errno("eventfd");
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = 0}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stop_.get(), &event) != 0) return fail_errno("epoll_ctl");
+  reader_ = std::thread([this] { read_loop(); });
+  teller_ = std::thread([this] { event_loop(); });
+  return success();
+}
+
+Result<std::uint64_t> EpollRunner::add(int fd, Entry entry) {
+  const MutexLock lock(mutex_);
+  const std::uint64_t key = ++last_key_;
+  entries_.emplace(key, std::move(entry));
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = key}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    const int code = errno;
+    entries_.erase(key);
+    return Error::from_errno("epoll_ctl", code);
+  }
+  return key;
+}
+
+void EpollRunner::remove(std::uint64_t key) {
+  const MutexLock lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  // Explicitly, and not by closing: a Task may be held, and its socket open, for longer.
+  const int fd =
+      found->second.task ? found->second.task->link().socket().get() : found->second.child.pidfd().get();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  entries_.erase(found);
+}
+
+std::shared_ptr<MonitorTask> EpollRunner::find(std::uint64_t key) {
+  const MutexLock lock(mutex_);
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? nullptr : found->second.task;
+}
+
+Result<sys::Process> EpollRunner::spawn_monitor(const std::string& id, const sys::Fd& socket) {
+  TRY(sys::make_directories(run_directory(id), 0700));
+  // Its own file: what the daemon's standard error is may go away with the daemon.
+  const sys::Fd complaints =
+      TRY(sys::open_file(run_directory(id) + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
+  return sys::spawn({.program = program_,
+                     .arguments = {"skiff-monitor", id},
+                     .environment = std::vector<std::string>{},
+                     .directory = "/",
+                     .standard_error = complaints.get(),
+                     .keep = {{socket.get(), kMonitorSocket}},
+                     .new_session = true});
+}
+
+/// Removes what a monitor that is gone left in the exec root.
+void EpollRunner::clean(const std::string& id) const {
+  for (const char* name : {"monitor.sock", "monitor.log"}) ::unlink((run_directory(id) + "/" + name).c_str());
+  ::rmdir(run_directory(id).c_str());
+}
+
+Result<std::shared_ptr<Task>> EpollRunner::create(Bundle bundle) {
+  const std::string id = bundle.id;
+  auto [ours, theirs] = TRY(sys::packet_pair());
+  TRY(set_nonblocking(ours));
+  auto spawned = spawn_monitor(id, theirs);
+  if (!spawned) {
+    clean(id);
+    return spawned.error().with_context("start monitor");
+  }
+  sys::Process process = *std::move(spawned);
+  theirs.reset();
+  auto task = std::make_shared<MonitorTask>(id, std::move(ours));
+  task->set_monitor_pid(process.pid());
+  const std::uint64_t key = TRY(add(task->link().socket().get(), {.task = task, .child = {}}));
+  auto created = task->create(std::move(bundle), run_directory(id), seccomp_cache_);
+  task->establish();
+  if (created && task->link().closed())
+    created = fail(Kind::Unavailable, "the monitor of container {} is gone", id);
+  if (!created) {
+    task->first_end();  // no event: the caller is told
+    // Hanging up makes the monitor undo everything and end; one that does not is ended.
+    remove(key);
+    task->link().close();
+    task.reset();
+    auto ended = process.wait_for(5s);
+    if (!ended || !ended->has_value()) {
+      (void)process.signal(SIGKILL);
+      (void)process.wait();
+    }
+    clean(id);
+    return std::move(created).error();
+  }
+  const int number = process.pidfd().get();
+  TRY(add(number, {.task = nullptr, .child = std::move(process)}));
+  return std::shared_ptr<Task>(std::move(task));
+}
+
+Result<std::shared_ptr<Task>> EpollRunner::recover(const std::string& id) {
+  const std::string path = run_directory(id) + "/monitor.sock";
+  auto socket = sys::connect_packets(path);
+  if (!socket) {
+    if (socket.error().code() != ENOENT && socket.error().code() != ECONNREFUSED)
+      return std::move(socket).error();
+    clean(id);
+    return fail(Kind::NotFound, "container {} has no monitor", id);
+  }
+  TRY(set_nonblocking(*socket));
+  auto task = std::make_shared<MonitorTask>(id, *std::move(socket));
+  const std::uint64_t key = TRY(add(task->link().socket().get(), {.task = task, .child = {}}));
+  auto state = task->take_over();
+  if (!state) {
+    remove(key);
+    // It ended between connect and question: the same as if it had not been there.
+    if (state.error().kind() == Kind::Unavailable && !sys::exists(path)) {
+      return fail(Kind::NotFound, "container {} has no monitor", id);
+    }
+    return std::move(state).error();
+  }
+  task->establish();
+  for (const monitor::ExecState& exec : state->execs) {
+    if (exec.running) continue;
+    tell({.type = Event::Type::ExecExited, .container = id, .exec = exec.id, .exit = to_exit(exec.exit)});
+  }
+  if (state->phase == "exited" && task->first_end()) {
+    tell({.type = Event::Type::Exited, .container = id, .exec = "", .exit = to_exit(state->exit)});
+  }
+  return std::shared_ptr<Task>(std::move(task));
+}
+
+Result<std::vector<std::string>> EpollRunner::monitors() {
+  std::vector<std::string> ids;
+  for (std::string& id : TRY(sys::list_directory(directory_))) {
+    if (sys::exists(run_directory(id) + "/monitor.sock")) ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
+void EpollRunner::read_loop() {
+  while (true) {
+    epoll_event events[64];
+    const int count = ::epoll_wait(epoll_.get(), events, 64, -1);
+    if (count < 0 && errno != EINTR) {
+      log::error("runner: epoll_wait failed with errno {}", errno);
+      return;
+    }
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t key = events[i].data.u64;
+      if (key == 0) return;
+      if (const auto task = find(key))
+        read_socket(key, *task);
+      else
+        reap(key);
+    }
+  }
+}
+
+void EpollRunner::read_socket(std::uint64_t key, MonitorTask& task) {
+  if (task.link().read([&](monitor::Message message) { receive_event(task, std::move(message)); })) return;
+  const auto held = find(key);
+  remove(key);
+  task.link().close();
+  if (held && !task.released()) tell([this, held] { lost(held); });
+}
+
+void EpollRunner::reap(std::uint64_t key) {
+  sys::Process child;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = entries_.find(key);
+    if (found == entries_.end() || !found->second.child.valid()) return;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.child.pidfd().get(), nullptr);
+    child = std::move(found->second.child);
+    entries_.erase(found);
+  }
+  if (auto status = child.wait(); !status) log::warning("monitor: {}", status.error().message());
+}
+
+void EpollRunner::receive_event(MonitorTask& task, monitor::Message message) {
+  auto body = json::from_value<monitor::EventMessage>(std::move(message.body));
+  if (!body) return log::warning("container {}: {}", task.id(), body.error().message());
+  Event event{.container = task.id(), .exec = body->exec, .exit = to_exit(body->exit)};
+  if (message.type == monitor::type::kExited) {
+    event.type = Event::Type::Exited;
+    if (!task.first_end()) return;
+  } else if (message.type == monitor::type::kExecExited) {
+    event.type = Event::Type::ExecExited;
+  } else if (message.type == monitor::type::kOutOfMemory) {
+    event.type = Event::Type::OutOfMemory;
+  } else {
+    return;  // from a newer monitor
+  }
+  tell(std::move(event));
+}
+
+/// The monitor is gone without having been released: it was killed, or ended by itself with its record on
+/// disk. A container without monitor cannot be served: what is left of it is ended.
+void EpollRunner::lost(const std::shared_ptr<MonitorTask>& task) {
+  if (task->released() || !task->established() || !task->first_end()) return;
+  auto record = exit_record(task->state_directory());
+  Event event{.type = Event::Type::Exited, .container = task->id(), .exec = "", .exit = {}};
+  if (record && record->has_value()) {
+    event.exit = **record;
+  } else {
+    log::error("container {}: its monitor {} is gone", task->id(), task->monitor_pid());
+    const sys::Fd& pidfd = task->pidfd();
+    if (pidfd.valid()) {
+      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+      pollfd waiting{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+      ::poll(&waiting, 1, 2000);
+    }
+    event.exit = {.code = 137, .finished = now(), .error = "the container's monitor was killed"};
+    if (auto written = monitor::write_exit_record(
+            task->state_directory(),
+            {.code = event.exit.code, .finished = event.exit.finished, .error = event.exit.error});
+        !written) {
+      log::error("container {}: {}", task->id(), written.error().message());
+    }
+  }
+  listener_(std::move(event));
+}
+
+void EpollRunner::tell(Event event) {
+  tell([this, event = std::move(event)] { listener_(event); });
+}
+
+void EpollRunner::tell(std::function<void()> job) {
+  const MutexLock lock(events_mutex_);
+  events_.push_back(std::move(job));
+  events_arrived_.notify_one();
+}
+
+void EpollRunner::event_loop() {
+  while (true) {
+    std::function<void()> job;
+    {
+      MutexLock lock(events_mutex_);
+      while (events_.empty() && !stopping_) lock.wait(events_arrived_);
+      if (events_.empty()) return;
+      job = std::move(events_.front());
+      events_.pop_front();
+    }
+    job();
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Runner>> Runner::open(const spec::EngineConfig& config,
+                                             std::function<void(Event)> listener) {
+  auto runner = std::make_unique<EpollRunner>(config, std::move(listener));
+  TRY(runner->open());
+  return std::unique_ptr<Runner>(std::move(runner));
+}
+
+Result<std::optional<Exit>> Runner::exit_record(const std::string& state_directory) {
+  const auto record = TRY(monitor::read_exit_record(state_directory));
+  if (!record) return std::optional<Exit>();
+  return std::optional(to_exit(*record));
+}
+
+}  // namespace skiff::runner

@@ -1,0 +1,207 @@
+#include "runner/task.h"
+
+#include "sys/file.h"
+
+namespace skiff::runner {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A monitor answers at once, unless it is stopped or the disk hangs.
+constexpr std::chrono::milliseconds kQuick = 5s;
+/// What waits for file systems: mounting, execve, freezing.
+constexpr std::chrono::milliseconds kSlow = 20s;
+
+monitor::AttachmentHeader header_of(Attachment& attachment) {
+  return {.early_input = std::move(attachment.early_input),
+          .standard_input = attachment.standard_input,
+          .standard_output = attachment.standard_output,
+          .standard_error = attachment.standard_error,
+          .multiplexed = attachment.multiplexed,
+          .detach_keys = std::move(attachment.detach_keys)};
+}
+
+}  // namespace
+
+Exit to_exit(const monitor::ExitStatus& status) {
+  return {.code = status.code,
+          .oom_killed = status.oom_killed,
+          .started = status.started,
+          .finished = status.finished,
+          .error = status.error};
+}
+
+template <typename Request>
+Result<void> MonitorTask::command(std::string_view type, const Request& request) {
+  TRY(link_.call(type, json::to_value(request), {}, kQuick));
+  return success();
+}
+
+Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::string seccomp_cache) {
+  state_directory_ = bundle.state_directory;
+  monitor::CreateRequest request{.id = bundle.id,
+                                 .config = std::move(bundle.config),
+                                 .run_directory = std::move(run_directory),
+                                 .state_directory = std::move(bundle.state_directory),
+                                 .seccomp_cache = std::move(seccomp_cache),
+                                 .log = {.driver = std::move(bundle.log.driver),
+                                         .directory = std::move(bundle.log.directory),
+                                         .max_bytes = bundle.log.max_bytes,
+                                         .max_files = bundle.log.max_files},
+                                 .open_stdin = bundle.open_stdin,
+                                 .stdin_once = bundle.stdin_once,
+                                 .init = bundle.init,
+                                 .runtime = std::move(bundle.runtime)};
+  for (spec::Mount& mount : bundle.rootfs) request.rootfs.emplace_back(std::move(mount));
+  std::vector<sys::Fd> clients;
+  std::size_t next = 0;
+  for (; next < bundle.attachments.size() && next < monitor::kMaxDescriptors; ++next) {
+    request.attachments.push_back(header_of(bundle.attachments[next]));
+    clients.push_back(std::move(bundle.attachments[next].client));
+  }
+  auto answer = TRY(link_.call(monitor::type::kCreate, json::to_value(request), std::move(clients), kSlow));
+  pid_ = TRY(json::from_value<monitor::CreateReply>(std::move(answer.body))).pid;
+  if (answer.fds.size() != 2)
+    return fail(Kind::Internal, "monitor: {} descriptors for create", answer.fds.size());
+  pidfd_ = std::move(answer.fds[0]);
+  {
+    const MutexLock lock(mutex_);
+    network_namespace_ = std::move(answer.fds[1]);
+  }
+  for (; next < bundle.attachments.size(); ++next) TRY(attach(std::move(bundle.attachments[next])));
+  return success();
+}
+
+Result<monitor::StateReply> MonitorTask::take_over() {
+  auto answer = TRY(link_.call(monitor::type::kState, json::Object(), {}, kQuick));
+  auto state = TRY(json::from_value<monitor::StateReply>(std::move(answer.body)));
+  state_directory_ = state.state_directory;
+  pid_ = state.pid;
+  monitor_pid_ = state.monitor_pid;
+  if (!answer.fds.empty()) pidfd_ = std::move(answer.fds[0]);
+  return state;
+}
+
+Result<sys::Fd> MonitorTask::network_namespace() {
+  {
+    const MutexLock lock(mutex_);
+    if (network_namespace_.valid()) return sys::duplicate(network_namespace_);
+  }
+  auto answer = TRY(link_.call(monitor::type::kNetworkNamespace, json::Object(), {}, kQuick));
+  if (answer.fds.size() != 1) return fail(Kind::Internal, "monitor: no network namespace in its answer");
+  return std::move(answer.fds[0]);
+}
+
+Result<void> MonitorTask::start() {
+  auto started = link_.call(monitor::type::kStart, json::Object(), {}, kSlow);
+  {
+    const MutexLock lock(mutex_);
+    network_namespace_.reset();
+  }
+  if (!started) {
+    // The caller is told here and now; there will be no event.
+    if (started.error().kind() != Kind::Unavailable && started.error().kind() != Kind::NotModified &&
+        started.error().kind() != Kind::Conflict) {
+      first_end();
+    }
+    return std::move(started).error();
+  }
+  return success();
+}
+
+Result<void> MonitorTask::kill(int signal) {
+  return command(monitor::type::kSignal, monitor::SignalRequest{.exec = "", .signal = signal});
+}
+
+Result<void> MonitorTask::kill_exec(const std::string& exec_id, int signal) {
+  return command(monitor::type::kSignal, monitor::SignalRequest{.exec = exec_id, .signal = signal});
+}
+
+Result<void> MonitorTask::resize(std::uint16_t columns, std::uint16_t rows) {
+  return command(monitor::type::kResize,
+                 monitor::ResizeRequest{.exec = "", .columns = columns, .rows = rows});
+}
+
+Result<void> MonitorTask::resize_exec(const std::string& exec_id, std::uint16_t columns, std::uint16_t rows) {
+  return command(monitor::type::kResize,
+                 monitor::ResizeRequest{.exec = exec_id, .columns = columns, .rows = rows});
+}
+
+Result<void> MonitorTask::attach(Attachment attachment) {
+  auto header = header_of(attachment);
+  std::vector<sys::Fd> clients;
+  clients.push_back(std::move(attachment.client));
+  TRY(link_.call(monitor::type::kAttach, json::to_value(header), std::move(clients), kQuick));
+  return success();
+}
+
+Result<void> MonitorTask::pause() {
+  TRY(link_.call(monitor::type::kPause, json::Object(), {}, kSlow));
+  return success();
+}
+
+Result<void> MonitorTask::resume() {
+  TRY(link_.call(monitor::type::kResume, json::Object(), {}, kSlow));
+  return success();
+}
+
+Result<void> MonitorTask::update(const spec::oci::Resources& resources) {
+  return command(monitor::type::kUpdate, monitor::UpdateRequest{.resources = resources});
+}
+
+Result<std::string> MonitorTask::stats() {
+  auto answer = TRY(link_.call(monitor::type::kStats, json::Object(), {}, kQuick));
+  return TRY(json::from_value<monitor::StatsReply>(std::move(answer.body))).json;
+}
+
+Result<std::vector<pid_t>> MonitorTask::processes() {
+  auto answer = TRY(link_.call(monitor::type::kProcesses, json::Object(), {}, kQuick));
+  return TRY(json::from_value<monitor::ProcessesReply>(std::move(answer.body))).pids;
+}
+
+Result<pid_t> MonitorTask::exec(ExecRequest request) {
+  if (request.attachments.size() > monitor::kMaxDescriptors) {
+    return fail(Kind::InvalidArgument, "{} clients attached to one exec", request.attachments.size());
+  }
+  monitor::ExecRequest wire{.id = std::move(request.id),
+                            .process = std::move(request.process),
+                            .open_stdin = request.open_stdin,
+                            .attachments = {}};
+  std::vector<sys::Fd> clients;
+  for (Attachment& attachment : request.attachments) {
+    wire.attachments.push_back(header_of(attachment));
+    clients.push_back(std::move(attachment.client));
+  }
+  auto answer = TRY(link_.call(monitor::type::kExec, json::to_value(wire), std::move(clients), kSlow));
+  return TRY(json::from_value<monitor::ExecReply>(std::move(answer.body))).pid;
+}
+
+Result<void> MonitorTask::keep(const std::string& name, const std::vector<int>& fds) {
+  if (fds.size() > monitor::kMaxDescriptors) {
+    return fail(Kind::InvalidArgument, "{} descriptors to keep as one", fds.size());
+  }
+  std::vector<sys::Fd> copies;
+  for (const int fd : fds) {
+    copies.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!copies.back().valid()) return fail_errno("keep descriptor {}", fd);
+  }
+  TRY(link_.call(monitor::type::kKeep, json::to_value(monitor::KeepRequest{.name = name}), std::move(copies),
+                 kQuick));
+  return success();
+}
+
+Result<std::vector<sys::Fd>> MonitorTask::kept(const std::string& name) {
+  auto answer =
+      TRY(link_.call(monitor::type::kKept, json::to_value(monitor::KeepRequest{.name = name}), {}, kQuick));
+  return std::move(answer.fds);
+}
+
+Result<void> MonitorTask::release() {
+  if (released_.exchange(true)) return success();
+  auto done = link_.call(monitor::type::kRelease, json::Object(), {}, kQuick);
+  if (done || done.error().kind() == Kind::Unavailable) return success();  // gone is as good as released
+  released_ = false;
+  return std::move(done).error();
+}
+
+}  // namespace skiff::runner
