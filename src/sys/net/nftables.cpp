@@ -311,8 +311,8 @@ Result<void> NftSocket::commit(const NftBatch& batch) {
 
 Result<bool> NftSocket::has_table(const std::string& name) {
   std::vector<char> scratch(512);
-  auto* message = nftnl_nlmsg_build_hdr(scratch.data(), NFT_MSG_GETTABLE, NFPROTO_IPV4, 0,
-                                        socket_.next_sequence());
+  auto* message =
+      nftnl_nlmsg_build_hdr(scratch.data(), NFT_MSG_GETTABLE, NFPROTO_IPV4, 0, socket_.next_sequence());
   mnl_attr_put_strz(message, NFTA_TABLE_NAME, name.c_str());
   bool found = false;
   const auto result = socket_.query(std::string_view(scratch.data(), message->nlmsg_len),

@@ -38,11 +38,15 @@ Attributes<N> attributes(const nlmsghdr& message, std::size_t header) {
 
 Link read_link(const nlmsghdr& message) {
   const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
-  const auto found = attributes<IFLA_LINKINFO + 1>(message, sizeof *info);
+  const auto found = attributes<IFLA_IFALIAS + 1>(message, sizeof *info);
   Link link;
   link.index = info->ifi_index;
   link.up = (info->ifi_flags & IFF_UP) != 0;
   if (const auto* name = found.at[IFLA_IFNAME]) link.name = mnl_attr_get_str(name);
+  if (const auto* alias = found.at[IFLA_IFALIAS])
+    link.alias.assign(
+        static_cast<const char*>(mnl_attr_get_payload(alias)),
+        ::strnlen(static_cast<const char*>(mnl_attr_get_payload(alias)), mnl_attr_get_payload_len(alias)));
   if (const auto* master = found.at[IFLA_MASTER]) link.master = static_cast<int>(mnl_attr_get_u32(master));
   if (const auto* nested = found.at[IFLA_LINKINFO]) {
     mnl_attr_parse_nested(
@@ -137,6 +141,13 @@ void RouteBatch::set_up(int link, const std::string& name) {
   auto* message = start(RTM_NEWLINK, 0);
   put_up(put_link_header(message, link));
   finish(message, "set " + name + " up");
+}
+
+void RouteBatch::set_alias(int link, const std::string& name, const std::string& alias) {
+  auto* message = start(RTM_SETLINK, 0);
+  put_link_header(message, link);
+  mnl_attr_put(message, IFLA_IFALIAS, alias.size(), alias.data());
+  finish(message, "note on " + name);
 }
 
 void RouteBatch::isolate_port(int link, const std::string& name) {

@@ -14,7 +14,8 @@ struct Link {
   int index = 0;
   int master = 0;  ///< index of the bridge it hangs on, or 0
   std::string name;
-  std::string kind;  ///< "bridge", "veth", "" for hardware
+  std::string kind;   ///< "bridge", "veth", "" for hardware
+  std::string alias;  ///< a note that programs may leave on a link (ip-link(8))
   bool up = false;
 };
 
@@ -44,6 +45,7 @@ class RouteBatch {
   void add_bridge(const BridgeRequest& request);
   void add_veth(const VethRequest& request);
   void set_up(int link, const std::string& name);
+  void set_alias(int link, const std::string& name, const std::string& alias);
   /// An isolated bridge port cannot talk to other isolated ports, only to the bridge itself.
   void isolate_port(int link, const std::string& name);
   void add_address(int link, const Prefix& address);  ///< fine if it is there
