@@ -1,0 +1,149 @@
+#include "build/ops/cache.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/json.h"
+
+namespace skiff::build {
+namespace {
+
+constexpr std::string_view kOutcomes = "build_cache";
+constexpr std::string_view kLayers = "build_layers";
+constexpr std::string_view kSteps = "build_steps";
+
+struct StepRecord {
+  Time created{};
+};
+
+void describe(json::Fields& f, StepRecord& record) { f("created", record.created); }
+
+}  // namespace
+
+void describe(json::Fields& f, Outcome& outcome) {
+  f("snapshot", outcome.snapshot);
+  f("detail", outcome.detail, json::Omit::Empty);
+  f("empty", outcome.empty_layer, json::Omit::Empty);
+  f("created", outcome.created);
+}
+
+void describe(json::Fields& f, LayerFacts& facts) {
+  spec::digest_field(f, "diffId", facts.diff_id);
+  f("bytes", facts.bytes);
+}
+
+namespace {
+
+template <typename Record>
+Result<std::optional<Record>> get(meta::Transaction& transaction, std::string_view table, const std::string& key) {
+  const auto text = TRY(transaction.get(table, key));
+  if (!text) return std::optional<Record>();
+  return std::optional<Record>(TRY(json::decode<Record>(*text)));
+}
+
+}  // namespace
+
+Result<std::optional<Outcome>> Cache::find(const std::string& key) {
+  std::optional<Outcome> outcome;
+  TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
+    outcome = TRY(get<Outcome>(transaction, kOutcomes, key));
+    return {};
+  }));
+  if (!outcome || outcome->snapshot.empty()) return outcome;
+  const auto info = snapshots_.info(outcome->snapshot);
+  if (info.ok()) return outcome;
+  if (info.error().kind() != Kind::NotFound) return info.error();
+  return std::optional<Outcome>();
+}
+
+Result<void> Cache::store(const std::string& key, const Outcome& outcome) {
+  return database_.write(
+      [&](meta::Transaction& transaction) { return transaction.put(kOutcomes, key, json::encode(outcome)); },
+      meta::Durability::Relaxed);
+}
+
+Result<std::optional<LayerFacts>> Cache::facts(const std::string& snapshot) {
+  std::optional<LayerFacts> facts;
+  TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
+    facts = TRY(get<LayerFacts>(transaction, kLayers, snapshot));
+    return {};
+  }));
+  return facts;
+}
+
+Result<void> Cache::store_facts(const std::string& snapshot, const LayerFacts& facts) {
+  return database_.write(
+      [&](meta::Transaction& transaction) { return transaction.put(kLayers, snapshot, json::encode(facts)); },
+      meta::Durability::Relaxed);
+}
+
+Result<std::vector<std::optional<Time>>> Cache::step_times(const std::vector<std::string>& keys) {
+  std::vector<std::optional<Time>> times;
+  TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
+    for (const std::string& key : keys) {
+      const auto record = TRY(get<StepRecord>(transaction, kSteps, key));
+      times.push_back(record ? std::optional(record->created) : std::nullopt);
+    }
+    return {};
+  }));
+  return times;
+}
+
+Result<void> Cache::store_steps(const std::vector<std::pair<std::string, Time>>& steps) {
+  if (steps.empty()) return {};
+  return database_.write(
+      [&](meta::Transaction& transaction) -> Result<void> {
+        for (const auto& [key, created] : steps) TRY(transaction.put(kSteps, key, json::encode(StepRecord{created})));
+        return {};
+      },
+      meta::Durability::Relaxed);
+}
+
+Result<Cache::Usage> Cache::usage() {
+  Usage usage;
+  std::set<std::string> snapshots;
+  TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
+    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes))) {
+      const Outcome outcome = TRY(json::decode<Outcome>(text));
+      ++usage.entries;
+      if (!outcome.empty_layer && !outcome.snapshot.empty()) snapshots.insert(outcome.snapshot);
+    }
+    return {};
+  }));
+  for (const std::string& snapshot : snapshots)
+    if (const auto info = snapshots_.info(snapshot); info.ok()) usage.bytes += info->bytes;
+  return usage;
+}
+
+Result<Cache::Usage> Cache::prune(const std::vector<std::string>& keep) {
+  std::vector<std::string> snapshots;
+  Usage usage;
+  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
+    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes))) {
+      const Outcome outcome = TRY(json::decode<Outcome>(text));
+      if (std::find(keep.begin(), keep.end(), outcome.snapshot) != keep.end()) continue;
+      if (!outcome.empty_layer && !outcome.snapshot.empty()) snapshots.push_back(outcome.snapshot);
+      TRY(transaction.erase(kOutcomes, key));
+      TRY(transaction.erase(kLayers, outcome.snapshot));
+      ++usage.entries;
+    }
+    for (const auto& [key, text] : TRY(transaction.scan(kSteps))) TRY(transaction.erase(kSteps, key));
+    return {};
+  }));
+  // Children first: a snapshot with others on top of it stays, and is tried again once they are gone.
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (auto it = snapshots.begin(); it != snapshots.end();) {
+      const auto info = snapshots_.info(*it);
+      const bool gone = info.ok() && snapshots_.remove(*it).ok();
+      if (gone) {
+        usage.bytes += info->bytes;
+        progress = true;
+      }
+      it = gone ? snapshots.erase(it) : it + 1;
+    }
+  }
+  return usage;
+}
+
+}  // namespace skiff::build

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "build/solver/op.h"
+#include "meta/database.h"
+#include "snapshot/store.h"
+#include "spec/digest.h"
+
+namespace skiff::build {
+
+/// A digest and a size of a layer, once known.
+struct LayerFacts {
+  spec::Digest diff_id;
+  std::uint64_t bytes = 0;
+};
+
+/// The build cache: outcomes by vertex key and times by step key, in the database's tables "build_cache" and "build_steps".
+/// Records are not synced one by one: what a power loss takes is built again. Thread-safe.
+class Cache {
+ public:
+  Cache(meta::Database& database, snapshot::Store& snapshots) : database_(database), snapshots_(snapshots) {}
+
+  /// Nothing when there is no record, or its snapshot is gone.
+  Result<std::optional<Outcome>> find(const std::string& key);
+  Result<void> store(const std::string& key, const Outcome& outcome);
+
+  /// Facts about a layer, by its snapshot.
+  Result<std::optional<LayerFacts>> facts(const std::string& snapshot);
+  Result<void> store_facts(const std::string& snapshot, const LayerFacts& facts);
+
+  /// When steps were first taken: one answer for each key, nothing for new ones.
+  Result<std::vector<std::optional<Time>>> step_times(const std::vector<std::string>& keys);
+  Result<void> store_steps(const std::vector<std::pair<std::string, Time>>& steps);
+
+  struct Usage {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+  };
+  Result<Usage> usage();
+  /// Forgets everything, and removes the snapshots that nothing else stands on. `keep` are in use by running builds.
+  Result<Usage> prune(const std::vector<std::string>& keep);
+
+ private:
+  meta::Database& database_;
+  snapshot::Store& snapshots_;
+};
+
+}  // namespace skiff::build

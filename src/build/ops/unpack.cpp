@@ -1,0 +1,1 @@
+#include "build/ops/unpack.h"

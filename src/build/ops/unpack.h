@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "base/result.h"
+#include "sys/fd.h"
+
+namespace skiff::build {
+
+/// Whether a file is a tar archive, plain or compressed: by its first bytes, decompressed. It is left at its start.
+Result<bool> looks_like_archive(const sys::Fd& file);
+
+/// Unpacks such an archive into a directory, in a worker process. `owner` replaces the archive's own owners.
+Result<void> unpack_archive(const sys::Fd& file, const sys::Fd& directory,
+                            const std::optional<std::pair<uid_t, gid_t>>& owner);
+
+}  // namespace skiff::build
