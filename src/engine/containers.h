@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/undo.h"
+#include "engine/container.h"
 #include "engine/filters.h"
 #include "engine/parts.h"
 #include "spec/docker/container.h"
@@ -24,7 +26,6 @@ struct ListOptions {
 struct RemoveOptions {
   bool force = false;
   bool volumes = false;  ///< anonymous volumes go too
-  bool link = false;
 };
 
 /// Containers as definitions: made, shown, changed and removed. What runs is Lifecycle's.
@@ -47,6 +48,13 @@ class Containers {
   Result<spec::docker::ContainerPruneReport> prune(const Filters& filters);
 
  private:
+  Result<Definition> settle(const std::string& name, const std::string& platform,
+                            spec::docker::ContainerCreate& request, image::Image& image);
+  Result<void> settle_mounts(Definition& definition);
+  Result<void> make_volumes(Definition& definition, UndoStack& undo);
+  Result<bool> matches(Container& container, const Definition& definition, const RunState& run,
+                       const Filters& filters);
+
   Parts& parts_;
   ContainerSet& set_;
   Events& events_;

@@ -73,6 +73,8 @@ class Lifecycle {
 
   /// After a daemon start: takes over what lives, records what ended, removes half-made things, then applies restart policies.
   Result<void> recover();
+  Execs& execs() { return execs_; }
+
   /// No more restarts; containers run on.
   void shut_down() { closing_ = true; }
 

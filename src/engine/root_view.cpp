@@ -4,8 +4,6 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#include <dirent.h>
-
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -123,23 +121,9 @@ Result<std::optional<std::string>> RootView::read(std::string_view path, std::si
   return std::optional<std::string>(std::move(text));
 }
 
-bool RootView::has_content(std::string_view path) const {
+bool RootView::is_directory(std::string_view path) const {
   const auto found = resolve(path);
-  if (!found || !S_ISDIR(found->status.st_mode)) return false;
-  for (const std::size_t layer : found->layers) {
-    auto fd = sys::open_in_root(layers_[layer], found->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!fd.ok()) continue;
-    DIR* directory = ::fdopendir(fd->release());
-    if (!directory) continue;
-    bool any = false;
-    while (const dirent* entry = ::readdir(directory)) {
-      const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") any = true;
-    }
-    ::closedir(directory);
-    if (any) return true;
-  }
-  return false;
+  return found && S_ISDIR(found->status.st_mode);
 }
 
 }  // namespace skiff::engine

@@ -20,8 +20,7 @@ class RootView {
 
   /// The file's content, at most `limit` bytes; nothing when there is no such regular file.
   Result<std::optional<std::string>> read(std::string_view path, std::size_t limit) const;
-  /// True when `path` is a directory with something in it, as far as one layer can tell.
-  bool has_content(std::string_view path) const;
+  bool is_directory(std::string_view path) const;
 
  private:
   struct Found;

@@ -68,10 +68,10 @@ TEST_F(RootViewTest, LinksStayInside) {
   EXPECT_EQ(read("/etc/loop"), "(none)");
 }
 
-TEST_F(RootViewTest, TellsWhetherADirectoryHasContent) {
-  EXPECT_TRUE(view().has_content("/data"));
-  EXPECT_FALSE(view().has_content("/data/sub"));
-  EXPECT_FALSE(view().has_content("/absent"));
+TEST_F(RootViewTest, TellsDirectories) {
+  EXPECT_TRUE(view().is_directory("/data/sub"));
+  EXPECT_FALSE(view().is_directory("/etc/passwd"));
+  EXPECT_FALSE(view().is_directory("/absent"));
 }
 
 }  // namespace

@@ -1,0 +1,69 @@
+#include "engine/files.h"
+
+#include "archive/worker.h"
+#include "base/strings.h"
+#include "engine/container.h"
+#include "engine/events.h"
+#include "engine/lifecycle.h"
+#include "engine/mount_setup.h"
+
+namespace skiff::engine {
+namespace {
+
+/// Where the worker looks: inside the running container, or at its mounts when it does not run.
+Result<archive::Root> root_of(Parts& parts, Container& container) {
+  archive::Root root;
+  const RunState run = container.run_now();
+  if (is_running(run.state) && run.pid > 0) {
+    root.process = run.pid;
+    return root;
+  }
+  root.mounts = TRY(parts.images.snapshots().mounts(snapshot_key(container.id)));
+  for (auto& mount : TRY(prepare_mounts(parts, container.definition_now().mounts)))
+    if (mount.type == "bind") root.mounts.push_back(mount);
+  return root;
+}
+
+Error not_found(const Error& error, std::string_view path, std::string_view name) {
+  if (error.kind() != Kind::NotFound) return error;
+  return fail(Kind::NotFound, "Could not find the file {} in container {}", path, name);
+}
+
+}  // namespace
+
+Result<spec::docker::PathStat> Files::stat(std::string_view name, const std::string& path) {
+  const auto container = TRY(set_.find(name));
+  auto stat = archive::stat_path(TRY(root_of(parts_, *container)), path);
+  if (!stat.ok()) return not_found(stat.error(), path, name);
+  return stat;
+}
+
+Result<void> Files::get(std::string_view name, const std::string& path, const sys::Fd& out) {
+  const auto container = TRY(set_.find(name));
+  auto packed = archive::pack(TRY(root_of(parts_, *container)), path, out);
+  if (!packed.ok()) return not_found(packed.error(), path, name);
+  return {};
+}
+
+Result<void> Files::put(std::string_view name, const std::string& path, const sys::Fd& in, PutOptions options) {
+  const auto container = TRY(set_.find(name));
+  const Definition definition = container->definition_now();
+  for (const ContainerMount& mount : definition.mounts) {
+    const std::string& at = mount.point.destination;
+    if (!mount.point.rw && (path == at || path.starts_with(at + "/")))
+      return Error(Kind::Forbidden, "mounted volume is marked read-only");
+  }
+  if (definition.host.readonly_rootfs)
+    return Error(Kind::Forbidden, "container rootfs is marked read-only");
+  archive::ApplyOptions apply;
+  apply.escape = archive::Escape::Confine;
+  apply.devices = true;
+  apply.absolute_names = true;
+  apply.keep_kinds = options.no_overwrite_dir_non_dir;
+  apply.keep_owner = options.copy_owner;
+  auto unpacked = archive::unpack(in, TRY(root_of(parts_, *container)), path, apply);
+  if (!unpacked.ok()) return not_found(unpacked.error(), path, name);
+  return {};
+}
+
+}  // namespace skiff::engine
