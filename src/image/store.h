@@ -19,6 +19,13 @@
 
 namespace skiff::image {
 
+/// One layer on its way into an image, or in it.
+struct Layer {
+  spec::Digest diff_id;  ///< digest of the uncompressed tar
+  std::string snapshot;  ///< Committed snapshot whose top is this layer
+  std::uint64_t bytes = 0;
+};
+
 struct Image {
   spec::Digest id;                        ///< digest of the config blob
   spec::oci::Image config;                ///< config, rootfs.diff_ids, history
@@ -26,15 +33,9 @@ struct Image {
   std::vector<std::string> repo_digests;  ///< "busybox@sha256:..."
   std::string parent;                     ///< id of the image a build started from here, or ""
   std::string snapshot;                   ///< key of the topmost layer's snapshot; "" for an empty image
+  std::vector<Layer> layers;              ///< bottom first
   std::uint64_t size = 0;                 ///< bytes of all layers
   Time tagged{};                          ///< last time a name was given to it
-};
-
-/// One layer on its way into an image.
-struct Layer {
-  spec::Digest diff_id;   ///< digest of the uncompressed tar
-  std::string snapshot;   ///< Committed snapshot whose top is this layer
-  std::uint64_t bytes = 0;
 };
 
 /// What a deletion did, one line each as in `docker rmi`.
@@ -43,7 +44,12 @@ struct Removal {
   std::string deleted;   ///< an image id, or ""
 };
 
-/// Names -> images -> layers. Thread-safe. Errors use Docker's sentences.
+/// The full id of a container that keeps an image from being deleted, a running one if there is any, or "".
+using InUse = std::function<std::string(const spec::Digest& image, bool* running)>;
+
+/// Names -> images -> layers. Thread-safe. Errors use Docker's sentences. Layers that no image needs any more
+/// are removed; those that something still stands on (a container, a build's cache) when the last image goes
+/// are remembered and removed later.
 class Store {
  public:
   static Result<std::unique_ptr<Store>> open(content::Store& content, snapshot::Store& snapshots,
@@ -54,19 +60,21 @@ class Store {
   virtual Result<Image> resolve(std::string_view name) = 0;
   virtual Result<std::vector<Image>> list() = 0;
 
-  /// Stores an image whose layers, bottom first, are committed snapshots; config.rootfs.diff_ids must match them.
-  /// Everything is safe on disk when this returns. Making an image that exists is fine.
+  /// Stores an image whose layers, bottom first, are committed snapshots; config.rootfs.diff_ids must match
+  /// them. Everything is safe on disk when this returns. Making an image that exists is fine.
   virtual Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                                const std::string& parent) = 0;
   virtual Result<void> tag(const spec::Digest& id, const spec::Reference& name) = 0;
-  /// `in_use(id)` names the container that keeps an image, or "". Conflict with Docker's sentence when it may not go.
+  /// What `docker rmi` does: untags `name`, or deletes by id. Conflict with Docker's sentence when it may not
+  /// go.
   virtual Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
-                                              const std::function<std::string(const spec::Digest&, bool* running)>& in_use) = 0;
+                                              const InUse& in_use) = 0;
 
   /// Unpacks one layer tar (plain, gzip or zstd, from a pipe or file) on top of `parent` in a worker process,
   /// commits the snapshot and computes the diff id on the way.
   virtual Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) = 0;
-  /// Commits an Active snapshot as a layer: its diff id is the digest of the tar that archive::diff makes of it.
+  /// Commits an Active snapshot as a layer: its diff id is the digest of the tar that archive::diff makes of
+  /// it.
   virtual Result<Layer> commit_layer(const std::string& active, const std::string& committed) = 0;
 
   virtual snapshot::Store& snapshots() = 0;

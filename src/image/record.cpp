@@ -1,0 +1,19 @@
+#include "image/record.h"
+
+namespace skiff::image {
+
+void describe(json::Fields& f, Layer& layer) {
+  spec::digest_field(f, "diffId", layer.diff_id);
+  f("snapshot", layer.snapshot);
+  f("bytes", layer.bytes);
+}
+
+void describe(json::Fields& f, Record& record) {
+  f("layers", record.layers);
+  f("parent", record.parent, json::Omit::Empty);
+  f("tagged", record.tagged);
+}
+
+void describe(json::Fields& f, TagRecord& record) { f("id", record.id); }
+
+}  // namespace skiff::image

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "image/store.h"
+
+namespace skiff::image {
+
+/// What the table "images" holds under an image's id.
+struct Record {
+  std::vector<Layer> layers;  ///< bottom first
+  std::string parent;
+  Time tagged{};
+};
+
+/// What the table "tags" holds under a full name with tag, "docker.io/library/busybox:latest".
+struct TagRecord {
+  std::string id;
+};
+
+void describe(json::Fields& f, Layer& layer);
+void describe(json::Fields& f, Record& record);
+void describe(json::Fields& f, TagRecord& record);
+
+}  // namespace skiff::image

@@ -1,0 +1,163 @@
+#include <algorithm>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "image/record.h"
+#include "image/store_impl.h"
+
+/// The rules of `docker rmi`: what a name or an id given for deletion takes along, and what stands in the
+/// way.
+namespace skiff::image {
+
+namespace {
+
+Error conflict(const std::string& id, bool hard, std::string_view message) {
+  return fail(Kind::Conflict, "conflict: unable to delete {} ({}) - {}",
+              short_id(std::string_view(id).substr(7)), hard ? "cannot be forced" : "must be forced",
+              message);
+}
+
+}  // namespace
+
+/// Children and running containers always forbid deletion; names (when asked about) and stopped containers
+/// unless forced.
+Result<void> CatalogueStore::check_conflict(const std::string& id, bool soft, bool active_reference,
+                                            const InUse& in_use, bool* used) {
+  *used = false;
+  if (catalogue_.has_children(id)) return conflict(id, true, "image has dependent child images");
+  bool running = false;
+  const std::string container = in_use ? in_use(TRY(spec::Digest::parse(id)), &running) : "";
+  if (!container.empty() && running) {
+    *used = true;
+    return conflict(id, true,
+                    fmt::format("image is being used by running container {}", short_id(container)));
+  }
+  if (!soft) return {};
+  if (active_reference && !catalogue_.names_of(id).empty())
+    return conflict(id, false, "image is referenced in multiple repositories");
+  if (!container.empty()) {
+    *used = true;
+    return conflict(id, false,
+                    fmt::format("image is being used by stopped container {}", short_id(container)));
+  }
+  return {};
+}
+
+Result<void> CatalogueStore::untag(const std::string& name, Deletion& deletion) {
+  TRY(database_.write([&](meta::Transaction& transaction) { return transaction.erase(kTagTable, name); }));
+  catalogue_.erase_name(name);
+  deletion.done.push_back({TRY(spec::Reference::parse(name)).familiar(), ""});
+  return {};
+}
+
+Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool force, bool prune_parents,
+                                                    const InUse& in_use) {
+  const MutexLock lock(mutex_);
+  std::optional<std::string> name;
+  const std::string id = TRY(catalogue_.lookup(text, &name));
+  Deletion deletion{in_use, prune_parents, {}};
+  const auto names = catalogue_.names_of(id);
+  bool quiet = false;
+  if (name) {
+    bool running = false;
+    const std::string container =
+        !force && names.size() == 1 && in_use ? in_use(TRY(spec::Digest::parse(id)), &running) : "";
+    if (!container.empty()) {
+      return fail(
+          Kind::Conflict,
+          "conflict: unable to remove repository reference \"{}\" (must force) - container {} is using its "
+          "referenced image {}",
+          text, short_id(container), short_id(std::string_view(id).substr(7)));
+    }
+    TRY(untag(*name, deletion));
+    if (names.size() > 1) return std::move(deletion.done);
+    quiet = true;
+  } else if (names.size() <= 1) {
+    bool used = false;
+    TRY(check_conflict(id, !force, false, in_use, &used));
+    for (const auto& tag : names) TRY(untag(tag, deletion));
+  }
+  TRY(delete_image(id, force, quiet, deletion));
+  TRY(sweep());
+  return std::move(deletion.done);
+}
+
+/// `quiet`: a name was removed, or a parent is pruned; then an image that may not go simply stays.
+Result<void> CatalogueStore::delete_image(const std::string& id, bool force, bool quiet, Deletion& deletion) {
+  Image* image = catalogue_.find(id);
+  if (!image) return {};
+  bool used = false;
+  if (auto checked = check_conflict(id, !force, true, deletion.in_use, &used); !checked) {
+    const bool dangling = catalogue_.names_of(id).empty() && !catalogue_.has_children(id);
+    if (quiet && (!dangling || used)) return {};
+    return checked;
+  }
+  const std::string parent = image->parent;
+  const auto layers = image->layers;
+  const auto names = catalogue_.names_of(id);
+  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
+    for (const auto& name : names) TRY(transaction.erase(kTagTable, name));
+    // Until their folders are gone the layers count as orphans, so that a crash in between leaves nothing
+    // behind.
+    for (const auto& layer : layers) TRY(transaction.put(kOrphanTable, layer.snapshot, "{}"));
+    return transaction.erase(kImageTable, id);
+  }));
+  for (const auto& name : names) {
+    catalogue_.erase_name(name);
+    deletion.done.push_back({TRY(spec::Reference::parse(name)).familiar(), ""});
+  }
+  catalogue_.erase(id);
+  deletion.done.push_back({"", id});
+  if (auto removed = content_.remove(TRY(spec::Digest::parse(id))); !removed)
+    log::warning("image {}: {}", id, removed.error().message());
+  TRY(drop_layers(layers, deletion));
+  if (!deletion.prune_parents || parent.empty()) return {};
+  return delete_image(parent, false, true, deletion);
+}
+
+/// From the top down, because a layer goes only when nothing stands on it.
+Result<void> CatalogueStore::drop_layers(std::vector<Layer> layers, Deletion& deletion) {
+  std::reverse(layers.begin(), layers.end());
+  for (const auto& layer : layers) {
+    if (!catalogue_.uses(layer.snapshot)) {
+      const auto info = snapshots_.info(layer.snapshot);
+      auto removed = snapshots_.remove(layer.snapshot);
+      if (!removed && removed.error().kind() == Kind::Conflict) {
+        orphans_.insert(layer.snapshot);
+        continue;
+      }
+      if (!removed && removed.error().kind() != Kind::NotFound) return removed;
+      if (info && info->chain_id) deletion.done.push_back({"", info->chain_id->to_string()});
+    }
+    TRY(database_.write(
+        [&](meta::Transaction& transaction) { return transaction.erase(kOrphanTable, layer.snapshot); },
+        meta::Durability::Relaxed));
+  }
+  return {};
+}
+
+/// Tries the orphans again, until no more of them go.
+Result<void> CatalogueStore::sweep() {
+  for (bool again = !orphans_.empty(); again;) {
+    again = false;
+    for (auto at = orphans_.begin(); at != orphans_.end();) {
+      const std::string key = *at;
+      if (!catalogue_.uses(key)) {
+        auto removed = snapshots_.remove(key);
+        if (!removed && removed.error().kind() == Kind::Conflict) {
+          ++at;
+          continue;
+        }
+        if (!removed && removed.error().kind() != Kind::NotFound) return removed;
+      }
+      at = orphans_.erase(at);
+      again = true;
+      TRY(database_.write(
+          [&](meta::Transaction& transaction) { return transaction.erase(kOrphanTable, key); },
+          meta::Durability::Relaxed));
+    }
+  }
+  return {};
+}
+
+}  // namespace skiff::image

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <set>
+
+#include "base/thread.h"
+#include "image/catalogue.h"
+#include "image/store.h"
+
+namespace skiff::image {
+
+class CatalogueStore final : public Store {
+ public:
+  CatalogueStore(content::Store& content, snapshot::Store& snapshots, meta::Database& database)
+      : content_(content), snapshots_(snapshots), database_(database) {}
+
+  Result<void> load() EXCLUDES(mutex_);
+
+  Result<Image> resolve(std::string_view name) override;
+  Result<std::vector<Image>> list() override;
+  Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
+                       const std::string& parent) override;
+  Result<void> tag(const spec::Digest& id, const spec::Reference& name) override;
+  Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
+                                      const InUse& in_use) override;
+  Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
+  Result<Layer> commit_layer(const std::string& active, const std::string& committed) override;
+
+  snapshot::Store& snapshots() override { return snapshots_; }
+  content::Store& content() override { return content_; }
+
+ private:
+  struct Deletion {
+    const InUse& in_use;
+    bool prune_parents;
+    std::vector<Removal> done;
+  };
+  // removal.cpp
+  Result<void> check_conflict(const std::string& id, bool soft, bool active_reference, const InUse& in_use,
+                              bool* used) REQUIRES(mutex_);
+  Result<void> untag(const std::string& name, Deletion& deletion) REQUIRES(mutex_);
+  Result<void> delete_image(const std::string& id, bool force, bool quiet, Deletion& deletion)
+      REQUIRES(mutex_);
+  Result<void> drop_layers(std::vector<Layer> layers, Deletion& deletion) REQUIRES(mutex_);
+  Result<void> sweep() REQUIRES(mutex_);
+
+  content::Store& content_;
+  snapshot::Store& snapshots_;
+  meta::Database& database_;
+  Mutex mutex_;
+  Catalogue catalogue_ GUARDED_BY(mutex_);
+  /// Layers without an image that could not be removed yet, because something stands on them.
+  std::set<std::string> orphans_ GUARDED_BY(mutex_);
+};
+
+inline constexpr std::string_view kImageTable = "images";
+inline constexpr std::string_view kTagTable = "tags";
+inline constexpr std::string_view kOrphanTable = "image_orphans";
+
+}  // namespace skiff::image
