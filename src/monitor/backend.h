@@ -23,6 +23,8 @@ class Backend {
   virtual const sys::Process& process() const = 0;
   /// The pty's master, when the process has a terminal.
   virtual sys::Fd take_console() = 0;
+  /// Of the container, relative to each hierarchy's root.
+  virtual std::string cgroup() const = 0;
   virtual Result<void> start() = 0;
   virtual Result<runtime::Executed> exec(const spec::oci::Process& process,
                                          const runtime::Streams& streams) = 0;

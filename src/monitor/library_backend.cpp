@@ -22,6 +22,7 @@ class LibraryBackend final : public Backend {
   Result<void> create(runtime::CreateOptions options) override;
   const sys::Process& process() const override { return container_->process(); }
   sys::Fd take_console() override { return container_->take_console(); }
+  std::string cgroup() const override { return container_->cgroup_path(); }
   Result<void> start() override { return container_->start(); }
   Result<runtime::Executed> exec(const spec::oci::Process& process, const runtime::Streams& streams) override;
   Result<void> pause(bool paused) override { return cgroup_->freeze(paused); }

@@ -181,6 +181,7 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   options.init = request.init;
   options.seccomp_cache = request.seccomp_cache;
   TRY(backend_->create(std::move(options)));
+  TRY(write_remains(run_directory_, {.cgroup = backend_->cgroup(), .state_directory = state_directory_}));
   pipes.ours.console = backend_->take_console();
   TRY(streams_->open(std::move(pipes.ours)));
   process_watch_ =
@@ -290,11 +291,7 @@ void Monitor::end() {
       log::error("container {}: {}", id_, removed.error().message());
   }
   if (streams_) streams_->finish_clients();
-  if (!run_directory_.empty()) {
-    ::unlink((run_directory_ + "/monitor.sock").c_str());
-    ::unlink((run_directory_ + "/monitor.log").c_str());
-    ::rmdir(run_directory_.c_str());
-  }
+  if (!run_directory_.empty()) remove_run_files(run_directory_);
   last_timer_ = loop_.after(kLastClients, [this] { loop_.stop(); });
   end_when_clients_left();
 }

@@ -217,6 +217,26 @@ void describe(json::Fields& f, EventMessage& t) {
   f("exit", t.exit);
 }
 
+void describe(json::Fields& f, Remains& t) {
+  f("cgroup", t.cgroup);
+  f("state_directory", t.state_directory);
+}
+
+Result<void> write_remains(const std::string& run_directory, const Remains& remains) {
+  return sys::replace_file(run_directory + "/monitor.json", json::encode(remains), 0600);
+}
+
+Result<Remains> read_remains(const std::string& run_directory) {
+  return json::decode<Remains>(TRY(sys::read_file(run_directory + "/monitor.json", 1 << 20)));
+}
+
+void remove_run_files(const std::string& run_directory) {
+  for (const char* name : {"monitor.sock", "monitor.json", "monitor.log"}) {
+    ::unlink(fmt::format("{}/{}", run_directory, name).c_str());
+  }
+  ::rmdir(run_directory.c_str());
+}
+
 Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit) {
   return sys::write_file_atomic(exit_path(state_directory), json::encode(exit), 0600);
 }

@@ -189,6 +189,12 @@ struct EventMessage {
   ExitStatus exit;
 };
 
+/// <run_directory>/monitor.json: what a daemon needs to clean up after a monitor that was killed.
+struct Remains {
+  std::string cgroup;
+  std::string state_directory;
+};
+
 void describe(json::Fields& f, Failure& t);
 void describe(json::Fields& f, AttachmentHeader& t);
 void describe(json::Fields& f, LogSettings& t);
@@ -206,11 +212,18 @@ void describe(json::Fields& f, ExecRequest& t);
 void describe(json::Fields& f, ExecReply& t);
 void describe(json::Fields& f, KeepRequest& t);
 void describe(json::Fields& f, EventMessage& t);
+void describe(json::Fields& f, Remains& t);
 
 /// <state_directory>/exit.json, written so that a power loss leaves all of it or nothing.
 Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit);
 /// Nothing when there is none.
 Result<std::optional<ExitStatus>> read_exit_record(const std::string& state_directory);
 Result<void> remove_exit_record(const std::string& state_directory);
+
+Result<void> write_remains(const std::string& run_directory, const Remains& remains);
+/// NotFound when there are none.
+Result<Remains> read_remains(const std::string& run_directory);
+/// Removes a monitor's files, and its directory if nobody else put anything there.
+void remove_run_files(const std::string& run_directory);
 
 }  // namespace skiff::monitor

@@ -1,7 +1,6 @@
 #include "runner/runner.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,6 +15,7 @@
 #include "base/thread.h"
 #include "monitor/protocol.h"
 #include "runner/task.h"
+#include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/path.h"
 #include "sys/socket.h"
@@ -66,7 +66,7 @@ class EpollRunner final : public Runner {
 
   std::string run_directory(const std::string& id) const { return directory_ + "/" + id; }
   Result<sys::Process> spawn_monitor(const std::string& id, const sys::Fd& socket);
-  void clean(const std::string& id) const;
+  Exit clean_up_after_monitor(const std::string& id) const;
   Result<std::uint64_t> add(int fd, Entry entry) EXCLUDES(mutex_);
   void remove(std::uint64_t key) EXCLUDES(mutex_);
   std::shared_ptr<MonitorTask> find(std::uint64_t key) EXCLUDES(mutex_);
@@ -175,10 +175,30 @@ Result<sys::Process> EpollRunner::spawn_monitor(const std::string& id, const sys
                      .new_session = true});
 }
 
-/// Removes what a monitor that is gone left in the exec root.
-void EpollRunner::clean(const std::string& id) const {
-  for (const char* name : {"monitor.sock", "monitor.log"}) ::unlink((run_directory(id) + "/" + name).c_str());
-  ::rmdir(run_directory(id).c_str());
+/// Ends and removes what a monitor that was killed left behind. A container without a monitor cannot be
+/// served any more, and is recorded as killed unless its end was on disk already.
+Exit EpollRunner::clean_up_after_monitor(const std::string& id) const {
+  Exit exit{.code = 137, .finished = now(), .error = "the container's monitor was killed"};
+  if (const auto remains = monitor::read_remains(run_directory(id))) {
+    auto layout = sys::CgroupLayout::detect();
+    if (layout) {
+      const sys::Cgroup cgroup(*layout, remains->cgroup);
+      auto removed = cgroup.exists() ? cgroup.signal_all(SIGKILL) : success();
+      if (removed && cgroup.exists()) removed = cgroup.remove();
+      if (!removed) log::error("container {}: {}", id, removed.error().message());
+    }
+    const auto record = exit_record(remains->state_directory);
+    if (record && record->has_value()) {
+      exit = **record;
+    } else if (auto written = monitor::write_exit_record(
+                   remains->state_directory,
+                   {.code = exit.code, .finished = exit.finished, .error = exit.error});
+               !written) {
+      log::error("container {}: {}", id, written.error().message());
+    }
+  }
+  monitor::remove_run_files(run_directory(id));
+  return exit;
 }
 
 Result<std::shared_ptr<Task>> EpollRunner::create(Bundle bundle) {
@@ -187,7 +207,7 @@ Result<std::shared_ptr<Task>> EpollRunner::create(Bundle bundle) {
   TRY(set_nonblocking(ours));
   auto spawned = spawn_monitor(id, theirs);
   if (!spawned) {
-    clean(id);
+    monitor::remove_run_files(run_directory(id));
     return spawned.error().with_context("start monitor");
   }
   sys::Process process = *std::move(spawned);
@@ -210,7 +230,7 @@ Result<std::shared_ptr<Task>> EpollRunner::create(Bundle bundle) {
       (void)process.signal(SIGKILL);
       (void)process.wait();
     }
-    clean(id);
+    monitor::remove_run_files(run_directory(id));
     return std::move(created).error();
   }
   const int number = process.pidfd().get();
@@ -224,7 +244,7 @@ Result<std::shared_ptr<Task>> EpollRunner::recover(const std::string& id) {
   if (!socket) {
     if (socket.error().code() != ENOENT && socket.error().code() != ECONNREFUSED)
       return std::move(socket).error();
-    clean(id);
+    clean_up_after_monitor(id);
     return fail(Kind::NotFound, "container {} has no monitor", id);
   }
   TRY(set_nonblocking(*socket));
@@ -325,19 +345,9 @@ void EpollRunner::lost(const std::shared_ptr<MonitorTask>& task) {
     event.exit = **record;
   } else {
     log::error("container {}: its monitor {} is gone", task->id(), task->monitor_pid());
-    const sys::Fd& pidfd = task->pidfd();
-    if (pidfd.valid()) {
-      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-      pollfd waiting{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
-      ::poll(&waiting, 1, 2000);
-    }
-    event.exit = {.code = 137, .finished = now(), .error = "the container's monitor was killed"};
-    if (auto written = monitor::write_exit_record(
-            task->state_directory(),
-            {.code = event.exit.code, .finished = event.exit.finished, .error = event.exit.error});
-        !written) {
-      log::error("container {}: {}", task->id(), written.error().message());
-    }
+    // First of all its first process, for which no cgroup is needed.
+    if (task->pidfd().valid()) ::syscall(SYS_pidfd_send_signal, task->pidfd().get(), SIGKILL, nullptr, 0);
+    event.exit = clean_up_after_monitor(task->id());
   }
   listener_(std::move(event));
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -142,6 +143,7 @@ class RunnerTest : public testing::Test {
 
   static bool gone(pid_t pid) {
     for (int i = 0; i < 200; ++i) {
+      (void)::waitpid(pid, nullptr, WNOHANG);  // a monitor whose runner was dropped is still our child
       if (::kill(pid, 0) != 0) return true;
       ::poll(nullptr, 0, 20);
     }
@@ -475,6 +477,25 @@ TEST_F(RunnerTest, KilledMonitorIsNoticedAndItsContainerEnded) {
   EXPECT_NE(exit.error, "");
   EXPECT_TRUE(gone(pid));
   EXPECT_EQ(task->kill(SIGTERM).error().kind(), Kind::Unavailable);
+}
+
+TEST_F(RunnerTest, MonitorKilledWhileNobodyIsThereIsCleanedUp) {
+  auto task = run(bundle({"sleep", "1000"}));
+  ASSERT_TRUE(task);
+  const std::string id = task->id();
+  const pid_t pid = task->pid();
+  const pid_t monitor = task->monitor_pid();
+  task.reset();
+  lose_daemon();
+  ASSERT_EQ(::kill(monitor, SIGKILL), 0);
+  EXPECT_TRUE(gone(monitor));
+  open();
+  EXPECT_EQ(runner_->recover(id).error().kind(), Kind::NotFound);
+  EXPECT_TRUE(gone(pid));
+  EXPECT_TRUE(sys::list_directory(config_.exec_root + "/containers")->empty());
+  const auto record = Runner::exit_record(directory_ + "/state/" + id);
+  ASSERT_TRUE(record.ok() && record->has_value());
+  EXPECT_EQ((*record)->code, 137);
 }
 
 TEST_F(RunnerTest, MonitorDisregardsSignals) {
