@@ -111,7 +111,7 @@ void Connection::client_gone() {
 }
 
 void Connection::linger() {
-  if (!socket_.valid() || parser_.done()) return;
+  if (!socket_.valid() || parser_.done() || read_ended_) return;
   ::shutdown(socket_.get(), SHUT_WR);
   const auto deadline = std::chrono::steady_clock::now() + kLinger;
   std::array<char, kReceiveSize> scratch;
@@ -139,15 +139,23 @@ Result<std::size_t> Connection::receive(std::string& out, std::size_t limit) {
   }
   out.resize(old + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   if (count > 0) return static_cast<std::size_t>(count);
-  broken_ = true;
+  // The client may still want to read our answer: only this direction is over.
+  read_ended_ = true;
+  close_after_ = true;
   if (count == 0) TRY(parser_.end());
   return gone();
+}
+
+void Connection::stop_reading() {
+  read_ended_ = true;
+  close_after_ = true;
+  ::shutdown(socket_.get(), SHUT_RD);
 }
 
 Result<std::size_t> Connection::read_body(char* buffer, std::size_t size) {
   while (body_.empty()) {
     if (parser_.done()) return std::size_t{0};
-    if (broken_) return gone();
+    if (broken_ || read_ended_) return gone();
     if (!continue_sent_ && buffer_.empty() &&
         equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue")) {
       continue_sent_ = true;

@@ -62,6 +62,7 @@ class Connection {
   enum class Answer : std::uint8_t { None, Streaming, Done };
 
   Result<std::size_t> receive(std::string& out, std::size_t limit);
+  void stop_reading();
   Result<std::size_t> read_body(char* buffer, std::size_t size);
   Result<void> send_all(std::string_view first, std::string_view second = {}, std::string_view third = {});
   std::string answer_head(int status, std::string_view content_type);
@@ -76,7 +77,8 @@ class Connection {
   bool head_started_ = false;
   bool continue_sent_ = false;
   bool broken_ = false;
-  bool close_after_ = false;
+  std::atomic<bool> read_ended_ = false;
+  std::atomic<bool> close_after_ = false;
   bool head_only_ = false;
   bool chunked_ = false;
   Answer answer_ = Answer::None;

@@ -42,6 +42,8 @@ Result<std::string> Exchange::read_body(std::size_t limit) {
   return body;
 }
 
+void Exchange::stop_reading() { connection_.stop_reading(); }
+
 std::stop_token Exchange::stop_token() {
   bool first = false;
   std::stop_token token;
