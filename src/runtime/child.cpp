@@ -23,10 +23,6 @@ void fill(Packet& packet, const char* detail) {
   std::strncpy(packet.detail, detail, sizeof packet.detail - 1);
 }
 
-int report_fd(const Context& context) {
-  return context.plan && context.plan->report_fd >= 0 ? context.plan->report_fd : context.socket;
-}
-
 /// Signals of the parent must neither be blocked nor handled here.
 void reset_signals() {
   struct sigaction action = {};
@@ -104,7 +100,7 @@ void fail(const Context& context, Step step, int code, const char* detail) {
   packet.step = step;
   packet.code = code;
   fill(packet, detail);
-  (void)!::write(report_fd(context), &packet, sizeof packet);
+  (void)!::write(context.report, &packet, sizeof packet);
   ::_exit(1);
 }
 
@@ -155,7 +151,7 @@ void run_container(const Plan& plan, int socket) {
   Context context;
   context.plan = &plan;
   context.process = &plan.process;
-  context.socket = socket;
+  context.socket = context.report = socket;
   context.procfs = plan.procfs.get();
   reset_signals();
   // Until execve this is a copy of our own memory: nobody in the container may look into it.
@@ -175,7 +171,7 @@ void run_container(const Plan& plan, int socket) {
 void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int socket, int procfs) {
   Context context;
   context.process = &process;
-  context.socket = socket;
+  context.socket = context.report = socket;
   context.procfs = procfs;
   reset_signals();
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

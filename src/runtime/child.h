@@ -15,6 +15,7 @@ struct Context {
   const Plan* plan = nullptr;           ///< null for exec
   const ProcessPlan* process = nullptr;
   int socket = -1;
+  int report = -1;                      ///< where failures go: the socket, and for `create` a fifo once it has ended
   int procfs = -1;                      ///< the host's /proc
   int root = -1;                        ///< the container's root, while it is not yet "/"
   int console = -1;                     ///< the pty's slave

@@ -176,11 +176,12 @@ void report_ready(const Context& context, const Verdict& verdict) {
   if (::write(context.socket, &packet, sizeof packet) < 0) ::_exit(1);
 }
 
-void await_start(const Context& context) {
+void await_start(Context& context) {
   const Plan* plan = context.plan;
   if (!plan || plan->start_fd < 0) return expect(context, Message::Start);
   // `create` has ended: its socket goes, and a later `start` writes to the fifo.
   ::close(context.socket);
+  context.socket = context.report = plan->report_fd;
   char byte = 0;
   ssize_t size = 0;
   do size = ::read(plan->start_fd, &byte, 1);

@@ -92,8 +92,9 @@ Result<ProcessPlan> make_process_plan(const spec::oci::Process& process) {
   plan.arguments = CStrings(process.args);
   auto environment = process.env;
   if (std::none_of(environment.begin(), environment.end(), [](const auto& v) { return v.starts_with("HOME="); })) {
-    std::string place = "HOME=/";
-    place.resize(kHomeSpace, '\0');
+    constexpr std::string_view kDefault = "HOME=/";
+    std::string place(kHomeSpace, '\0');
+    std::copy(kDefault.begin(), kDefault.end(), place.begin());
     environment.push_back(std::move(place));
   }
   plan.environment = CStrings(std::move(environment));

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace skiff::oci {
+
+/// One option of a command: "--bundle value, -b value".
+struct Flag {
+  std::string_view name;
+  char letter = 0;
+  bool takes_value = false;
+};
+
+/// What stood on a command line.
+class Flags {
+ public:
+  /// Reads options up to the first argument that is none ("--" ends them too), as Go's flag package does for runc. Options that are
+  /// not in `known` are InvalidArgument: `flag provided but not defined: -x`.
+  static Result<Flags> parse(const std::vector<std::string>& words, const std::vector<Flag>& known);
+
+  bool has(std::string_view name) const { return values_.contains(std::string(name)); }
+  /// The last value given, or `otherwise`.
+  std::string get(std::string_view name, std::string otherwise = {}) const;
+  std::vector<std::string> all(std::string_view name) const;
+  const std::vector<std::string>& arguments() const { return arguments_; }
+
+ private:
+  std::map<std::string, std::vector<std::string>> values_;
+  std::vector<std::string> arguments_;
+};
+
+}  // namespace skiff::oci

@@ -1,0 +1,110 @@
+#include "cmd/oci/record.h"
+
+#include <sys/stat.h>
+
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace skiff::oci {
+
+void describe(json::Fields& f, Record& record) {
+  f("ociVersion", record.oci_version);
+  f("id", record.id);
+  f("init_process_pid", record.pid);
+  f("init_process_start", record.start_time);
+  f("bundle", record.bundle);
+  f("rootfs", record.rootfs);
+  f("cgroup_path", record.cgroup_path);
+  f("owner", record.owner);
+  f("created", record.created);
+  f("annotations", record.annotations, json::Omit::Empty);
+}
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::Created: return "created";
+    case Status::Running: return "running";
+    case Status::Paused: return "paused";
+    case Status::Stopped: return "stopped";
+  }
+  return "unknown";
+}
+
+Result<void> Home::create() const {
+  TRY(sys::make_directories(root_, 0700));
+  if (::mkdir(path_.c_str(), 0711) == 0) return {};
+  if (errno == EEXIST) return Error(Kind::Conflict, "container with given ID already exists");
+  return fail_errno("create {}", path_);
+}
+
+Result<void> Home::remove() const { return sys::remove_tree(path_); }
+
+Result<void> Home::save(const Record& record) const {
+  return sys::replace_file(path_ + "/state.json", json::encode(record), 0600);
+}
+
+Result<Record> Home::load() const {
+  auto text = sys::read_file(path_ + "/state.json");
+  if (!text && text.error().kind() == Kind::NotFound) return Error(Kind::NotFound, "container does not exist");
+  return json::decode<Record>(TRY(std::move(text)));
+}
+
+Result<void> Home::save_config(std::string_view text) const {
+  return sys::replace_file(path_ + "/config.json", text, 0600);
+}
+
+Result<spec::oci::Runtime> Home::load_config() const {
+  return json::decode<spec::oci::Runtime>(TRY(sys::read_file(path_ + "/config.json")));
+}
+
+Result<void> check_id(const std::string& id) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.";
+  if (id.empty()) return Error(Kind::InvalidArgument, "container id cannot be empty");
+  if (id.find_first_not_of(kAllowed) != std::string::npos || id == "." || id == ".." || id.size() > 1024)
+    return fail(Kind::InvalidArgument, "invalid container ID format: {}", id);
+  return {};
+}
+
+Result<sys::Cgroup> cgroup_of(const Record& record) {
+  return sys::Cgroup(TRY(sys::CgroupLayout::detect()), record.cgroup_path);
+}
+
+std::uint64_t process_start_time(int pid) {
+  const auto text = sys::read_file(fmt::format("/proc/{}/stat", pid));
+  if (!text) return 0;
+  // The name in brackets may hold spaces and brackets itself: fields count from the last bracket.
+  const auto bracket = text->rfind(") ");
+  if (bracket == std::string::npos) return 0;
+  const auto fields = split(std::string_view(*text).substr(bracket + 2), ' ');
+  constexpr std::size_t kStartTime = 19;
+  if (fields.size() <= kStartTime || fields[0] == "Z" || fields[0] == "X") return 0;
+  return parse_uint(fields[kStartTime]).value_or(0);
+}
+
+Result<sys::Process> process_of(const Record& record) {
+  auto process = sys::Process::open(record.pid);
+  // The pidfd is taken first: if the times agree afterwards it is the right process, and stays it.
+  if (!process || record.pid <= 0 || process_start_time(record.pid) != record.start_time)
+    return Error(Kind::NotFound, "container not running");
+  return process;
+}
+
+Status status_of(const Home& home, const Record& record) {
+  if (record.pid <= 0 || process_start_time(record.pid) != record.start_time) return Status::Stopped;
+  if (const auto cgroup = cgroup_of(record))
+    if (const auto frozen = cgroup->frozen(); frozen && *frozen) return Status::Paused;
+  return sys::exists(home.start_fifo()) ? Status::Created : Status::Running;
+}
+
+spec::oci::State state_of(const Record& record, Status status) {
+  spec::oci::State state;
+  state.oci_version = record.oci_version;
+  state.id = record.id;
+  state.status = to_string(status);
+  state.pid = status == Status::Stopped ? 0 : record.pid;
+  state.bundle = record.bundle;
+  state.annotations = record.annotations;
+  return state;
+}
+
+}  // namespace skiff::oci
