@@ -38,6 +38,8 @@ class Loop {
   /// Serves events until stop().
   Result<void> run();
   void stop() { stopped_ = true; }
+  /// After stop(): run() may be called again.
+  void resume() { stopped_ = false; }
 
  private:
   struct TimerState;

@@ -55,12 +55,11 @@ Result<void> Monitor::open(sys::Fd daemon) {
 }
 
 Result<void> Monitor::connect(sys::Fd socket) {
-  auto handlers = std::make_shared<const Connection*>();
-  auto connection = TRY(Connection::create(loop_, std::move(socket),
-                                           {.message = [this](Message message) { serve(std::move(message)); },
-                                            .closed = [this, handlers] { disconnected(*handlers); }}));
-  *handlers = connection.get();
-  connection_ = std::move(connection);
+  const std::uint64_t number = connection_number_ + 1;
+  connection_ = TRY(Connection::create(loop_, std::move(socket),
+                                       {.message = [this](Message message) { serve(std::move(message)); },
+                                        .closed = [this, number] { disconnected(number); }}));
+  connection_number_ = number;
   return success();
 }
 
@@ -76,8 +75,8 @@ void Monitor::accept_daemon() {
   if (auto connected = connect(std::move(socket)); !connected) log::error("{}", connected.error().message());
 }
 
-void Monitor::disconnected(const Connection* connection) {
-  if (connection_.get() != connection) return;  // it was replaced meanwhile
+void Monitor::disconnected(std::uint64_t number) {
+  if (connection_number_ != number) return;  // it was replaced meanwhile
   connection_.reset();
   if (phase_ == Phase::Empty || phase_ == Phase::Exited) end();
 }

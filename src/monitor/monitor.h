@@ -77,7 +77,7 @@ class Monitor {
   void exec_drained(ExecSession& session);
   void forget_old_execs();
   void look_for_oom();
-  void disconnected(const Connection* connection);
+  void disconnected(std::uint64_t number);
   void end();
   void end_when_clients_left();
   void flush_log();
@@ -108,6 +108,7 @@ class Monitor {
   sys::Fd listener_;
   std::unique_ptr<Loop::Watch> listener_watch_;
   std::unique_ptr<Connection> connection_;
+  std::uint64_t connection_number_ = 0;  ///< each daemon that comes gets the next one
 
   std::vector<std::unique_ptr<ExecSession>> execs_;
   std::map<std::string, std::vector<sys::Fd>> kept_;
