@@ -138,15 +138,9 @@ Result<spec::docker::NetworkPruneReport> Networks::prune(const Filters& filters)
     until = parse_timestamp(text, now());
     if (!until) return fail(Kind::InvalidArgument, "invalid filter 'until={}'", text);
   }
-  // A stopped container still counts on its networks.
-  std::vector<std::string> wanted_by_containers;
-  for (const auto& container : set_.all())
-    for (const auto& [name, settings] : container->definition_now().endpoints) wanted_by_containers.push_back(name);
   spec::docker::NetworkPruneReport report;
   report.networks_deleted = TRY(parts_.networks.prune([&](const spec::docker::NetworkInspect& network) {
-    const auto& used = wanted_by_containers;
-    return filters.labels(network.labels) && (!until || network.created <= *until) &&
-           std::find(used.begin(), used.end(), network.name) == used.end();
+    return filters.labels(network.labels) && (!until || network.created <= *until);
   }));
   for (const std::string& name : report.networks_deleted) events_.publish("network", "destroy", name, {{"name", name}});
   return report;

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "engine/container.h"
 #include "engine/host_facts.h"
+#include "runtime/stats.h"
 #include "sys/file.h"
 
 namespace skiff::engine {
@@ -54,6 +55,32 @@ std::map<std::string, spec::docker::NetworkStats> network_counters(int pid) {
   return result;
 }
 
+std::vector<spec::docker::BlkioEntry> entries(const std::vector<runtime::BlockIoEntry>& counted) {
+  std::vector<spec::docker::BlkioEntry> result;
+  for (const auto& entry : counted) result.push_back({entry.major, entry.minor, entry.operation, entry.value});
+  return result;
+}
+
+/// The runtime's counters under Docker's names.
+void take_counters(const runtime::Stats& counted, StatsResponse& stats) {
+  auto& cpu = stats.cpu_stats;
+  cpu.cpu_usage.total_usage = counted.cpu.total;
+  cpu.cpu_usage.percpu_usage = counted.cpu.per_cpu;
+  cpu.cpu_usage.usage_in_usermode = counted.cpu.user;
+  cpu.cpu_usage.usage_in_kernelmode = counted.cpu.system;
+  cpu.throttling_data = {counted.cpu.throttling_periods, counted.cpu.throttled_periods, counted.cpu.throttled_time};
+  auto& memory = stats.memory_stats;
+  memory.usage = counted.memory.usage;
+  memory.max_usage = counted.memory.max_usage;
+  memory.limit = counted.memory.limit;
+  memory.failcnt = counted.memory.failures;
+  memory.stats = counted.memory.details;
+  stats.pids_stats = {counted.pids.current, counted.pids.limit};
+  stats.num_procs = 0;
+  stats.blkio_stats.io_service_bytes_recursive = entries(counted.block_io.bytes);
+  stats.blkio_stats.io_serviced_recursive = entries(counted.block_io.operations);
+}
+
 /// One sample; all zero for a container that does not run.
 Result<StatsResponse> sample(Container& container) {
   const Definition definition = container.definition_now();
@@ -61,7 +88,7 @@ Result<StatsResponse> sample(Container& container) {
   StatsResponse stats;
   if (const auto task = container.task_now(); task && is_running(run.state)) {
     auto counters = task->stats();
-    if (counters.ok()) stats = TRY(json::decode<StatsResponse>(*counters));
+    if (counters.ok()) take_counters(TRY(json::decode<runtime::Stats>(*counters)), stats);
     else if (counters.error().kind() != Kind::Unavailable && counters.error().kind() != Kind::NotFound) return counters.error();
     if (definition.host.network_mode != "host" && run.pid > 0) stats.networks = network_counters(run.pid);
     stats.cpu_stats.system_cpu_usage = system_cpu();

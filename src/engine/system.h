@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine/containers.h"
 #include "engine/images.h"
 #include "engine/parts.h"
 #include "engine/volumes.h"
@@ -14,8 +15,8 @@ namespace skiff::engine {
 /// What the engine says of itself. Thread-safe.
 class System {
  public:
-  System(Parts& parts, ContainerSet& set, Events& events, Images& images, Volumes& volumes)
-      : parts_(parts), set_(set), events_(events), images_(images), volumes_(volumes) {}
+  System(Parts& parts, ContainerSet& set, Events& events, Containers& containers, Images& images, Volumes& volumes)
+      : parts_(parts), set_(set), events_(events), containers_(containers), images_(images), volumes_(volumes) {}
 
   Result<spec::docker::Version> version();
   Result<spec::docker::Info> info();
@@ -27,6 +28,7 @@ class System {
   Parts& parts_;
   ContainerSet& set_;
   Events& events_;
+  Containers& containers_;
   Images& images_;
   Volumes& volumes_;
 };

@@ -1,0 +1,244 @@
+#include "engine/images.h"
+
+#include "base/strings.h"
+#include "engine/container.h"
+#include "engine/events.h"
+#include "spec/reference.h"
+
+namespace skiff::engine {
+namespace {
+
+constexpr std::string_view kNoImage = "<missing>";
+
+std::int64_t seconds_of(const std::optional<Time>& time) {
+  if (!time) return 0;
+  return std::chrono::duration_cast<std::chrono::seconds>(time->time_since_epoch()).count();
+}
+
+/// `pattern` of the reference filter, with * and ? as in a shell's file names; without a tag it matches any tag.
+bool glob(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t mark = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
+      ++p;
+      ++t;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool reference_matches(const Filters& filters, const image::Image& image) {
+  if (!filters.has("reference")) return true;
+  for (const std::string& pattern : filters.values("reference"))
+    for (const std::string& tag : image.tags)
+      if (glob(pattern, tag) || glob(pattern, tag.substr(0, tag.rfind(':')))) return true;
+  return false;
+}
+
+/// The bytes of each layer, bottom first, from the chain of snapshots.
+std::vector<std::int64_t> layer_sizes(image::Store& images, const image::Image& image) {
+  std::vector<std::int64_t> sizes;
+  std::string key = image.snapshot;
+  while (!key.empty() && sizes.size() < image.config.rootfs.diff_ids.size()) {
+    const auto info = images.snapshots().info(key);
+    if (!info.ok()) break;
+    sizes.push_back(static_cast<std::int64_t>(info->bytes));
+    key = info->parent;
+  }
+  std::reverse(sizes.begin(), sizes.end());
+  return sizes;
+}
+
+struct TimeWindow {
+  std::optional<Time> before;
+  std::optional<Time> since;
+  std::optional<Time> until;
+  bool holds(const std::optional<Time>& created) const {
+    const Time time = created.value_or(Time{});
+    return (!before || time < *before) && (!since || time > *since) && (!until || time <= *until);
+  }
+};
+
+Result<TimeWindow> time_window(image::Store& images, const Filters& filters) {
+  TimeWindow window;
+  for (const std::string& name : filters.values("before")) window.before = TRY(images.resolve(name)).config.created;
+  for (const std::string& name : filters.values("since")) window.since = TRY(images.resolve(name)).config.created;
+  for (const std::string& text : filters.values("until")) {
+    window.until = parse_timestamp(text, now());
+    if (!window.until) return fail(Kind::InvalidArgument, "invalid filter 'until={}'", text);
+  }
+  return window;
+}
+
+}  // namespace
+
+Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Filters& filters, bool shared_size) {
+  TRY(filters.check({"before", "dangling", "label", "label!", "reference", "since", "until"}));
+  const TimeWindow window = TRY(time_window(parts_.images, filters));
+  const bool by_name = filters.has("dangling");
+  const bool dangling = TRY(filters.boolean("dangling", false));
+  const auto images = TRY(parts_.images.list());
+  std::map<std::string, int> used;
+  for (const auto& container : set_.all()) ++used[container->definition_now().image];
+  std::map<std::string, int> children;
+  for (const image::Image& image : images)
+    if (!image.parent.empty()) ++children[image.parent];
+  std::vector<spec::docker::ImageSummary> list;
+  for (const image::Image& image : images) {
+    const std::string id = image.id.to_string();
+    const bool nameless = image.tags.empty() && image.repo_digests.empty();
+    // Steps of the classic builder are nameless parents: shown with -a only.
+    if (nameless && children[id] > 0 && (!all || by_name)) continue;
+    if (by_name && nameless != dangling) continue;
+    if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels) ||
+        !reference_matches(filters, image))
+      continue;
+    spec::docker::ImageSummary summary;
+    summary.id = id;
+    summary.created = seconds_of(image.config.created);
+    summary.labels = image.config.config.labels;
+    summary.parent_id = image.parent;
+    summary.repo_digests = image.repo_digests;
+    summary.repo_tags = image.tags;
+    summary.size = static_cast<std::int64_t>(image.size);
+    if (shared_size) {
+      summary.containers = used[id];
+      summary.shared_size = 0;
+    }
+    list.push_back(std::move(summary));
+  }
+  std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.created > b.created; });
+  return list;
+}
+
+Result<spec::docker::ImageInspect> Images::inspect(std::string_view name) {
+  const image::Image image = TRY(parts_.images.resolve(name));
+  spec::docker::ImageInspect shown;
+  shown.id = image.id.to_string();
+  shown.repo_tags = image.tags;
+  shown.repo_digests = image.repo_digests;
+  shown.parent = image.parent;
+  if (!image.config.history.empty()) shown.comment = image.config.history.back().comment;
+  shown.created = image.config.created;
+  shown.author = image.config.author;
+  shown.config = image.config.config;
+  shown.architecture = image.config.platform.architecture;
+  shown.variant = image.config.platform.variant;
+  shown.os = image.config.platform.os;
+  shown.os_version = image.config.os_version;
+  shown.size = static_cast<std::int64_t>(image.size);
+  shown.graph_driver.name = "overlay2";
+  if (!image.snapshot.empty())
+    if (const auto directory = parts_.images.snapshots().layer_directory(image.snapshot); directory.ok())
+      shown.graph_driver.data["UpperDir"] = *directory;
+  for (const auto& diff_id : image.config.rootfs.diff_ids) shown.root_fs.layers.push_back(diff_id.to_string());
+  shown.metadata.last_tag_time = image.tagged;
+  return shown;
+}
+
+Result<std::vector<spec::docker::ImageHistoryItem>> Images::history(std::string_view name) {
+  const image::Image image = TRY(parts_.images.resolve(name));
+  const auto sizes = layer_sizes(parts_.images, image);
+  std::vector<spec::docker::ImageHistoryItem> items;
+  std::size_t layer = 0;
+  for (const auto& step : image.config.history) {
+    spec::docker::ImageHistoryItem item;
+    item.id = kNoImage;
+    item.created = seconds_of(step.created);
+    item.created_by = step.created_by;
+    item.comment = step.comment;
+    if (!step.empty_layer && layer < sizes.size()) item.size = sizes[layer++];
+    items.push_back(std::move(item));
+  }
+  std::reverse(items.begin(), items.end());
+  if (items.empty()) items.emplace_back();
+  // The image itself and the steps it came from, as far as they are images here.
+  items.front().id = image.id.to_string();
+  items.front().tags = image.tags;
+  std::string parent = image.parent;
+  for (std::size_t i = 1; i < items.size() && !parent.empty(); ++i) {
+    const auto step = parts_.images.resolve(parent);
+    if (!step.ok()) break;
+    items[i].id = parent;
+    items[i].tags = step->tags;
+    parent = step->parent;
+  }
+  return items;
+}
+
+Result<void> Images::tag(std::string_view name, const std::string& repository, const std::string& tag) {
+  const image::Image image = TRY(parts_.images.resolve(name));
+  const auto reference = TRY(spec::reference_from_parts(repository, tag)).with_default_tag();
+  if (reference.digest())
+    return Error(Kind::InvalidArgument, "refusing to create a tag with a digest reference");
+  TRY(parts_.images.tag(image.id, reference));
+  events_.publish("image", "tag", image.id.to_string(), {{"name", reference.familiar()}});
+  return {};
+}
+
+Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_view name, bool force, bool no_prune) {
+  const auto in_use = [this](const spec::Digest& id, bool* running) -> std::string {
+    std::string user;
+    for (const auto& container : set_.all()) {
+      if (container->definition_now().image != id.to_string()) continue;
+      const State state = container->state_now();
+      *running = is_running(state) || state == State::Restarting;
+      user = container->id;
+      if (*running) break;
+    }
+    return user;
+  };
+  const image::Image image = TRY(parts_.images.resolve(name));
+  const auto removals = TRY(parts_.images.remove(name, force, !no_prune, in_use));
+  std::vector<spec::docker::ImageDeleteItem> items;
+  for (const auto& removal : removals) {
+    items.push_back({removal.untagged, removal.deleted});
+    if (!removal.untagged.empty())
+      events_.publish("image", "untag", image.id.to_string(), {{"name", removal.untagged}});
+    if (!removal.deleted.empty()) events_.publish("image", "delete", removal.deleted, {{"name", removal.deleted}});
+  }
+  return items;
+}
+
+Result<spec::docker::ImagePruneReport> Images::prune(const Filters& filters) {
+  TRY(filters.check({"dangling", "label", "label!", "until"}));
+  const bool only_dangling = TRY(filters.boolean("dangling", true));
+  const TimeWindow window = TRY(time_window(parts_.images, filters));
+  spec::docker::ImagePruneReport report;
+  std::map<std::string, int> used;
+  for (const auto& container : set_.all()) ++used[container->definition_now().image];
+  for (const image::Image& image : TRY(parts_.images.list())) {
+    const std::string id = image.id.to_string();
+    if (used[id] > 0 || (only_dangling && !image.tags.empty())) continue;
+    if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels)) continue;
+    std::vector<std::string> names = image.tags;
+    if (names.empty()) names.push_back(id);
+    for (const std::string& name : names) {
+      // A parent that a child still needs stays, as does what somebody took into use meanwhile.
+      const auto removed = remove(name, false, false);
+      if (!removed.ok()) continue;
+      bool deleted = false;
+      for (const auto& item : *removed) {
+        deleted = deleted || item.deleted == id;
+        report.images_deleted.push_back(item);
+      }
+      if (deleted) report.space_reclaimed += image.size;
+    }
+  }
+  events_.publish("image", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
+  return report;
+}
+
+}  // namespace skiff::engine

@@ -1,0 +1,179 @@
+#include "engine/system.h"
+
+#include "base/strings.h"
+#include "build/service.h"
+#include "engine/container.h"
+#include "engine/container_views.h"
+#include "engine/events.h"
+#include "engine/host_facts.h"
+#include "engine/lifecycle.h"
+#include "sys/file.h"
+
+namespace skiff::engine {
+namespace {
+
+constexpr std::string_view kApiVersion = "1.51";
+constexpr std::string_view kOldestApiVersion = "1.24";
+/// The release this engine behaves like; clients compare it.
+constexpr std::string_view kEngineVersion = "28.5.2";
+constexpr std::string_view kIdTable = "engine";
+
+/// A number for this data root, made once.
+Result<std::string> engine_id(meta::Database& database) {
+  std::string id;
+  TRY(database.write([&](meta::Transaction& transaction) -> Result<void> {
+    if (auto known = TRY(transaction.get(kIdTable, "id"))) {
+      id = *known;
+      return {};
+    }
+    const auto uuid = sys::read_file("/proc/sys/kernel/random/uuid", 64);
+    id = uuid.ok() ? std::string(trim(*uuid)) : "00000000-0000-0000-0000-000000000000";
+    return transaction.put(kIdTable, "id", id);
+  }));
+  return id;
+}
+
+int count_of(const std::string& directory) {
+  const auto names = sys::list_directory(directory);
+  return names.ok() ? static_cast<int>(names->size()) : 0;
+}
+
+bool file_says_one(const char* path) {
+  const auto text = sys::read_file(path, 16);
+  return text.ok() && trim(*text) == "1";
+}
+
+void describe_host(spec::docker::Info& info) {
+  const HostFacts& facts = host_facts();
+  info.memory_limit = info.swap_limit = info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = info.cpu_set =
+      info.pids_limit = true;
+  info.oom_kill_disable = !facts.cgroup_v2;
+  info.ipv4_forwarding = file_says_one("/proc/sys/net/ipv4/ip_forward");
+  info.n_fd = count_of("/proc/self/fd");
+  info.n_goroutines = count_of("/proc/self/task");
+  info.cgroup_driver = "cgroupfs";
+  info.cgroup_version = facts.cgroup_v2 ? "2" : "1";
+  info.kernel_version = facts.kernel_release;
+  info.operating_system = facts.os_name;
+  info.os_type = "linux";
+  info.architecture = spec::machine_name(facts.architecture);
+  info.n_cpu = facts.cpus;
+  info.mem_total = facts.memory;
+  info.name = facts.hostname;
+  info.security_options = {"name=seccomp,profile=builtin"};
+}
+
+}  // namespace
+
+Result<spec::docker::Version> System::version() {
+  const HostFacts& facts = host_facts();
+  spec::docker::Version version;
+  version.platform.name = "Skiff";
+  version.version = kEngineVersion;
+  version.api_version = kApiVersion;
+  version.min_api_version = kOldestApiVersion;
+  version.git_commit = "skiff";
+  version.go_version = "none";
+  version.os = "linux";
+  version.arch = facts.architecture;
+  version.kernel_version = facts.kernel_release;
+  version.build_time = "2026-01-01T00:00:00.000000000+00:00";
+  spec::docker::Component engine;
+  engine.name = "Engine";
+  engine.version = kEngineVersion;
+  engine.details = {{"ApiVersion", std::string(kApiVersion)},
+                    {"Arch", version.arch},
+                    {"BuildTime", version.build_time},
+                    {"Experimental", "false"},
+                    {"GitCommit", version.git_commit},
+                    {"GoVersion", version.go_version},
+                    {"KernelVersion", version.kernel_version},
+                    {"MinAPIVersion", std::string(kOldestApiVersion)},
+                    {"Os", "linux"}};
+  version.components = {engine};
+  return version;
+}
+
+Result<spec::docker::Info> System::info() {
+  spec::docker::Info info;
+  describe_host(info);
+  info.id = TRY(engine_id(parts_.database));
+  for (const auto& container : set_.all()) {
+    ++info.containers;
+    const State state = container->state_now();
+    if (state == State::Paused) ++info.containers_paused;
+    else if (is_running(state)) ++info.containers_running;
+    else ++info.containers_stopped;
+  }
+  info.images = static_cast<std::int64_t>(TRY(parts_.images.list()).size());
+  info.driver = "overlay2";
+  info.driver_status = {{"Supports d_type", "true"}, {"Native Overlay Diff", "true"}, {"userxattr", "false"}};
+  info.plugins = {{"local"}, {"bridge", "host", "null"}, {}, {"json-file", "local", "none"}};
+  info.debug = parts_.config.debug;
+  info.system_time = now();
+  info.logging_driver = parts_.config.log_driver;
+  info.n_events_listener = events_.listeners();
+  info.index_server_address = "https://index.docker.io/v1/";
+  info.registry_config.index_configs["docker.io"] = {{}, "docker.io", true, true};
+  info.registry_config.insecure_registry_cidrs = {"::1/128", "127.0.0.0/8"};
+  info.docker_root_dir = parts_.config.data_root;
+  info.labels = parts_.config.labels;
+  info.server_version = kEngineVersion;
+  for (const auto& [name, runtime] : parts_.config.runtimes) info.runtimes[name] = {runtime.path, runtime.arguments};
+  info.runtimes.try_emplace("skiff", spec::docker::RuntimeInfo{"skiff-monitor", {}});
+  info.default_runtime = parts_.config.default_runtime;
+  info.live_restore_enabled = true;
+  info.init_binary = "skiff-monitor";
+  for (const auto& pool : parts_.config.address_pools) info.default_address_pools.push_back({pool.base, pool.size});
+  return info;
+}
+
+Result<spec::docker::DiskUsage> System::disk_usage(const std::set<std::string>& types) {
+  const auto wanted = [&](const char* type) { return types.empty() || types.contains(type); };
+  spec::docker::DiskUsage usage;
+  if (wanted("image")) {
+    usage.images = TRY(images_.list(true, {}, true));
+    std::int64_t bytes = 0;
+    for (const auto& snapshot : TRY(parts_.images.snapshots().list()))
+      if (snapshot.state == snapshot::State::Committed && snapshot.chain_id)
+        bytes += static_cast<std::int64_t>(snapshot.bytes);
+    usage.layers_size = bytes;
+  }
+  if (wanted("container")) {
+    ListOptions options;
+    options.all = true;
+    options.size = true;
+    usage.containers = TRY(containers_.list(options));
+  }
+  if (wanted("volume")) {
+    usage.volumes = TRY(volumes_.list({})).volumes;
+    for (auto& volume : *usage.volumes) {
+      const auto users = TRY(parts_.volumes.users(volume.name));
+      volume.usage_data = spec::docker::VolumeUsage{static_cast<std::int64_t>(users.size()),
+                                                    static_cast<std::int64_t>(TRY(parts_.volumes.size(volume.name)))};
+    }
+  }
+  if (wanted("build-cache")) {
+    usage.build_cache.emplace();
+    const auto cache = parts_.builds ? TRY(parts_.builds->cache_usage()) : build::CacheUsage{};
+    if (cache.entries > 0) {
+      spec::docker::BuildCacheRecord record;
+      record.id = "steps";
+      record.type = "regular";
+      record.description = fmt::format("{} cached steps", cache.entries);
+      record.size = static_cast<std::int64_t>(cache.bytes);
+      usage.build_cache->push_back(std::move(record));
+    }
+  }
+  return usage;
+}
+
+Result<spec::docker::BuildPruneReport> System::prune_build_cache() {
+  spec::docker::BuildPruneReport report;
+  if (!parts_.builds) return report;
+  report.space_reclaimed = TRY(parts_.builds->prune_cache()).bytes;
+  events_.publish("builder", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
+  return report;
+}
+
+}  // namespace skiff::engine
