@@ -59,7 +59,7 @@ class Service {
   static Result<std::unique_ptr<Service>> open(Parts parts);
   virtual ~Service() = default;
 
-  /// The new image's id. `cancelled` turning true ends running steps; nothing of a failed build is left but its cache.
+  /// The new image's id. A command that fails is an error whose code() is its exit code. `cancelled` turning true ends running steps; nothing of a failed build is left but its cache.
   virtual Result<std::string> build(Request request, Progress& progress, const std::atomic<bool>& cancelled) = 0;
   virtual Result<CacheUsage> cache_usage() = 0;
   virtual Result<CacheUsage> prune_cache() = 0;

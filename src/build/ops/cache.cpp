@@ -1,7 +1,6 @@
 #include "build/ops/cache.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/json.h"
 
@@ -99,18 +98,24 @@ Result<void> Cache::store_steps(const std::vector<std::pair<std::string, Time>>&
       meta::Durability::Relaxed);
 }
 
-Result<Cache::Usage> Cache::usage() {
-  Usage usage;
+Result<std::set<std::string>> Cache::snapshots() {
   std::set<std::string> snapshots;
   TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
-    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes))) {
-      const Outcome outcome = TRY(json::decode<Outcome>(text));
-      ++usage.entries;
-      if (!outcome.empty_layer && !outcome.snapshot.empty()) snapshots.insert(outcome.snapshot);
-    }
+    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes)))
+      if (Outcome outcome = TRY(json::decode<Outcome>(text)); !outcome.empty_layer && !outcome.snapshot.empty())
+        snapshots.insert(std::move(outcome.snapshot));
     return {};
   }));
-  for (const std::string& snapshot : snapshots)
+  return snapshots;
+}
+
+Result<Cache::Usage> Cache::usage() {
+  Usage usage;
+  TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
+    usage.entries = TRY(transaction.scan(kOutcomes)).size();
+    return {};
+  }));
+  for (const std::string& snapshot : TRY(snapshots()))
     if (const auto info = snapshots_.info(snapshot); info.ok()) usage.bytes += info->bytes;
   return usage;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class Cache {
   /// When steps were first taken: one answer for each key, nothing for new ones.
   Result<std::vector<std::optional<Time>>> step_times(const std::vector<std::string>& keys);
   Result<void> store_steps(const std::vector<std::pair<std::string, Time>>& steps);
+
+  /// Every snapshot that a record names.
+  Result<std::set<std::string>> snapshots();
 
   struct Usage {
     std::uint64_t entries = 0;

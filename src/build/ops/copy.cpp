@@ -94,7 +94,8 @@ Result<void> Copier::copy_source(const FoundSource& source) {
     return fail(Kind::InvalidArgument, "{} failed: {} is neither a file nor a directory", operation_.add ? "ADD" : "COPY", source.path);
   if (operation_.add && TRY(looks_like_archive(file))) {
     const sys::Fd to = TRY(make_directories(operation_.destination));
-    return TRY_CONTEXT(unpack_archive(file, to, owner_), "ADD failed: {}", source.path);
+    TRY_CONTEXT(unpack_archive(file, to, owner_), "ADD failed: {}", source.path);
+    return {};
   }
   const bool into = operation_.destination.ends_with('/') || destination_is_directory();
   const Target target = TRY(target_of(source.name, into));
@@ -124,7 +125,8 @@ Result<void> Copier::copy_entry(const sys::Fd& from, const sys::Fd& to, const st
   if (S_ISDIR(status.st_mode)) return copy_subdirectory(from, to, name, place, status);
   if (tree_.excludes(place.source)) return {};
   if (S_ISREG(status.st_mode)) return copy_regular(from, to, name, place, status);
-  return TRY_CONTEXT(copy_special(from, to, name, status), "failed to copy files: {}", place.source);
+  TRY_CONTEXT(copy_special(from, to, name, status), "failed to copy files: {}", place.source);
+  return {};
 }
 
 Result<void> Copier::copy_subdirectory(const sys::Fd& from, const sys::Fd& to, const std::string& name,
@@ -160,7 +162,8 @@ Result<void> Copier::copy_regular(const sys::Fd& from, const sys::Fd& to, const 
     }
   }
   const sys::Fd file = TRY(archive::open_entry(from, name, O_RDONLY));
-  return TRY_CONTEXT(copy_file(file, status, to, name), "failed to copy files: {}", place.copied);
+  TRY_CONTEXT(copy_file(file, status, to, name), "failed to copy files: {}", place.copied);
+  return {};
 }
 
 Result<void> Copier::copy_file(const sys::Fd& file, const struct stat& status, const sys::Fd& to,
