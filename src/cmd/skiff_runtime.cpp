@@ -41,8 +41,9 @@ constexpr Command kCommands[] = {
     {"update", update, "update resource constraints"},
 };
 
-const std::vector<Flag> kGlobalFlags = {{"debug"},          {"log", 0, true},      {"log-format", 0, true}, {"root", 0, true},
-                                        {"systemd-cgroup"}, {"rootless", 0, true}, {"help", 'h'},           {"version", 'v'}};
+const std::vector<Flag> kGlobalFlags = {{"debug"},         {"log", 0, true},   {"log-format", 0, true},
+                                        {"root", 0, true}, {"systemd-cgroup"}, {"rootless", 0, true},
+                                        {"help", 'h'},     {"version", 'v'}};
 
 struct Log {
   std::string path;
@@ -63,7 +64,8 @@ void describe(json::Fields& f, LogLine& line) {
 
 /// One line to the log file, and errors also to standard error, as callers of runc expect both.
 void write_log(std::string_view level, const std::string& text) {
-  const LogLine line{std::string(level), text, format_rfc3339(std::chrono::floor<std::chrono::seconds>(now()))};
+  const LogLine line{std::string(level), text,
+                     format_rfc3339(std::chrono::floor<std::chrono::seconds>(now()))};
   const auto plain = fmt::format("time={} level={} msg={}\n", quote(line.time), level, quote(text));
   if (!log_target.path.empty()) {
     if (const auto fd = sys::open_file(log_target.path, O_WRONLY | O_APPEND | O_CREAT, 0644))
@@ -73,7 +75,8 @@ void write_log(std::string_view level, const std::string& text) {
 }
 
 void print_help() {
-  std::cout << "NAME:\n   skiff-runtime - Open Container Initiative runtime\n\nUSAGE:\n   skiff-runtime [global options] command "
+  std::cout << "NAME:\n   skiff-runtime - Open Container Initiative runtime\n\nUSAGE:\n   skiff-runtime "
+               "[global options] command "
                "[command options] [arguments...]\n\nCOMMANDS:\n";
   for (const auto& command : kCommands) std::cout << fmt::format("   {:<10}{}\n", command.name, command.help);
   std::cout << "\nGLOBAL OPTIONS:\n"
@@ -86,8 +89,11 @@ void print_help() {
 }
 
 Result<int> dispatch(const Command& command, const Flags& flags, char** arguments) {
-  // containerd's shim passes it on machines with systemd; without talking to systemd we cannot place a cgroup in a slice.
-  if (flags.has("systemd-cgroup")) return Error(Kind::Unsupported, "--systemd-cgroup: cgroups are made directly, systemd slices are not supported");
+  // containerd's shim passes it on machines with systemd; without talking to systemd we cannot place a cgroup
+  // in a slice.
+  if (flags.has("systemd-cgroup"))
+    return Error(Kind::Unsupported,
+                 "--systemd-cgroup: cgroups are made directly, systemd slices are not supported");
   if (command.makes_processes) TRY(sys::protect_own_executable(arguments));
   Global global;
   global.root = flags.get("root", global.root);
@@ -104,7 +110,8 @@ int main(int count, char** arguments) {
   }
   log_target = {flags->get("log"), flags->get("log-format") == "json"};
   if (flags->has("version")) {
-    std::cout << "skiff-runtime version " << spec::program_version() << "\nspec: " << spec::oci::kRuntimeSpecVersion << "\n";
+    std::cout << "skiff-runtime version " << spec::program_version()
+              << "\nspec: " << spec::oci::kRuntimeSpecVersion << "\n";
     return 0;
   }
   if (flags->has("help") || flags->arguments().empty() || flags->arguments().front() == "help") {

@@ -1,8 +1,9 @@
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "base/ids.h"
 #include "runtime/test_bundle.h"
@@ -19,8 +20,9 @@ Bundle::Bundle() : path_("/tmp/skiff-runtime-test-" + random_hex(6)), id_("skiff
   const auto program = sys::read_file("/usr/bin/busybox");
   EXPECT_TRUE(program.ok()) << "busybox-static is needed";
   EXPECT_TRUE(sys::replace_file(root() + "/bin/busybox", *program, 0755).ok());
-  for (const char* name : {"sh", "true", "false", "cat", "id", "ls", "grep", "sleep", "hostname", "mount", "stat", "env", "tty",
-                           "dd", "touch", "kill", "readlink", "head", "ps", "mkdir", "test", "echo", "chmod", "stty"})
+  for (const char* name : {"sh",       "true",  "false", "cat",   "id",   "ls",   "grep",  "sleep",
+                           "hostname", "mount", "stat",  "env",   "tty",  "dd",   "touch", "kill",
+                           "readlink", "head",  "ps",    "mkdir", "test", "echo", "chmod", "stty"})
     EXPECT_EQ(::symlink("busybox", (root() + "/bin/" + name).c_str()), 0);
 }
 
@@ -46,7 +48,8 @@ CreateOptions Bundle::options(std::vector<std::string> args) const {
   caps.bounding = caps.effective = caps.permitted = spec::default_capabilities();
   config.mounts = spec::default_mounts();
   auto& part = config.linux_.emplace();
-  for (const char* name : {"pid", "mount", "ipc", "uts", "cgroup", "network"}) part.namespaces.push_back({name, ""});
+  for (const char* name : {"pid", "mount", "ipc", "uts", "cgroup", "network"})
+    part.namespaces.push_back({name, ""});
   part.masked_paths = spec::default_masked_paths();
   part.readonly_paths = spec::default_readonly_paths();
   part.resources.emplace().devices = spec::default_device_rules();

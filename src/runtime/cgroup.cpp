@@ -23,7 +23,9 @@ class Controller {
   Result<void> set(std::string_view file, const T& value) const {
     return cgroup_.write(name_, file, fmt::format("{}", value));
   }
-  bool has(std::string_view file) const { return sys::exists(fmt::format("{}/{}", cgroup_.directory(name_), file)); }
+  bool has(std::string_view file) const {
+    return sys::exists(fmt::format("{}/{}", cgroup_.directory(name_), file));
+  }
   Result<std::string> get(std::string_view file) const { return cgroup_.read(name_, file); }
 
  private:
@@ -37,7 +39,9 @@ std::string limit_text(std::int64_t value) { return value < 0 ? "max" : std::to_
 
 Result<void> apply_memory_v1(const Controller& c, const Memory& memory) {
   const bool with_swap = memory.swap && c.has("memory.memsw.limit_in_bytes");
-  const auto set_swap = [&] { return with_swap ? c.set("memory.memsw.limit_in_bytes", *memory.swap) : success(); };
+  const auto set_swap = [&] {
+    return with_swap ? c.set("memory.memsw.limit_in_bytes", *memory.swap) : success();
+  };
   if (memory.limit) {
     // Memory must never be above memory and swap together: whichever order the old limits demand.
     if (c.set("memory.limit_in_bytes", *memory.limit)) {
@@ -50,8 +54,10 @@ Result<void> apply_memory_v1(const Controller& c, const Memory& memory) {
     TRY(set_swap());
   }
   if (memory.reservation) TRY(c.set("memory.soft_limit_in_bytes", *memory.reservation));
-  if (memory.kernel && c.has("memory.kmem.limit_in_bytes")) TRY(c.set("memory.kmem.limit_in_bytes", *memory.kernel));
-  if (memory.kernel_tcp && c.has("memory.kmem.tcp.limit_in_bytes")) TRY(c.set("memory.kmem.tcp.limit_in_bytes", *memory.kernel_tcp));
+  if (memory.kernel && c.has("memory.kmem.limit_in_bytes"))
+    TRY(c.set("memory.kmem.limit_in_bytes", *memory.kernel));
+  if (memory.kernel_tcp && c.has("memory.kmem.tcp.limit_in_bytes"))
+    TRY(c.set("memory.kmem.tcp.limit_in_bytes", *memory.kernel_tcp));
   if (memory.swappiness) TRY(c.set("memory.swappiness", *memory.swappiness));
   if (memory.disable_oom_killer && *memory.disable_oom_killer) TRY(c.set("memory.oom_control", 1));
   return {};
@@ -62,7 +68,8 @@ Result<void> apply_memory_v2(const Controller& c, const Memory& memory) {
     // The specification counts memory and swap together, version 2 counts swap alone.
     std::int64_t swap = *memory.swap;
     if (swap > 0 && memory.limit && *memory.limit > 0) {
-      if (swap < *memory.limit) return Error(Kind::InvalidArgument, "memory+swap limit should be >= memory limit");
+      if (swap < *memory.limit)
+        return Error(Kind::InvalidArgument, "memory+swap limit should be >= memory limit");
       swap -= *memory.limit;
     }
     TRY(c.set("memory.swap.max", limit_text(swap)));
@@ -82,19 +89,22 @@ Result<void> apply_memory(const sys::Cgroup& cgroup, const Memory& memory) {
 Result<void> apply_cpu_v1(const Controller& c, const Cpu& cpu) {
   if (cpu.shares && *cpu.shares != 0) TRY(c.set("cpu.shares", *cpu.shares));
   // A burst may not exceed the quota, so what shrinks goes first.
-  const bool burst_first = cpu.burst && c.has("cpu.cfs_burst_us") && c.set("cpu.cfs_burst_us", *cpu.burst).ok();
+  const bool burst_first =
+      cpu.burst && c.has("cpu.cfs_burst_us") && c.set("cpu.cfs_burst_us", *cpu.burst).ok();
   if (cpu.period && *cpu.period != 0) TRY(c.set("cpu.cfs_period_us", *cpu.period));
   if (cpu.quota && *cpu.quota != 0) TRY(c.set("cpu.cfs_quota_us", *cpu.quota));
   if (cpu.burst && !burst_first) TRY(c.set("cpu.cfs_burst_us", *cpu.burst));
   if (cpu.realtime_period && *cpu.realtime_period != 0) TRY(c.set("cpu.rt_period_us", *cpu.realtime_period));
-  if (cpu.realtime_runtime && *cpu.realtime_runtime != 0) TRY(c.set("cpu.rt_runtime_us", *cpu.realtime_runtime));
+  if (cpu.realtime_runtime && *cpu.realtime_runtime != 0)
+    TRY(c.set("cpu.rt_runtime_us", *cpu.realtime_runtime));
   if (cpu.idle) TRY(c.set("cpu.idle", *cpu.idle));
   return {};
 }
 
 Result<void> apply_cpu_v2(const Controller& c, const Cpu& cpu) {
   if (cpu.idle) TRY(c.set("cpu.idle", *cpu.idle));
-  if (cpu.shares && *cpu.shares != 0 && cpu.idle.value_or(0) == 0) TRY(c.set("cpu.weight", cpu_weight_from_shares(*cpu.shares)));
+  if (cpu.shares && *cpu.shares != 0 && cpu.idle.value_or(0) == 0)
+    TRY(c.set("cpu.weight", cpu_weight_from_shares(*cpu.shares)));
   if ((cpu.quota && *cpu.quota != 0) || (cpu.period && *cpu.period != 0)) {
     auto text = cpu.quota && *cpu.quota > 0 ? std::to_string(*cpu.quota) : std::string("max");
     if (cpu.period && *cpu.period != 0) text += fmt::format(" {}", *cpu.period);
@@ -106,7 +116,8 @@ Result<void> apply_cpu_v2(const Controller& c, const Cpu& cpu) {
 
 Result<void> apply_cpu(const sys::Cgroup& cgroup, const Cpu& cpu) {
   const Controller c(cgroup, "cpu");
-  const bool asked = cpu.shares.value_or(0) || cpu.quota.value_or(0) || cpu.period.value_or(0) || cpu.burst || cpu.idle;
+  const bool asked =
+      cpu.shares.value_or(0) || cpu.quota.value_or(0) || cpu.period.value_or(0) || cpu.burst || cpu.idle;
   if (c.present() || asked) TRY(c.unified() ? apply_cpu_v2(c, cpu) : apply_cpu_v1(c, cpu));
   const Controller set(cgroup, "cpuset");
   if (!cpu.cpus.empty()) TRY(set.set("cpuset.cpus", cpu.cpus));
@@ -120,10 +131,12 @@ Result<void> apply_pids(const sys::Cgroup& cgroup, const Pids& pids) {
   return c.set("pids.max", *pids.limit <= 0 ? std::string("max") : std::to_string(*pids.limit));
 }
 
-Result<void> throttle(const Controller& c, const std::vector<ThrottleDevice>& devices, std::string_view v1, std::string_view v2) {
+Result<void> throttle(const Controller& c, const std::vector<ThrottleDevice>& devices, std::string_view v1,
+                      std::string_view v2) {
   for (const auto& device : devices) {
     if (c.unified()) {
-      TRY(c.set("io.max", fmt::format("{}:{} {}={}", device.major, device.minor, v2, device.rate ? std::to_string(device.rate) : "max")));
+      TRY(c.set("io.max", fmt::format("{}:{} {}={}", device.major, device.minor, v2,
+                                      device.rate ? std::to_string(device.rate) : "max")));
     } else {
       TRY(c.set(v1, fmt::format("{}:{} {}", device.major, device.minor, device.rate)));
     }
@@ -135,15 +148,19 @@ Result<void> apply_block_io(const sys::Cgroup& cgroup, const BlockIo& io) {
   const Controller c(cgroup, cgroup.has("io") ? "io" : "blkio");
   if (io.weight && *io.weight != 0) {
     if (c.unified()) {
-      if (c.has("io.bfq.weight")) TRY(c.set("io.bfq.weight", *io.weight));
-      else TRY(c.set("io.weight", fmt::format("default {}", io_weight_from_blkio(*io.weight))));
+      if (c.has("io.bfq.weight"))
+        TRY(c.set("io.bfq.weight", *io.weight));
+      else
+        TRY(c.set("io.weight", fmt::format("default {}", io_weight_from_blkio(*io.weight))));
     } else {
       TRY(c.set(c.has("blkio.bfq.weight") ? "blkio.bfq.weight" : "blkio.weight", *io.weight));
     }
   }
   for (const auto& device : io.weight_device) {
     if (!device.weight) continue;
-    const auto file = c.unified() ? "io.bfq.weight" : c.has("blkio.bfq.weight_device") ? "blkio.bfq.weight_device" : "blkio.weight_device";
+    const auto file = c.unified()                        ? "io.bfq.weight"
+                      : c.has("blkio.bfq.weight_device") ? "blkio.bfq.weight_device"
+                                                         : "blkio.weight_device";
     TRY(c.set(file, fmt::format("{}:{} {}", device.major, device.minor, *device.weight)));
   }
   TRY(throttle(c, io.throttle_read_bps, "blkio.throttle.read_bps_device", "rbps"));
@@ -155,11 +172,15 @@ Result<void> apply_block_io(const sys::Cgroup& cgroup, const BlockIo& io) {
 Result<void> apply_others(const sys::Cgroup& cgroup, const Resources& resources) {
   const Controller hugetlb(cgroup, "hugetlb");
   for (const auto& limit : resources.hugepage_limits)
-    TRY(hugetlb.set(fmt::format("hugetlb.{}.{}", limit.page_size, hugetlb.unified() ? "max" : "limit_in_bytes"), limit.limit));
+    TRY(hugetlb.set(
+        fmt::format("hugetlb.{}.{}", limit.page_size, hugetlb.unified() ? "max" : "limit_in_bytes"),
+        limit.limit));
   if (resources.network) {
-    if (resources.network->class_id) TRY(Controller(cgroup, "net_cls").set("net_cls.classid", *resources.network->class_id));
+    if (resources.network->class_id)
+      TRY(Controller(cgroup, "net_cls").set("net_cls.classid", *resources.network->class_id));
     for (const auto& priority : resources.network->priorities)
-      TRY(Controller(cgroup, "net_prio").set("net_prio.ifpriomap", fmt::format("{} {}", priority.name, priority.priority)));
+      TRY(Controller(cgroup, "net_prio")
+              .set("net_prio.ifpriomap", fmt::format("{} {}", priority.name, priority.priority)));
   }
   for (const auto& [device, limit] : resources.rdma) {
     auto text = device;
@@ -171,20 +192,26 @@ Result<void> apply_others(const sys::Cgroup& cgroup, const Resources& resources)
   const auto* hierarchy = cgroup.layout().unified();
   if (!hierarchy) return Error(Kind::Unsupported, "invalid configuration: cannot set unified on cgroup v1");
   for (const auto& [file, value] : resources.unified) {
-    if (file.find('/') != std::string::npos) return fail(Kind::InvalidArgument, "unified resource {} must be a file name (no slashes)", quote(file));
-    TRY_CONTEXT(sys::write_existing(cgroup.directory(*hierarchy) + "/" + file, value), "set unified resource {}", quote(file));
+    if (file.find('/') != std::string::npos)
+      return fail(Kind::InvalidArgument, "unified resource {} must be a file name (no slashes)", quote(file));
+    TRY_CONTEXT(sys::write_existing(cgroup.directory(*hierarchy) + "/" + file, value),
+                "set unified resource {}", quote(file));
   }
   return {};
 }
 
 std::string device_text(const DeviceRule& rule) {
-  const auto number = [](const std::optional<std::int64_t>& n) { return n && *n >= 0 ? std::to_string(*n) : std::string("*"); };
+  const auto number = [](const std::optional<std::int64_t>& n) {
+    return n && *n >= 0 ? std::to_string(*n) : std::string("*");
+  };
   const auto type = rule.type.empty() ? std::string("a") : rule.type == "u" ? std::string("c") : rule.type;
   if (type == "a" && !rule.major && !rule.minor) return "a";
-  return fmt::format("{} {}:{} {}", type, number(rule.major), number(rule.minor), rule.access.empty() ? "rwm" : rule.access);
+  return fmt::format("{} {}:{} {}", type, number(rule.major), number(rule.minor),
+                     rule.access.empty() ? "rwm" : rule.access);
 }
 
-Result<void> apply_devices(const sys::Cgroup& cgroup, std::vector<DeviceRule> rules, const std::vector<Device>& devices) {
+Result<void> apply_devices(const sys::Cgroup& cgroup, std::vector<DeviceRule> rules,
+                           const std::vector<Device>& devices) {
   if (rules.empty()) return {};
   for (const auto& device : devices)
     if (device.type != "p") rules.push_back({true, device.type, device.major, device.minor, "rwm"});
@@ -227,7 +254,8 @@ Result<void> update_resources(const sys::Cgroup& cgroup, const Resources& resour
   return apply_others(cgroup, resources);
 }
 
-Result<void> apply_resources(const sys::Cgroup& cgroup, const Resources& resources, const std::vector<Device>& devices) {
+Result<void> apply_resources(const sys::Cgroup& cgroup, const Resources& resources,
+                             const std::vector<Device>& devices) {
   TRY(apply_devices(cgroup, resources.devices, devices));
   return update_resources(cgroup, resources);
 }

@@ -9,8 +9,9 @@
 /// What the resource limits of config-linux.md mean in the files of cgroups version 1 and 2.
 namespace skiff::runtime {
 
-/// Applies everything that `resources` says; what it does not say stays as it is. A limit whose controller is missing is an
-/// error that names it, but device rules and defaults are passed over then. `devices` are the container's own nodes, which it may use.
+/// Applies everything that `resources` says; what it does not say stays as it is. A limit whose controller is
+/// missing is an error that names it, but device rules and defaults are passed over then. `devices` are the
+/// container's own nodes, which it may use.
 Result<void> apply_resources(const sys::Cgroup& cgroup, const spec::oci::Resources& resources,
                              const std::vector<spec::oci::Device>& devices);
 /// As apply_resources without touching devices, for `update`.

@@ -73,7 +73,8 @@ void write_sysctls(const Context& context) {
   for (const auto& [path, value] : context.plan->sysctl) {
     const int fd = sys::raw::openat2(context.procfs, path.c_str(), O_WRONLY, 0,
                                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-    if (fd < 0 || ::write(fd, value.data(), value.size()) < 0) fail(context, Step::Sysctl, errno, path.c_str() + 4);
+    if (fd < 0 || ::write(fd, value.data(), value.size()) < 0)
+      fail(context, Step::Sysctl, errno, path.c_str() + 4);
     ::close(fd);
   }
 }
@@ -134,7 +135,8 @@ void hand_over(const Context& context, Message message, int fd) {
   entry->cmsg_type = SCM_RIGHTS;
   entry->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(entry), &fd, sizeof fd);
-  if (::sendmsg(context.socket, &header, MSG_NOSIGNAL) < 0) fail(context, Step::Handshake, errno, "hand over a descriptor");
+  if (::sendmsg(context.socket, &header, MSG_NOSIGNAL) < 0)
+    fail(context, Step::Handshake, errno, "hand over a descriptor");
 }
 
 void expect(const Context& context, Message message) {
@@ -144,7 +146,8 @@ void expect(const Context& context, Message message) {
   while (size < 0 && errno == EINTR);
   // A parent that is gone wants no container any more.
   if (size <= 0) ::_exit(1);
-  if (size != sizeof packet || packet.message != message) fail(context, Step::Handshake, EPROTO, "unexpected message");
+  if (size != sizeof packet || packet.message != message)
+    fail(context, Step::Handshake, EPROTO, "unexpected message");
 }
 
 void run_container(const Plan& plan, int socket) {
@@ -161,8 +164,10 @@ void run_container(const Plan& plan, int socket) {
   if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
   if (plan.runtime_hooks) receive_hook_state(context);
   name_host(context);
-  if (plan.new_mounts) set_up_root(context);
-  else if (context.process->terminal) open_console(context, AT_FDCWD, false);
+  if (plan.new_mounts)
+    set_up_root(context);
+  else if (context.process->terminal)
+    open_console(context, AT_FDCWD, false);
   write_sysctls(context);
   become(context);
   execute(context, true);

@@ -5,20 +5,20 @@
 #include "runtime/handshake.h"
 #include "runtime/plan.h"
 
-/// The code between clone and execve. Everything here runs in the child, allocates nothing, takes no lock, and ends in execve or
-/// _exit: the child is a copy of its parent, and whatever the parent's other code would do (destructors, TRY, exit handlers) must not
-/// happen twice. Failures are reported as a Packet.
+/// The code between clone and execve. Everything here runs in the child, allocates nothing, takes no lock,
+/// and ends in execve or _exit: the child is a copy of its parent, and whatever the parent's other code would
+/// do (destructors, TRY, exit handlers) must not happen twice. Failures are reported as a Packet.
 namespace skiff::runtime::child {
 
 /// The child's ends of the handshake.
 struct Context {
-  const Plan* plan = nullptr;           ///< null for exec
+  const Plan* plan = nullptr;  ///< null for exec
   const ProcessPlan* process = nullptr;
   int socket = -1;
-  int report = -1;                      ///< where failures go: the socket, and for `create` a fifo once it has ended
-  int procfs = -1;                      ///< the host's /proc
-  int root = -1;                        ///< the container's root, while it is not yet "/"
-  int console = -1;                     ///< the pty's slave
+  int report = -1;   ///< where failures go: the socket, and for `create` a fifo once it has ended
+  int procfs = -1;   ///< the host's /proc
+  int root = -1;     ///< the container's root, while it is not yet "/"
+  int console = -1;  ///< the pty's slave
 };
 
 /// Reports the failure of `step` with `code` and ends the process.
@@ -38,7 +38,8 @@ struct PathBuffer {
 
 // child_paths.cpp: destinations inside the container's root. All return a descriptor or -1 with errno.
 int open_inside(int root, const char* path, std::uint64_t flags, std::uint64_t resolve = 0);
-/// Opens `path` as O_PATH; what is missing is made: directories on the way, and a directory or an empty file at the end.
+/// Opens `path` as O_PATH; what is missing is made: directories on the way, and a directory or an empty file
+/// at the end.
 int make_inside(int root, const char* path, bool directory);
 
 // child_rootfs.cpp
@@ -55,7 +56,8 @@ void mask_paths(const Context& context);
 void protect_paths(const Context& context);
 
 // child_console.cpp
-/// Opens a pty on the devpts inside `root`, hands the master to the parent and keeps the slave. `bind` puts it on /dev/console.
+/// Opens a pty on the devpts inside `root`, hands the master to the parent and keeps the slave. `bind` puts
+/// it on /dev/console.
 void open_console(Context& context, int root, bool bind);
 void take_streams(const Context& context);
 
@@ -71,7 +73,8 @@ void split_off_program(const Context& context);
 
 // child_hooks.cpp
 /// Runs each to its end with `state` on standard input; the first that fails ends the container.
-void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state, std::size_t size);
+void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state,
+               std::size_t size);
 
 // child.cpp
 /// run_hooks with the state that the parent sent.
@@ -79,6 +82,7 @@ void run_container_hooks(const Context& context, const std::vector<HookStep>& ho
 /// The container's first process.
 [[noreturn]] void run_container(const Plan& plan, int socket);
 /// A further process.
-[[noreturn]] void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int socket, int procfs);
+[[noreturn]] void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int socket,
+                           int procfs);
 
 }  // namespace skiff::runtime::child

@@ -72,7 +72,8 @@ void open_console(Context& context, int root, bool bind) {
 void take_streams(const Context& context) {
   int wanted[3] = {context.process->streams.in, context.process->streams.out, context.process->streams.err};
   if (context.console >= 0) {
-    if (::ioctl(context.console, TIOCSCTTY, 0) != 0) fail(context, Step::Streams, errno, "controlling terminal");
+    if (::ioctl(context.console, TIOCSCTTY, 0) != 0)
+      fail(context, Step::Streams, errno, "controlling terminal");
     for (int& fd : wanted) fd = context.console;
   }
   // Out of the way of 0, 1 and 2 first: the sources may be among them, in another order.

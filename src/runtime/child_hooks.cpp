@@ -11,10 +11,13 @@ namespace skiff::runtime::child {
 namespace {
 
 [[noreturn]] void execute_hook(const HookStep& hook, int input) {
-  if (input == 0) ::fcntl(0, F_SETFD, 0);
-  else ::dup2(input, 0);
+  if (input == 0)
+    ::fcntl(0, F_SETFD, 0);
+  else
+    ::dup2(input, 0);
   ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
-  ::execve(hook.path.c_str(), hook.arguments.array(), hook.environment.array());
+  ::execve(hook.path.c_str(), hook.arguments.array(),
+           hook.environment.empty() ? environ : hook.environment.array());
   ::_exit(127);
 }
 
@@ -32,7 +35,8 @@ int wait_hook(pid_t pid, int pidfd, const std::optional<int>& timeout_seconds) {
 
 }  // namespace
 
-void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state, std::size_t size) {
+void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state,
+               std::size_t size) {
   for (const auto& hook : hooks) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) fail(context, Step::Hook, errno, hook.path.c_str());

@@ -81,7 +81,8 @@ int open_filesystem(const Context& context, const MountStep& step) {
     fail_mount(context, step, errno, filesystem);
   for (const auto& option : step.options) {
     const int result =
-        option.value ? sys::raw::fsconfig(filesystem, FSCONFIG_SET_STRING, option.key.c_str(), option.value->c_str(), 0)
+        option.value ? sys::raw::fsconfig(filesystem, FSCONFIG_SET_STRING, option.key.c_str(),
+                                          option.value->c_str(), 0)
                      : sys::raw::fsconfig(filesystem, FSCONFIG_SET_FLAG, option.key.c_str(), nullptr, 0);
     if (result == 0) continue;
     if (errno == EINVAL && option.key == "lowerdir+") {
@@ -115,7 +116,8 @@ void set_attributes(const Context& context, const MountStep& step, int mount, bo
       sys::raw::mount_setattr(mount, "", AT_EMPTY_PATH, step.set, step.clear) != 0)
     fail_mount(context, step, errno);
   if ((step.set_recursive | step.clear_recursive) != 0 &&
-      sys::raw::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, step.set_recursive, step.clear_recursive) != 0)
+      sys::raw::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, step.set_recursive,
+                              step.clear_recursive) != 0)
     fail_mount(context, step, errno);
 }
 
@@ -137,7 +139,8 @@ int open_destination(const Context& context, const MountStep& step, bool directo
   if (info.f_type == PROC_SUPER_MAGIC && !step.over_proc) fail_mount(context, step, EPERM);
   // An image whose /proc is a link would have us write to a file of its own (CVE-2019-19921, CVE-2023-27561).
   if (step.type == "proc" || step.type == "sysfs") {
-    const int plain = open_inside(context.root, step.destination.c_str(), O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    const int plain =
+        open_inside(context.root, step.destination.c_str(), O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
     if (plain < 0) fail_mount(context, step, errno);
     ::close(fd);
     return plain;
@@ -162,7 +165,9 @@ int detached_mount(const Context& context, const MountStep& step) {
   const bool bind = step.action == MountStep::Action::Bind;
   int mount = -1;
   if (bind) {
-    mount = sys::raw::open_tree(AT_FDCWD, step.source.c_str(), OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0));
+    mount = step.tree >= 0 ? step.tree
+                           : sys::raw::open_tree(AT_FDCWD, step.source.c_str(),
+                                                 OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0));
     if (mount < 0 && step.optional) return -1;
     if (mount < 0) fail_mount(context, step, errno);
   } else {

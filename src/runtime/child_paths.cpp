@@ -12,8 +12,10 @@ namespace {
 
 constexpr int kMaxLinks = 40;
 
-/// Replaces the link at path[0, end) by its target: "/var/run/x" with var/run -> /run becomes "/run/x". False with errno.
-bool follow_dangling(int parent, const char* name, PathBuffer& path, std::size_t start, std::size_t end, char separator) {
+/// Replaces the link at path[0, end) by its target: "/var/run/x" with var/run -> /run becomes "/run/x". False
+/// with errno.
+bool follow_dangling(int parent, const char* name, PathBuffer& path, std::size_t start, std::size_t end,
+                     char separator) {
   char target[4096];
   const ssize_t size = ::readlinkat(parent, name, target, sizeof target - 1);
   if (size < 0) return false;

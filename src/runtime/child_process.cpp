@@ -19,7 +19,8 @@ namespace {
 
 /// Writes `text` to a file of our own below the host's /proc (CVE-2025-52881: never through the container's).
 int write_proc(const Context& context, const char* path, const std::string& text) {
-  const int fd = sys::raw::openat2(context.procfs, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+  const int fd = sys::raw::openat2(context.procfs, path, O_WRONLY, 0,
+                                   RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
   if (fd < 0) return errno;
   const int code = ::write(fd, text.data(), text.size()) < 0 ? errno : 0;
   ::close(fd);
@@ -64,7 +65,8 @@ void set_scheduling(const Context& context) {
     attributes.runtime = process.scheduler->runtime;
     attributes.deadline = process.scheduler->deadline;
     attributes.period = process.scheduler->period;
-    if (::syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) fail(context, Step::Scheduler, errno, process.scheduler->policy.c_str());
+    if (::syscall(SYS_sched_setattr, 0, &attributes, 0) != 0)
+      fail(context, Step::Scheduler, errno, process.scheduler->policy.c_str());
   }
   if (process.personality && ::personality(*process.personality) < 0) fail(context, Step::Personality, errno);
 }
@@ -76,8 +78,8 @@ bool is_inside_root() {
   return ::syscall(SYS_getcwd, path, sizeof path) > 0 && path[0] == '/';
 }
 
-/// False when it was refused and `may_fail`: the user may have rights that we have not (a network file system), so
-/// it is tried again after the change of user.
+/// False when it was refused and `may_fail`: the user may have rights that we have not (a network file
+/// system), so it is tried again after the change of user.
 bool enter_working_directory(const Context& context, bool may_fail) {
   const char* cwd = context.process->cwd.c_str();
   if (::chdir(cwd) != 0) {
@@ -95,7 +97,8 @@ void load_seccomp(const Context& context) {
   program.len = static_cast<unsigned short>(process.seccomp.size());
   program.filter = const_cast<sock_filter*>(process.seccomp.data());
   const unsigned listen = process.seccomp_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process.seccomp_flags | listen, &program);
+  const long result =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process.seccomp_flags | listen, &program);
   if (result < 0) fail(context, Step::Seccomp, errno);
   if (listen != 0) {
     hand_over(context, Message::SeccompListener, static_cast<int>(result));
@@ -201,12 +204,14 @@ void complete_home(const Context& context) {
   const ssize_t size = fd >= 0 ? ::read(fd, passwd, sizeof passwd - 1) : 0;
   if (fd >= 0) ::close(fd);
   passwd[size > 0 ? size : 0] = '\0';
-  for (const char* line = passwd; line && *line != '\0'; line = std::strchr(line, '\n'), line += line ? 1 : 0) {
+  for (const char* line = passwd; line && *line != '\0';
+       line = std::strchr(line, '\n'), line += line ? 1 : 0) {
     const char* fields[6] = {line};  // name:password:uid:gid:comment:home:shell
     int count = 1;
     for (const char* at = line; *at != '\0' && *at != '\n' && count < 6; ++at)
       if (*at == ':') fields[count++] = at + 1;
-    if (count < 6 || std::strtoul(fields[2], nullptr, 10) != context.process->uid || fields[2][0] == ':') continue;
+    if (count < 6 || std::strtoul(fields[2], nullptr, 10) != context.process->uid || fields[2][0] == ':')
+      continue;
     const std::size_t length = std::strcspn(fields[5], ":\n");
     if (length == 0 || length + kPlace.size() >= kHomeSpace) return;
     std::memcpy(home, fields[5], length);
@@ -235,7 +240,8 @@ void become(Context& context) {
   complete_home(context);
   if (process.umask) ::umask(*process.umask);
   const bool entered = enter_working_directory(context, true);
-  // Without no_new_privs the kernel asks for CAP_SYS_ADMIN to load a filter, so it must come before the rights go.
+  // Without no_new_privs the kernel asks for CAP_SYS_ADMIN to load a filter, so it must come before the
+  // rights go.
   if (!process.no_new_privileges) load_seccomp(context);
   drop_rights(context, entered);
   if (process.no_new_privileges) {
@@ -255,7 +261,8 @@ void execute(Context& context, bool wait) {
     if (process.init) split_off_program(context);
   }
   // Again: time has passed since Ready.
-  if (const Verdict verdict = find_program(context, program); verdict.code != 0) fail(context, verdict.step, verdict.code, name);
+  if (const Verdict verdict = find_program(context, program); verdict.code != 0)
+    fail(context, verdict.step, verdict.code, name);
   ::syscall(SYS_close_range, 3 + process.preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execve(program.text, process.arguments.array(), process.environment.array());
   fail(context, Step::Execute, errno, program.text);

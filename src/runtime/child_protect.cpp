@@ -11,13 +11,14 @@ namespace {
 
 bool is_absent(int code) { return code == ENOENT || code == ENOTDIR; }
 
-/// The host's /dev/null, verified: a mask by anything else would show, or let write, a file of somebody's choice
-/// (CVE-2025-31133).
+/// The host's /dev/null, verified: a mask by anything else would show, or let write, a file of somebody's
+/// choice (CVE-2025-31133).
 int open_null(const Context& context) {
   const int fd = ::open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
   struct stat info = {};
   if (fd < 0 || ::fstat(fd, &info) != 0) fail(context, Step::MaskPath, errno, "/dev/null");
-  if (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3)) fail(context, Step::MaskPath, EINVAL, "/dev/null");
+  if (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))
+    fail(context, Step::MaskPath, EINVAL, "/dev/null");
   return fd;
 }
 
@@ -29,7 +30,8 @@ int new_empty_directory(const Context& context, const char* path) {
   (void)sys::raw::fsconfig(filesystem, FSCONFIG_SET_FLAG, "ro", nullptr, 0);
   if (sys::raw::fsconfig(filesystem, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
     fail(context, Step::MaskPath, errno, path);
-  const int mount = sys::raw::fsmount(filesystem, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  const int mount = sys::raw::fsmount(
+      filesystem, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
   if (mount < 0) fail(context, Step::MaskPath, errno, path);
   ::close(filesystem);
   return mount;
@@ -67,8 +69,10 @@ void protect_paths(const Context& context) {
   for (const auto& path : context.plan->readonly) {
     const int target = open_inside(context.root, path.c_str(), O_PATH);
     if (target < 0 && is_absent(errno)) continue;
-    const int tree = target < 0 ? -1 : sys::raw::open_tree(target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE);
-    if (tree < 0 || sys::raw::mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0) != 0 ||
+    const int tree =
+        target < 0 ? -1 : sys::raw::open_tree(target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE);
+    if (tree < 0 ||
+        sys::raw::mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0) != 0 ||
         sys::raw::attach(tree, target) != 0)
       fail(context, Step::ReadonlyPath, errno, path.c_str());
     ::close(tree);

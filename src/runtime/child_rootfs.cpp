@@ -18,7 +18,8 @@ void mount_root(Context& context) {
   const RootPlan& root = context.plan->root;
   const char* name = root.bind_path.c_str();
   if (root.mounts.empty()) {
-    context.root = sys::raw::open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | AT_RECURSIVE);
+    context.root =
+        root.tree ? root.tree.get() : sys::raw::open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | AT_RECURSIVE);
     if (context.root < 0) fail(context, Step::MountRoot, errno, name);
   } else {
     context.root = detached_mount(context, root.mounts.front());
@@ -34,11 +35,13 @@ void mount_root(Context& context) {
 void bind_device(const Context& context, const DeviceStep& device, int directory) {
   PathBuffer path;
   if (!path.set(device.directory.c_str(), "/", device.name.c_str())) fail(context, Step::Device, errno);
-  const int file = ::openat(directory, device.name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+  const int file =
+      ::openat(directory, device.name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file >= 0) ::close(file);
   const int target = ::openat(directory, device.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
   const int tree = sys::raw::open_tree(AT_FDCWD, path.text, OPEN_TREE_CLONE);
-  if (target < 0 || tree < 0 || sys::raw::attach(tree, target) != 0) fail(context, Step::Device, errno, path.text);
+  if (target < 0 || tree < 0 || sys::raw::attach(tree, target) != 0)
+    fail(context, Step::Device, errno, path.text);
   ::close(target);
   ::close(tree);
 }
@@ -121,7 +124,8 @@ void enter_root(const Context& context) {
 
 void set_up_root(Context& context) {
   const Plan& plan = *context.plan;
-  if (::mount(nullptr, "/", nullptr, plan.root.propagation, nullptr) != 0) fail(context, Step::Propagation, errno);
+  if (::mount(nullptr, "/", nullptr, plan.root.propagation, nullptr) != 0)
+    fail(context, Step::Propagation, errno);
   ::umask(0);
   mount_root(context);
   for (const auto& step : plan.mounts) make_mount(context, step);

@@ -58,7 +58,9 @@ Error explain_loss(const sys::Process& process, Error error) {
   if (error.kind() != Kind::Unavailable) return error;
   const auto status = process.wait();
   if (status && WIFSIGNALED(*status))
-    return Error(Kind::Internal, fmt::format("the container's first process was ended by signal {} during its set-up", WTERMSIG(*status)));
+    return Error(Kind::Internal,
+                 fmt::format("the container's first process was ended by signal {} during its set-up",
+                             WTERMSIG(*status)));
   return Error(Kind::Internal, "the container's first process ended during its set-up");
 }
 
@@ -89,7 +91,8 @@ const std::optional<Error>& Container::program_error() const { return state_->pr
 void Container::detach() { state_->undo.dismiss(); }
 
 std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& id) {
-  if (config.linux_ && !config.linux_->cgroups_path.empty()) return sys::clean_path("/" + config.linux_->cgroups_path).substr(1);
+  if (config.linux_ && !config.linux_->cgroups_path.empty())
+    return sys::clean_path("/" + config.linux_->cgroups_path).substr(1);
   return id;
 }
 
@@ -100,7 +103,8 @@ Result<void> Container::State::run_runtime_hooks(const CreateOptions& options) {
   TRY(send(socket, Message::HooksDone));
   // The child's own hooks get the same state; it has nobody else to ask.
   const auto text = json::encode(state);
-  if (::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) return fail_errno("send the state to the container's first process");
+  if (::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0)
+    return fail_errno("send the state to the container's first process");
   return {};
 }
 
@@ -112,18 +116,27 @@ Result<bool> Container::State::answer(CreateOptions& options, const Plan& plan, 
       TRY_CONTEXT(write_mappings(plan, process.pid()), "map user ids");
       TRY(send(socket, Message::MappingsWritten));
       return false;
-    case Message::NamespacesReady: TRY(run_runtime_hooks(options)); return false;
-    case Message::Console: console = std::move(received.fd); return false;
-    case Message::SeccompListener:
-      TRY(send_seccomp_listener(*options.config.linux_->seccomp, state_for_hooks(options, process.pid()), received.fd));
+    case Message::NamespacesReady:
+      TRY(run_runtime_hooks(options));
       return false;
-    case Message::Warning: options.warnings.push_back(describe_failure(packet).message()); return false;
+    case Message::Console:
+      console = std::move(received.fd);
+      return false;
+    case Message::SeccompListener:
+      TRY(send_seccomp_listener(*options.config.linux_->seccomp, state_for_hooks(options, process.pid()),
+                                received.fd));
+      return false;
+    case Message::Warning:
+      options.warnings.push_back(describe_failure(packet).message());
+      return false;
     case Message::Ready:
       if (packet.code != 0) program_error = describe_failure(packet);
       return true;
-    case Message::Failed: return describe_failure(packet);
+    case Message::Failed:
+      return describe_failure(packet);
     default:
-      return fail(Kind::Internal, "the container's first process sent {}, which is not its to send", to_string(packet.message));
+      return fail(Kind::Internal, "the container's first process sent {}, which is not its to send",
+                  to_string(packet.message));
   }
 }
 
@@ -137,7 +150,8 @@ Result<void> Container::State::attend(CreateOptions& options, const Plan& plan) 
 
 Result<Container> Container::create(CreateOptions& options) {
   auto state = std::make_unique<State>();
-  state->cgroup_path = options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id) : sys::clean_path("/" + options.cgroup_path).substr(1);
+  state->cgroup_path = options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id)
+                                                   : sys::clean_path("/" + options.cgroup_path).substr(1);
   sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), state->cgroup_path);
   auto plan = TRY(make_plan(options, cgroup));
   const auto& part = options.config.linux_;
@@ -147,7 +161,8 @@ Result<Container> Container::create(CreateOptions& options) {
   TRY(cgroup.create(::geteuid() != 0));
   if (!existed) state->undo.add([cgroup] { (void)cgroup.remove(); });
   const spec::oci::Resources none;
-  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none, part ? part->devices : std::vector<spec::oci::Device>()));
+  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none,
+                      part ? part->devices : std::vector<spec::oci::Device>()));
   plan.tasks = TRY(cgroup.open_tasks());
   plan.unified = TRY(cgroup.open_unified());
 

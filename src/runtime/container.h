@@ -14,8 +14,8 @@
 #include "sys/fd.h"
 #include "sys/spawn.h"
 
-/// The OCI runtime as a library. It forks, so it belongs into single-threaded programs only: skiff-monitor and
-/// skiff-runtime. docs/runtime.md draws the handshake between parent and child.
+/// The OCI runtime as a library. It forks, so it belongs into single-threaded programs only: skiff-monitor
+/// and skiff-runtime. docs/runtime.md draws the handshake between parent and child.
 ///
 ///     auto container = TRY(Container::create(options));   // everything is set up, execve is missing
 ///     ... join the network namespace of container.process() ...
@@ -24,8 +24,8 @@
 ///     TRY(Cgroup(...).remove());
 namespace skiff::runtime {
 
-/// The program's standard streams; -1 is /dev/null. With process.terminal the runtime opens a pty on the container's own
-/// devpts and `streams` are not used.
+/// The program's standard streams; -1 is /dev/null. With process.terminal the runtime opens a pty on the
+/// container's own devpts and `streams` are not used.
 struct Streams {
   int in = -1;
   int out = -1;
@@ -35,25 +35,28 @@ struct Streams {
 struct CreateOptions {
   std::string id;
   spec::oci::Runtime config;
-  std::vector<spec::Mount> rootfs;    ///< mounted inside the new mount namespace; when empty, config.root.path relative to `bundle`
-  std::string bundle;                 ///< directory that relative paths of the config start from
-  std::string cgroup_path;            ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
+  std::vector<spec::Mount>
+      rootfs;  ///< mounted inside the new mount namespace; when empty, config.root.path relative to `bundle`
+  std::string bundle;       ///< directory that relative paths of the config start from
+  std::string cgroup_path;  ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
   Streams streams;
-  bool init = false;                  ///< pid 1 is the built-in init, which runs the program as its child
-  std::string seccomp_cache;          ///< directory for compiled filters, made when missing; "" compiles each time
-  int preserve_fds = 0;               ///< descriptors 3, 4 ... that the program inherits
-  bool no_pivot = false;              ///< chroot instead of pivot_root, for roots on a ramdisk
+  bool init = false;          ///< pid 1 is the built-in init, which runs the program as its child
+  std::string seccomp_cache;  ///< directory for compiled filters, made when missing; "" compiles each time
+  int preserve_fds = 0;       ///< descriptors 3, 4 ... that the program inherits
+  bool no_pivot = false;      ///< chroot instead of pivot_root, for roots on a ramdisk
   bool new_keyring = true;
-  int start_fd = -1;                  ///< when set, the program waits for a byte on it instead of start(), and survives the caller
-  int report_fd = -1;                 ///< with start_fd: failures of the start are written here as a handshake packet
+  int start_fd =
+      -1;  ///< when set, the program waits for a byte on it instead of start(), and survives the caller
+  int report_fd = -1;  ///< with start_fd: failures of the start are written here as a handshake packet
   std::vector<std::string> warnings;  ///< filled: what the kernel refused without harm (rlimits)
 };
 
-/// A container whose program waits for start(). Move-only; dropping it before start() kills the half-made container and undoes all of it.
+/// A container whose program waits for start(). Move-only; dropping it before start() kills the half-made
+/// container and undoes all of it.
 class Container {
  public:
-  /// Clones into the namespaces and cgroup, mounts, pivots, drops rights, and stops right before execve. Errors name the step:
-  /// "mount proc to /proc: operation not permitted".
+  /// Clones into the namespaces and cgroup, mounts, pivots, drops rights, and stops right before execve.
+  /// Errors name the step: "mount proc to /proc: operation not permitted".
   static Result<Container> create(CreateOptions& options);
 
   Container(Container&&) noexcept;
@@ -66,7 +69,8 @@ class Container {
   /// Why the program cannot be executed, as known before start(); start() fails with the same.
   const std::optional<Error>& program_error() const;
 
-  /// Releases the program; returns once execve happened or failed. NotFound and Forbidden carry Docker's sentence
+  /// Releases the program; returns once execve happened or failed. NotFound and Forbidden carry Docker's
+  /// sentence
   /// (`exec: "x": executable file not found in $PATH`).
   Result<void> start();
   /// Lets go of a container that was made with `start_fd`: it waits on without us.
@@ -89,11 +93,13 @@ struct ExecOptions {
 };
 
 struct Executed {
-  sys::Process process;  ///< a child of the caller, inside all the container's namespaces; the caller reaps it
+  sys::Process
+      process;  ///< a child of the caller, inside all the container's namespaces; the caller reaps it
   sys::Fd console;
 };
 
-/// Starts another program in the container whose first process is `target`, by pidfd setns(2). Returns after execve; errors as start().
+/// Starts another program in the container whose first process is `target`, by pidfd setns(2). Returns after
+/// execve; errors as start().
 Result<Executed> exec(const sys::Process& target, ExecOptions& options);
 
 /// The cgroup a configuration asks for, relative to each hierarchy's root; "<id>" when it names none.

@@ -1,12 +1,13 @@
 #include "runtime/container.h"
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "runtime/test_bundle.h"
 #include "spec/defaults.h"
@@ -56,7 +57,8 @@ TEST(Container, SaysWhyAProgramCannotRun) {
 TEST(Container, DevicesAreThoseOfDocker) {
   const Bundle bundle;
   const auto outcome = bundle.shell(
-      "ls /dev; stat -c '%n %t:%T %a' /dev/null /dev/tty; readlink /dev/fd; readlink /dev/ptmx; echo x > /dev/null && "
+      "ls /dev; stat -c '%n %t:%T %a' /dev/null /dev/tty; readlink /dev/fd; readlink /dev/ptmx; echo x > "
+      "/dev/null && "
       "head -c 4 /dev/urandom > /dev/full; mount");
   EXPECT_THAT(outcome.output, HasSubstr("/dev/null 1:3 666"));
   EXPECT_THAT(outcome.output, HasSubstr("/dev/tty 5:0 666"));
@@ -69,10 +71,12 @@ TEST(Container, DevicesAreThoseOfDocker) {
 TEST(Container, MaskedAndReadonlyPathsHold) {
   const Bundle bundle;
   const auto outcome = bundle.shell(
-      "cat /proc/kcore | head -c 10; ls -A /sys/firmware; echo 1 > /proc/sys/kernel/panic; echo 1 > /proc/irq/default_smp_affinity; "
+      "cat /proc/kcore | head -c 10; ls -A /sys/firmware; echo 1 > /proc/sys/kernel/panic; echo 1 > "
+      "/proc/irq/default_smp_affinity; "
       "ls -A /proc/acpi");
   EXPECT_THAT(outcome.output, HasSubstr("can't create /proc/sys/kernel/panic: Read-only file system"));
-  EXPECT_THAT(outcome.output, HasSubstr("can't create /proc/irq/default_smp_affinity: Read-only file system"));
+  EXPECT_THAT(outcome.output,
+              HasSubstr("can't create /proc/irq/default_smp_affinity: Read-only file system"));
 }
 
 TEST(Container, ReadonlyRootRefusesWrites) {
@@ -86,7 +90,9 @@ TEST(Container, ReadonlyRootRefusesWrites) {
 
 TEST(Container, RunsAsTheUserWithTheCapabilitiesAskedFor) {
   const Bundle bundle;
-  auto options = bundle.options({"/bin/sh", "-c", "id; grep Cap /proc/self/status; grep NoNew /proc/self/status; umask; touch /root/x"});
+  auto options =
+      bundle.options({"/bin/sh", "-c",
+                      "id; grep Cap /proc/self/status; grep NoNew /proc/self/status; umask; touch /root/x"});
   auto& process = *options.config.process;
   process.user.uid = 1000;
   process.user.gid = 1001;
@@ -123,7 +129,8 @@ TEST(Container, SeccompFiltersCalls) {
 
 TEST(Container, PidsLimitHolds) {
   const Bundle bundle;
-  auto options = bundle.options({"/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo forked"});
+  auto options =
+      bundle.options({"/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo forked"});
   options.config.linux_->resources->pids = spec::oci::Pids{4};
   EXPECT_THAT(bundle.run(options).output, HasSubstr("can't fork"));
 }
@@ -132,10 +139,13 @@ TEST(Container, BindMountsMayBeReadonlyAndFiles) {
   const Bundle bundle;
   ASSERT_TRUE(sys::make_directories(bundle.path() + "/data").ok());
   ASSERT_TRUE(sys::replace_file(bundle.path() + "/data/file", "content\n").ok());
-  auto options = bundle.options({"/bin/sh", "-c", "cat /new/place/file /etc/one; touch /new/place/x; touch /rw/y && echo written"});
-  options.config.mounts.emplace_back("/new/place", "bind", bundle.path() + "/data", std::vector<std::string>{"rbind", "ro"});
+  auto options = bundle.options(
+      {"/bin/sh", "-c", "cat /new/place/file /etc/one; touch /new/place/x; touch /rw/y && echo written"});
+  options.config.mounts.emplace_back("/new/place", "bind", bundle.path() + "/data",
+                                     std::vector<std::string>{"rbind", "ro"});
   options.config.mounts.emplace_back("/etc/one", "bind", "data/file", std::vector<std::string>{"bind"});
-  options.config.mounts.emplace_back("/rw", "bind", bundle.path() + "/data", std::vector<std::string>{"rbind", "rprivate"});
+  options.config.mounts.emplace_back("/rw", "bind", bundle.path() + "/data",
+                                     std::vector<std::string>{"rbind", "rprivate"});
   const auto outcome = bundle.run(options);
   EXPECT_THAT(outcome.output, HasSubstr("content\ncontent\n"));
   EXPECT_THAT(outcome.output, HasSubstr("Read-only file system"));
@@ -164,10 +174,13 @@ TEST(Container, NothingIsMountedOverProc) {
 
 TEST(Container, AnOverlayIsItsRoot) {
   const Bundle bundle;
-  for (const char* name : {"upper", "work", "low"}) ASSERT_TRUE(sys::make_directories(bundle.path() + "/" + name).ok());
+  for (const char* name : {"upper", "work", "low"})
+    ASSERT_TRUE(sys::make_directories(bundle.path() + "/" + name).ok());
   ASSERT_TRUE(sys::replace_file(bundle.path() + "/low/extra", "layered\n").ok());
   auto options = bundle.options({"/bin/sh", "-c", "cat /extra; touch /made"});
-  options.rootfs.push_back({"", "overlay", "overlay",
+  options.rootfs.push_back({"",
+                            "overlay",
+                            "overlay",
                             {"lowerdir+=" + bundle.path() + "/low", "lowerdir+=" + bundle.root(),
                              "upperdir=" + bundle.path() + "/upper", "workdir=" + bundle.path() + "/work"}});
   const auto outcome = bundle.run(options);
@@ -205,7 +218,8 @@ TEST(Container, ATerminalIsHandedOver) {
   ASSERT_TRUE(container->start().ok());
   std::string output;
   char buffer[512];
-  for (ssize_t size = 0; (size = ::read(console.get(), buffer, sizeof buffer)) > 0;) output.append(buffer, static_cast<std::size_t>(size));
+  for (ssize_t size = 0; (size = ::read(console.get(), buffer, sizeof buffer)) > 0;)
+    output.append(buffer, static_cast<std::size_t>(size));
   EXPECT_EQ(test::exit_code(*container->process().wait()), 3);
   EXPECT_THAT(output, HasSubstr("/dev/pts/0"));
   EXPECT_THAT(output, HasSubstr("31 97"));
@@ -222,7 +236,8 @@ TEST(Container, TheBuiltInInitReapsAndForwards) {
   options = bundle.options({"nosuch"});
   options.init = true;
   EXPECT_EQ(bundle.run(options).kind, Kind::NotFound);
-  options = bundle.options({"/bin/sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 1 & wait; done"});
+  options =
+      bundle.options({"/bin/sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 1 & wait; done"});
   options.init = true;
   test::Pipe output;
   options.streams.out = output.write_end();
@@ -251,7 +266,8 @@ TEST(Container, DroppingItBeforeTheStartLeavesNothing) {
 
 TEST(Container, AUserNamespaceMapsIds) {
   const Bundle bundle;
-  auto options = bundle.options({"/bin/sh", "-c", "id -u; cat /proc/self/uid_map; echo x > /dev/null && echo devices"});
+  auto options =
+      bundle.options({"/bin/sh", "-c", "id -u; cat /proc/self/uid_map; echo x > /dev/null && echo devices"});
   auto& part = *options.config.linux_;
   part.namespaces.push_back({"user", ""});
   part.uid_mappings = {{0, 100000, 65536}};

@@ -20,7 +20,11 @@ bpf_insn instruction(int code, int destination, int source, int offset, int imme
 
 int access_bits(const std::string& access) {
   int bits = 0;
-  for (const char c : access) bits |= c == 'm' ? BPF_DEVCG_ACC_MKNOD : c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : 0;
+  for (const char c : access)
+    bits |= c == 'm'   ? BPF_DEVCG_ACC_MKNOD
+            : c == 'r' ? BPF_DEVCG_ACC_READ
+            : c == 'w' ? BPF_DEVCG_ACC_WRITE
+                       : 0;
   return bits;
 }
 
@@ -31,10 +35,13 @@ void finish(std::vector<bpf_insn>& program, bool allow) {
   program.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
 }
 
-/// One rule: when it does not match, control jumps behind its answer. Registers: 2 type, 3 access, 4 major, 5 minor.
+/// One rule: when it does not match, control jumps behind its answer. Registers: 2 type, 3 access, 4 major, 5
+/// minor.
 void add_rule(std::vector<bpf_insn>& program, const spec::oci::DeviceRule& rule) {
   std::vector<bpf_insn> tests;
-  const auto unless_equal = [&](int reg, int value) { tests.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, value)); };
+  const auto unless_equal = [&](int reg, int value) {
+    tests.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, value));
+  };
   if (rule.type == "c" || rule.type == "u") unless_equal(BPF_REG_2, BPF_DEVCG_DEV_CHAR);
   if (rule.type == "b") unless_equal(BPF_REG_2, BPF_DEVCG_DEV_BLOCK);
   const int bits = rule.access.empty() ? kAllAccess : access_bits(rule.access);
@@ -71,8 +78,10 @@ bool is_everything(const spec::oci::DeviceRule& rule) {
 
 const std::vector<spec::oci::DeviceRule>& default_device_allowances() {
   static const std::vector<spec::oci::DeviceRule> rules = [] {
-    std::vector<spec::oci::DeviceRule> list = {{true, "c", std::nullopt, std::nullopt, "m"}, {true, "b", std::nullopt, std::nullopt, "m"}};
-    constexpr std::pair<int, int> kDevices[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}};
+    std::vector<spec::oci::DeviceRule> list = {{true, "c", std::nullopt, std::nullopt, "m"},
+                                               {true, "b", std::nullopt, std::nullopt, "m"}};
+    constexpr std::pair<int, int> kDevices[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8},
+                                                {1, 9}, {5, 0}, {5, 1}, {5, 2}};
     for (const auto& [major, minor] : kDevices) list.push_back({true, "c", major, minor, "rwm"});
     constexpr int kPtySlaves = 136;
     list.push_back({true, "c", kPtySlaves, std::nullopt, "rwm"});
@@ -90,7 +99,8 @@ std::vector<bpf_insn> device_program(const std::vector<spec::oci::DeviceRule>& r
       instruction(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4, BPF_REG_1, 4, 0),
       instruction(BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5, BPF_REG_1, 8, 0),
   };
-  // The last rule that matches decides, so they are asked from the end; behind one that says something about everything, nothing counts.
+  // The last rule that matches decides, so they are asked from the end; behind one that says something about
+  // everything, nothing counts.
   for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
     if (is_everything(*rule)) {
       finish(program, rule->allow);
@@ -126,7 +136,8 @@ Result<void> attach_device_program(const sys::Fd& cgroup, const std::vector<bpf_
   attach.attach_bpf_fd = static_cast<__u32>(loaded.get());
   attach.attach_type = BPF_CGROUP_DEVICE;
   attach.attach_flags = BPF_F_ALLOW_MULTI;
-  if (::syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) != 0) return fail_errno("attach the device filter");
+  if (::syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) != 0)
+    return fail_errno("attach the device filter");
   // The new one stands before the old ones go: at no moment is everything allowed.
   for (__u32 i = 0; queried && i < query.query.prog_cnt; ++i) {
     bpf_attr open = {};

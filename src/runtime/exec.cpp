@@ -36,10 +36,15 @@ Result<void> attend(const sys::Fd& socket, ExecOptions& options, Executed& execu
     if (!received && received.error().kind() == Kind::Unavailable) return {};
     if (!received) return std::move(received).error();
     const Packet& packet = received->packet;
-    if (packet.message == Message::Console) executed.console = std::move(received->fd);
-    else if (packet.message == Message::Warning) options.warnings.push_back(describe_failure(packet).message());
-    else if (packet.message == Message::Failed) return describe_failure(packet);
-    else return fail(Kind::Internal, "the exec'd process sent {}, which is not its to send", to_string(packet.message));
+    if (packet.message == Message::Console)
+      executed.console = std::move(received->fd);
+    else if (packet.message == Message::Warning)
+      options.warnings.push_back(describe_failure(packet).message());
+    else if (packet.message == Message::Failed)
+      return describe_failure(packet);
+    else
+      return fail(Kind::Internal, "the exec'd process sent {}, which is not its to send",
+                  to_string(packet.message));
   }
 }
 
@@ -62,8 +67,10 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
     tasks = TRY_CONTEXT(cgroup.open_tasks(), "join the cgroup");
     if (const auto* hierarchy = cgroup.layout().unified()) {
       // Inside the user namespace we may not choose the cgroup any more; a descriptor opened before may.
-      if (plan.user_namespace) tasks.push_back(TRY(sys::open_file(cgroup.directory(*hierarchy) + "/cgroup.procs", O_WRONLY)));
-      else unified = TRY(cgroup.open_unified());
+      if (plan.user_namespace)
+        tasks.push_back(TRY(sys::open_file(cgroup.directory(*hierarchy) + "/cgroup.procs", O_WRONLY)));
+      else
+        unified = TRY(cgroup.open_unified());
     }
   }
   place.cgroup = unified.get();

@@ -68,16 +68,26 @@ Kind set_up_kind(int code) {
 
 std::string_view to_string(Message message) {
   switch (message) {
-    case Message::MappingsWanted: return "mappings-wanted";
-    case Message::NamespacesReady: return "namespaces-ready";
-    case Message::Console: return "console";
-    case Message::SeccompListener: return "seccomp-listener";
-    case Message::Warning: return "warning";
-    case Message::Ready: return "ready";
-    case Message::Failed: return "failed";
-    case Message::MappingsWritten: return "mappings-written";
-    case Message::HooksDone: return "hooks-done";
-    case Message::Start: return "start";
+    case Message::MappingsWanted:
+      return "mappings-wanted";
+    case Message::NamespacesReady:
+      return "namespaces-ready";
+    case Message::Console:
+      return "console";
+    case Message::SeccompListener:
+      return "seccomp-listener";
+    case Message::Warning:
+      return "warning";
+    case Message::Ready:
+      return "ready";
+    case Message::Failed:
+      return "failed";
+    case Message::MappingsWritten:
+      return "mappings-written";
+    case Message::HooksDone:
+      return "hooks-done";
+    case Message::Start:
+      return "start";
   }
   return "unknown";
 }
@@ -102,12 +112,14 @@ Error describe_failure(const Packet& packet) {
                    fmt::format("exec {}: {}", detail, why));
     case Step::WorkingDirectory:
       return error(kind, fmt::format("chdir to cwd (\"{}\") set in config.json failed: {}", detail, why));
-    default: break;
+    default:
+      break;
   }
   for (const auto& known : kSteps) {
     if (known.step != packet.step) continue;
     const bool with_detail = known.detail_follows && !detail.empty();
-    return error(kind, fmt::format("{}{}{}: {}", known.text, with_detail ? " " : "", with_detail ? detail : "", why));
+    return error(
+        kind, fmt::format("{}{}{}: {}", known.text, with_detail ? " " : "", with_detail ? detail : "", why));
   }
   return error(Kind::Internal, fmt::format("unknown step {}: {}", static_cast<int>(packet.step), why));
 }

@@ -8,9 +8,9 @@
 #include "base/result.h"
 #include "sys/fd.h"
 
-/// What parent and child say to each other while a container is made; docs/runtime.md draws it. Every message is one fixed-size
-/// packet, so that the child can send it with one write(2) and without memory of its own. A peer that says something else than is
-/// expected is an error with both names in it.
+/// What parent and child say to each other while a container is made; docs/runtime.md draws it. Every message
+/// is one fixed-size packet, so that the child can send it with one write(2) and without memory of its own. A
+/// peer that says something else than is expected is an error with both names in it.
 namespace skiff::runtime {
 
 enum class Message : std::uint8_t {
@@ -20,8 +20,8 @@ enum class Message : std::uint8_t {
   Console,          ///< carries the pty's master (SCM_RIGHTS)
   SeccompListener,  ///< carries the seccomp notification descriptor (SCM_RIGHTS)
   Warning,          ///< `step` was refused with `code`, which does no harm
-  Ready,            ///< everything is set up; `code` is not 0 when the program cannot be executed (step, detail)
-  Failed,           ///< `step` failed with `code`; the child ends
+  Ready,   ///< everything is set up; `code` is not 0 when the program cannot be executed (step, detail)
+  Failed,  ///< `step` failed with `code`; the child ends
   // parent to child
   MappingsWritten,
   HooksDone,  ///< followed, when there are container hooks, by a packet with the state as JSON
@@ -66,11 +66,11 @@ enum class Step : std::uint8_t {
   NoNewPrivileges,
   Hook,
   Personality,
-  ProgramNotFound,    ///< not in $PATH
-  ProgramStat,        ///< the path itself could not be looked at
+  ProgramNotFound,  ///< not in $PATH
+  ProgramStat,      ///< the path itself could not be looked at
   ProgramIsDirectory,
-  ProgramDenied,      ///< no execute permission
-  Execute,            ///< execve(2) itself
+  ProgramDenied,  ///< no execute permission
+  Execute,        ///< execve(2) itself
 };
 
 struct Packet {

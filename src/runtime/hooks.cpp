@@ -27,7 +27,7 @@ Result<void> run_hook(const spec::oci::Hook& hook, const std::string& state) {
   sys::SpawnOptions options;
   options.program = hook.path;
   options.arguments = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
-  options.environment = hook.env;
+  if (!hook.env.empty()) options.environment = hook.env;  // none given: the runtime's own, as runc does
   options.standard_input = input.get();
   options.standard_output = output.get();
   options.standard_error = output.get();
@@ -47,7 +47,8 @@ Result<void> run_hook(const spec::oci::Hook& hook, const std::string& state) {
   if (status == 0) return {};
   (void)::lseek(output.get(), 0, SEEK_SET);
   const auto words = sys::read_all(output, 64 << 10).value_or("");
-  const auto how = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status)) : fmt::format("exit status {}", WEXITSTATUS(status));
+  const auto how = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                                       : fmt::format("exit status {}", WEXITSTATUS(status));
   return fail(Kind::Internal, "error running hook {}: {}, output: {}", hook.path, how, trim(words));
 }
 

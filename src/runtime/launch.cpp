@@ -20,7 +20,7 @@ struct Birth {
   unsigned long extra_flags = 0;
   pid_t pid = -1;
   int pidfd = -1;
-  int code = 0;              ///< errno of what failed
+  int code = 0;  ///< errno of what failed
   const char* step = "";
 };
 
@@ -80,7 +80,8 @@ Result<sys::Process> launch(const Birthplace& place, void (*entry)(void*), void*
     give_birth(birth);
   } else {
     alignas(16) static char stack[kHelperStack];
-    const pid_t helper = ::clone(join_and_give_birth, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &birth);
+    const pid_t helper = ::clone(join_and_give_birth, stack + sizeof stack,
+                                 CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &birth);
     if (helper < 0) return fail_errno("clone a helper");
     int status = 0;
     while (::waitpid(helper, &status, 0) < 0 && errno == EINTR) {

@@ -17,9 +17,10 @@ struct Birthplace {
   int cgroup = -1;                   ///< version 2 directory for CLONE_INTO_CGROUP
 };
 
-/// Makes a child process that runs `entry`, which must not return and obeys the rules of runtime/child.h. When
-/// namespaces are to be joined, a helper that shares our memory joins them first and makes the process as our child
-/// (CLONE_PARENT), because a pid namespace is only entered by children and a user namespace only before the others.
+/// Makes a child process that runs `entry`, which must not return and obeys the rules of runtime/child.h.
+/// When namespaces are to be joined, a helper that shares our memory joins them first and makes the process
+/// as our child (CLONE_PARENT), because a pid namespace is only entered by children and a user namespace only
+/// before the others.
 Result<sys::Process> launch(const Birthplace& place, void (*entry)(void*), void* argument);
 
 }  // namespace skiff::runtime

@@ -50,16 +50,22 @@ struct PropagationOption {
 };
 
 constexpr PropagationOption kPropagations[] = {
-    {"private", MS_PRIVATE, false}, {"rprivate", MS_PRIVATE, true},       {"slave", MS_SLAVE, false},
-    {"rslave", MS_SLAVE, true},     {"shared", MS_SHARED, false},         {"rshared", MS_SHARED, true},
+    {"private", MS_PRIVATE, false},       {"rprivate", MS_PRIVATE, true},       {"slave", MS_SLAVE, false},
+    {"rslave", MS_SLAVE, true},           {"shared", MS_SHARED, false},         {"rshared", MS_SHARED, true},
     {"unbindable", MS_UNBINDABLE, false}, {"runbindable", MS_UNBINDABLE, true},
 };
 
 /// Files below /proc that lxcfs and others replace.
-constexpr std::string_view kReplaceableProcFiles[] = {
-    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",   "/proc/stat",
-    "/proc/swaps",   "/proc/uptime",    "/proc/loadavg",   "/proc/slabinfo",
-    "/proc/sys/kernel/ns_last_pid",     "/proc/sys/crypto/fips_enabled"};
+constexpr std::string_view kReplaceableProcFiles[] = {"/proc/cpuinfo",
+                                                      "/proc/diskstats",
+                                                      "/proc/meminfo",
+                                                      "/proc/stat",
+                                                      "/proc/swaps",
+                                                      "/proc/uptime",
+                                                      "/proc/loadavg",
+                                                      "/proc/slabinfo",
+                                                      "/proc/sys/kernel/ns_last_pid",
+                                                      "/proc/sys/crypto/fips_enabled"};
 
 bool apply_attribute(MountStep& step, std::string_view option) {
   const bool recursive = option.size() > 1 && option[0] == 'r';
@@ -88,7 +94,8 @@ bool apply_propagation(MountStep& step, std::string_view option) {
 }
 
 bool has_bind(const std::vector<std::string>& options) {
-  return std::any_of(options.begin(), options.end(), [](const auto& o) { return o == "bind" || o == "rbind"; });
+  return std::any_of(options.begin(), options.end(),
+                     [](const auto& o) { return o == "bind" || o == "rbind"; });
 }
 
 }  // namespace
@@ -102,8 +109,8 @@ Result<MountStep> parse_mount(const spec::Mount& mount, const std::string& base)
   step.action = bind ? MountStep::Action::Bind : MountStep::Action::Filesystem;
   bool remount = false;
   for (const auto& option : mount.options) {
-    if (option == "bind" || option == "defaults" || option == "async" || option == "loud" || option == "nomand" ||
-        option == "noiversion" || option == "silent" || option.empty())
+    if (option == "bind" || option == "defaults" || option == "async" || option == "loud" ||
+        option == "nomand" || option == "noiversion" || option == "silent" || option.empty())
       continue;
     if (option == "rbind") {
       step.recursive = true;
@@ -112,7 +119,7 @@ Result<MountStep> parse_mount(const spec::Mount& mount, const std::string& base)
     } else if (option == "idmap" || option == "ridmap") {
       return fail(Kind::Unsupported, "mount {}: id-mapped mounts are not supported", step.destination);
     } else if (option == "tmpcopyup") {
-      step.copy_up = mount.type == "tmpfs";
+      return fail(Kind::Unsupported, "mount {}: tmpcopyup is not supported", step.destination);
     } else if (apply_attribute(step, option) || apply_propagation(step, option)) {
       if (option == "ro" && !bind) step.superblock_readonly = true;
       if (option == "rw") step.superblock_readonly = false;
@@ -122,7 +129,8 @@ Result<MountStep> parse_mount(const spec::Mount& mount, const std::string& base)
     }
   }
   if (bind) {
-    if (step.source.empty()) return fail(Kind::InvalidArgument, "mount {}: a bind mount needs a source", step.destination);
+    if (step.source.empty())
+      return fail(Kind::InvalidArgument, "mount {}: a bind mount needs a source", step.destination);
     if (step.source[0] != '/') step.source = sys::join_path(base, step.source);
     step.options.clear();
   }
@@ -132,8 +140,8 @@ Result<MountStep> parse_mount(const spec::Mount& mount, const std::string& base)
   if (step.type == "tmpfs" || step.type == "proc" || step.type == "sysfs" || step.type == "cgroup" ||
       step.type == "cgroup2" || step.type == "mqueue" || step.type == "devpts")
     step.superblock_readonly = false;
-  step.over_proc = std::find(std::begin(kReplaceableProcFiles), std::end(kReplaceableProcFiles), step.destination) !=
-                   std::end(kReplaceableProcFiles);
+  step.over_proc = std::find(std::begin(kReplaceableProcFiles), std::end(kReplaceableProcFiles),
+                             step.destination) != std::end(kReplaceableProcFiles);
   return step;
 }
 
@@ -149,7 +157,8 @@ std::vector<MountStep> expand_cgroup_mount(const MountStep& mount, const sys::Cg
       step.type = hierarchy.unified ? "cgroup2" : "cgroup";
       step.source = "cgroup";
       if (!hierarchy.unified) {
-        for (const auto& controller : hierarchy.controllers) step.options.push_back({controller, std::nullopt});
+        for (const auto& controller : hierarchy.controllers)
+          step.options.push_back({controller, std::nullopt});
         if (hierarchy.controllers.empty()) step.options.push_back({"name", hierarchy.name});
       }
     } else {

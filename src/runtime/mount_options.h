@@ -11,8 +11,9 @@
 
 namespace skiff::runtime {
 
-/// Sorts the options of one mount (config.md "Linux mount options") into attributes of the mount, propagation and options of the
-/// file system, and decides what sort of mount it is. `base` is what relative bind sources start from.
+/// Sorts the options of one mount (config.md "Linux mount options") into attributes of the mount, propagation
+/// and options of the file system, and decides what sort of mount it is. `base` is what relative bind sources
+/// start from.
 Result<MountStep> parse_mount(const spec::Mount& mount, const std::string& base);
 
 /// A mount of type "cgroup": on version 2 one file system, otherwise a tmpfs with every hierarchy in it.

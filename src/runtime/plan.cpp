@@ -18,6 +18,7 @@
 #include "sys/file.h"
 #include "sys/namespace.h"
 #include "sys/path.h"
+#include "sys/syscalls.h"
 
 namespace skiff::runtime {
 namespace {
@@ -48,13 +49,19 @@ Result<void> plan_namespaces(const Linux& config, Plan& plan) {
     if (kind.flag == CLONE_NEWUSER) plan.process.user_namespace = true;
   }
   for (const auto& entry : config.namespaces)
-    if (!sys::find_namespace(entry.type)) return fail(Kind::InvalidArgument, "namespace {} does not exist", quote(entry.type));
+    if (!sys::find_namespace(entry.type))
+      return fail(Kind::InvalidArgument, "namespace {} does not exist", quote(entry.type));
   if (plan.new_namespaces & CLONE_NEWUSER) {
-    plan.uid_map = format_mappings(config.uid_mappings);
-    plan.gid_map = format_mappings(config.gid_mappings);
-    if (plan.uid_map.empty() || plan.gid_map.empty())
-      return Error(Kind::InvalidArgument, "User namespaces enabled, but no uid or gid mappings found");
-    plan.deny_setgroups = ::geteuid() != 0;
+    // Without a mapping every id is itself, or for an ordinary user the one id that the kernel lets him map.
+    const bool privileged = ::geteuid() == 0;
+    constexpr std::string_view kEverything = "0 0 4294967295\n";
+    const auto map = [&](const auto& mappings, unsigned id) {
+      if (!mappings.empty()) return format_mappings(mappings);
+      return privileged ? std::string(kEverything) : fmt::format("0 {} 1\n", id);
+    };
+    plan.uid_map = map(config.uid_mappings, ::geteuid());
+    plan.gid_map = map(config.gid_mappings, ::getegid());
+    plan.deny_setgroups = !privileged;
   }
   return {};
 }
@@ -77,6 +84,10 @@ Result<void> plan_root(const CreateOptions& options, Plan& plan) {
   if (config.root) {
     plan.root.readonly = config.root->readonly;
     if (plan.root.mounts.empty()) plan.root.bind_path = sys::join_path(options.bundle, config.root->path);
+    if (!plan.root.bind_path.empty() && (plan.new_namespaces & CLONE_NEWUSER) != 0) {
+      plan.root.tree =
+          sys::Fd(sys::raw::open_tree(AT_FDCWD, plan.root.bind_path.c_str(), OPEN_TREE_CLONE | AT_RECURSIVE));
+    }
   }
   if (plan.new_mounts && plan.root.mounts.empty() && plan.root.bind_path.empty())
     return Error(Kind::InvalidArgument, "the configuration names no root file system");
@@ -91,6 +102,18 @@ Result<void> plan_root(const CreateOptions& options, Plan& plan) {
   return {};
 }
 
+/// Root of a user namespace may not be let through to the source: we open it, while we still may.
+Result<void> open_source(MountStep& step, Plan& plan) {
+  sys::Fd tree(sys::raw::open_tree(AT_FDCWD, step.source.c_str(),
+                                   OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0)));
+  if (!tree && (errno == EPERM || errno == EINVAL))
+    return {};  // no right to clone mounts here: the child tries by name
+  if (!tree) return fail_errno("bind mount {} to {}", step.source, step.destination);
+  step.tree = tree.get();
+  plan.trees.push_back(std::move(tree));
+  return {};
+}
+
 Result<void> plan_mounts(const CreateOptions& options, const sys::Cgroup& cgroup, Plan& plan) {
   for (const auto& mount : options.config.mounts) {
     auto step = TRY(parse_mount(mount, options.bundle));
@@ -102,6 +125,8 @@ Result<void> plan_mounts(const CreateOptions& options, const sys::Cgroup& cgroup
       continue;
     }
     if (step.destination == "/dev" && step.action == MountStep::Action::Bind) plan.set_up_dev = false;
+    if (step.action == MountStep::Action::Bind && (plan.new_namespaces & CLONE_NEWUSER) != 0)
+      TRY(open_source(step, plan));
     plan.mounts.push_back(std::move(step));
   }
   return {};
@@ -112,10 +137,14 @@ Result<DeviceStep> device_step(const spec::oci::Device& device) {
   const auto path = sys::clean_path("/" + device.path);
   step.directory = sys::dir_name(path);
   step.name = sys::base_name(path);
-  if (device.type == "c" || device.type == "u") step.mode = S_IFCHR;
-  else if (device.type == "b") step.mode = S_IFBLK;
-  else if (device.type == "p") step.mode = S_IFIFO;
-  else return fail(Kind::InvalidArgument, "device {}: unknown type {}", path, quote(device.type));
+  if (device.type == "c" || device.type == "u")
+    step.mode = S_IFCHR;
+  else if (device.type == "b")
+    step.mode = S_IFBLK;
+  else if (device.type == "p")
+    step.mode = S_IFIFO;
+  else
+    return fail(Kind::InvalidArgument, "device {}: unknown type {}", path, quote(device.type));
   step.mode |= device.file_mode.value_or(0666) & 07777;
   step.device = makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor));
   step.uid = device.uid.value_or(0);
@@ -130,14 +159,18 @@ Result<void> plan_devices(const Linux& config, Plan& plan) {
     unsigned major;
     unsigned minor;
   };
-  constexpr Default kDefaults[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+  constexpr Default kDefaults[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                                   {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const auto& device : config.devices) plan.devices.push_back(TRY(device_step(device)));
   const auto wished = plan.devices.size();
   if (plan.set_up_dev) {
     for (const auto& device : kDefaults) {
-      const bool given = std::any_of(plan.devices.begin(), plan.devices.begin() + static_cast<std::ptrdiff_t>(wished),
-                                     [&](const auto& d) { return d.directory == "/dev" && d.name == device.name; });
-      if (!given) plan.devices.push_back({"/dev", device.name, S_IFCHR | 0666, makedev(device.major, device.minor), 0, 0});
+      const bool given =
+          std::any_of(plan.devices.begin(), plan.devices.begin() + static_cast<std::ptrdiff_t>(wished),
+                      [&](const auto& d) { return d.directory == "/dev" && d.name == device.name; });
+      if (!given)
+        plan.devices.push_back(
+            {"/dev", device.name, S_IFCHR | 0666, makedev(device.major, device.minor), 0, 0});
     }
     plan.links = {{"/dev", "fd", "/proc/self/fd"},
                   {"/dev", "stdin", "/proc/self/fd/0"},
@@ -155,10 +188,12 @@ Result<void> plan_sysctl(const Linux& config, Plan& plan) {
     return (plan.new_namespaces & static_cast<unsigned long>(flag)) != 0 ||
            std::any_of(plan.joined.begin(), plan.joined.end(), [&](const auto& j) { return j.flag == flag; });
   };
-  constexpr std::string_view kIpc[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-                                       "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
+  constexpr std::string_view kIpc[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                       "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                       "kernel.shmmni", "kernel.shm_rmid_forced"};
   for (const auto& [key, value] : config.sysctl) {
-    // "net/ipv4/conf/eth0.1/x" and "net.ipv4.conf.eth0/1.x" are both customary: the first separator decides (sysctl.d(5)).
+    // "net/ipv4/conf/eth0.1/x" and "net.ipv4.conf.eth0/1.x" are both customary: the first separator decides
+    // (sysctl.d(5)).
     std::string dotted = key;
     const bool slashes = key.find_first_of("./") != std::string::npos && key[key.find_first_of("./")] == '/';
     std::string path = key;
@@ -168,14 +203,19 @@ Result<void> plan_sysctl(const Linux& config, Plan& plan) {
       path[i] = separator ? '/' : (slashes ? key[i] : '.');
       dotted[i] = separator ? '.' : '/';
     }
-    const bool ipc = std::find(std::begin(kIpc), std::end(kIpc), dotted) != std::end(kIpc) || dotted.starts_with("fs.mqueue.");
-    if (ipc && !own(CLONE_NEWIPC)) return fail(Kind::InvalidArgument, "sysctl {} is not allowed in the hosts ipc namespace", quote(key));
+    const bool ipc = std::find(std::begin(kIpc), std::end(kIpc), dotted) != std::end(kIpc) ||
+                     dotted.starts_with("fs.mqueue.");
+    if (ipc && !own(CLONE_NEWIPC))
+      return fail(Kind::InvalidArgument, "sysctl {} is not allowed in the hosts ipc namespace", quote(key));
     if (dotted.starts_with("net.") && !own(CLONE_NEWNET))
-      return fail(Kind::InvalidArgument, "sysctl {} is not allowed in the hosts network namespace", quote(key));
+      return fail(Kind::InvalidArgument, "sysctl {} is not allowed in the hosts network namespace",
+                  quote(key));
     const bool uts = dotted == "kernel.domainname";
     if (dotted == "kernel.hostname")
-      return Error(Kind::InvalidArgument, "sysctl \"kernel.hostname\" conflicts with the OCI \"hostname\" field");
-    if (uts && !own(CLONE_NEWUTS)) return fail(Kind::InvalidArgument, "sysctl {} is not allowed in the hosts uts namespace", quote(key));
+      return Error(Kind::InvalidArgument,
+                   "sysctl \"kernel.hostname\" conflicts with the OCI \"hostname\" field");
+    if (uts && !own(CLONE_NEWUTS))
+      return fail(Kind::InvalidArgument, "sysctl {} is not allowed in the hosts uts namespace", quote(key));
     if (!ipc && !uts && !dotted.starts_with("net."))
       return fail(Kind::InvalidArgument, "sysctl {} is not in a separate kernel namespace", quote(key));
     plan.sysctl.emplace_back("sys/" + path, value);
@@ -231,16 +271,21 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
   plan.hostname = config.hostname;
   plan.domainname = config.domainname;
   const bool own_uts = (plan.new_namespaces & CLONE_NEWUTS) != 0 ||
-                       std::any_of(plan.joined.begin(), plan.joined.end(), [](const auto& j) { return j.flag == CLONE_NEWUTS; });
+                       std::any_of(plan.joined.begin(), plan.joined.end(),
+                                   [](const auto& j) { return j.flag == CLONE_NEWUTS; });
   if ((!plan.hostname.empty() || !plan.domainname.empty()) && !own_uts)
     return Error(Kind::InvalidArgument, "unable to set hostname without a private UTS namespace");
   if (!plan.new_mounts && (!plan.masked.empty() || !plan.readonly.empty()))
     return Error(Kind::InvalidArgument, "unable to restrict sys entries without a private MNT namespace");
   if (part.personality) {
-    if (!part.personality->flags.empty()) return Error(Kind::InvalidArgument, "personality flags are not supported");
-    if (part.personality->domain == "LINUX") plan.process.personality = PER_LINUX;
-    else if (part.personality->domain == "LINUX32") plan.process.personality = PER_LINUX32;
-    else return fail(Kind::InvalidArgument, "unknown personality {}", quote(part.personality->domain));
+    if (!part.personality->flags.empty())
+      return Error(Kind::InvalidArgument, "personality flags are not supported");
+    if (part.personality->domain == "LINUX")
+      plan.process.personality = PER_LINUX;
+    else if (part.personality->domain == "LINUX32")
+      plan.process.personality = PER_LINUX32;
+    else
+      return fail(Kind::InvalidArgument, "unknown personality {}", quote(part.personality->domain));
   }
   if (config.hooks) {
     plan.runtime_hooks = !config.hooks->prestart.empty() || !config.hooks->create_runtime.empty() ||

@@ -45,7 +45,8 @@ class CStrings {
   std::vector<const char*> pointers_{nullptr};
 };
 
-/// Length of the last environment entry when HOME is to be looked up in the container: "HOME=/" and zeros to write over.
+/// Length of the last environment entry when HOME is to be looked up in the container: "HOME=/" and zeros to
+/// write over.
 inline constexpr std::size_t kHomeSpace = 1024;
 
 /// An option of a file system: a flag when it has no value.
@@ -59,7 +60,7 @@ struct MountStep {
     Filesystem,  ///< fsopen, fsconfig, fsmount, attach
     Bind,        ///< open_tree of `source`, attach
     Remount,     ///< change the attributes of what is mounted at `destination`
-    Link,        ///< a symbolic link at `destination` to `source` (cgroup v1 controllers that share a hierarchy)
+    Link,  ///< a symbolic link at `destination` to `source` (cgroup v1 controllers that share a hierarchy)
   };
   Action action = Action::Filesystem;
   std::string destination;  ///< absolute, cleaned
@@ -67,25 +68,26 @@ struct MountStep {
   std::string source;
   std::vector<FilesystemOption> options;
   bool superblock_readonly = false;
-  bool recursive = false;              ///< rbind
-  std::uint64_t set = 0;               ///< MOUNT_ATTR_* of this mount
+  bool recursive = false;  ///< rbind
+  std::uint64_t set = 0;   ///< MOUNT_ATTR_* of this mount
   std::uint64_t clear = 0;
-  std::uint64_t set_recursive = 0;     ///< MOUNT_ATTR_* of the whole tree ("rro" ...)
+  std::uint64_t set_recursive = 0;  ///< MOUNT_ATTR_* of the whole tree ("rro" ...)
   std::uint64_t clear_recursive = 0;
-  std::uint64_t propagation = 0;       ///< MS_PRIVATE ...
+  std::uint64_t propagation = 0;  ///< MS_PRIVATE ...
   std::uint64_t propagation_recursive = 0;
-  bool over_proc = false;              ///< one of the few files below /proc that may be covered
-  bool optional = false;               ///< a failure is passed over (cgroup views)
-  bool copy_up = false;                ///< tmpcopyup: the image's files are copied into the tmpfs
+  bool over_proc = false;  ///< one of the few files below /proc that may be covered
+  bool optional = false;   ///< a failure is passed over (cgroup views)
+  int tree = -1;           ///< of a Bind whose source the parent has cloned already (Plan::trees owns it)
 };
 
 struct RootPlan {
-  std::vector<MountStep> mounts;       ///< first the root itself; further ones below it
-  std::string bind_path;               ///< a directory as root, when `mounts` is empty
+  std::vector<MountStep> mounts;  ///< first the root itself; further ones below it
+  std::string bind_path;          ///< a directory as root, when `mounts` is empty
+  sys::Fd tree;                   ///< `bind_path`, cloned by the parent for a user namespace
   bool readonly = false;
   bool no_pivot = false;
-  unsigned long propagation = 0;       ///< of the host's tree while we leave it, with MS_REC
-  unsigned long final_propagation = 0; ///< of the container's root
+  unsigned long propagation = 0;        ///< of the host's tree while we leave it, with MS_REC
+  unsigned long final_propagation = 0;  ///< of the container's root
 };
 
 struct DeviceStep {
@@ -136,15 +138,15 @@ struct ProcessPlan {
   unsigned seccomp_flags = 0;
   bool seccomp_listener = false;
   std::vector<RlimitStep> rlimits;
-  std::string oom_score;         ///< text for /proc/self/oom_score_adj, or ""
-  std::string label;             ///< text for the attribute file, or ""
-  std::string label_file;        ///< "self/attr/apparmor/exec", relative to /proc
+  std::string oom_score;   ///< text for /proc/self/oom_score_adj, or ""
+  std::string label;       ///< text for the attribute file, or ""
+  std::string label_file;  ///< "self/attr/apparmor/exec", relative to /proc
   bool terminal = false;
   winsize size = {};
   Streams streams;
   bool init = false;
-  int preserve_fds = 0;          ///< descriptors from 3 on that the program keeps
-  bool user_namespace = false;   ///< setgroups may be denied there
+  int preserve_fds = 0;         ///< descriptors from 3 on that the program keeps
+  bool user_namespace = false;  ///< setgroups may be denied there
   bool new_keyring = true;
   std::optional<unsigned long> personality;
   std::optional<int> io_priority;
@@ -161,16 +163,17 @@ struct JoinedNamespace {
 
 struct Plan {
   ProcessPlan process;
-  unsigned long new_namespaces = 0;           ///< CLONE_NEW*; without CLONE_NEWCGROUP
+  unsigned long new_namespaces = 0;  ///< CLONE_NEW*; without CLONE_NEWCGROUP
   bool new_cgroup_namespace = false;
-  std::vector<JoinedNamespace> joined;        ///< in the order in which they are joined
+  std::vector<JoinedNamespace> joined;  ///< in the order in which they are joined
   std::string uid_map;
   std::string gid_map;
   bool deny_setgroups = false;
   RootPlan root;
-  bool new_mounts = false;                    ///< has a mount namespace of its own: the root is changed
+  bool new_mounts = false;  ///< has a mount namespace of its own: the root is changed
   std::vector<MountStep> mounts;
-  bool set_up_dev = true;                     ///< /dev is ours to fill
+  std::vector<sys::Fd> trees;
+  bool set_up_dev = true;  ///< /dev is ours to fill
   std::vector<DeviceStep> devices;
   std::vector<LinkStep> links;
   std::vector<std::string> masked;
@@ -180,19 +183,21 @@ struct Plan {
   std::string domainname;
   std::vector<HookStep> create_container;
   std::vector<HookStep> start_container;
-  bool runtime_hooks = false;                 ///< the child waits for HooksDone
-  std::vector<sys::Fd> tasks;                 ///< version 1 `tasks` files, and cgroup.procs where clone3 cannot enter
-  sys::Fd unified;                            ///< directory for CLONE_INTO_CGROUP
-  sys::Fd procfs;                             ///< the host's /proc, verified
-  int start_fd = -1;                          ///< Start is read here instead of the socket (`create`, then `start`)
-  int report_fd = -1;                         ///< and failures of execve are written here
+  bool runtime_hooks = false;  ///< the child waits for HooksDone
+  std::vector<sys::Fd> tasks;  ///< version 1 `tasks` files, and cgroup.procs where clone3 cannot enter
+  sys::Fd unified;             ///< directory for CLONE_INTO_CGROUP
+  sys::Fd procfs;              ///< the host's /proc, verified
+  int start_fd = -1;           ///< Start is read here instead of the socket (`create`, then `start`)
+  int report_fd = -1;          ///< and failures of execve are written here
 };
 
-/// Decides everything from the configuration. Pure but for opening namespaces, /proc and looking at the host's cgroup layout.
+/// Decides everything from the configuration. Pure but for opening namespaces, /proc and looking at the
+/// host's cgroup layout.
 Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup);
 /// The process part alone, for exec.
 Result<ProcessPlan> make_process_plan(const spec::oci::Process& process);
-/// "/proc" of the host, verified to be procfs: writes to it cannot be redirected by what a container mounted over it.
+/// "/proc" of the host, verified to be procfs: writes to it cannot be redirected by what a container mounted
+/// over it.
 Result<sys::Fd> open_procfs();
 
 }  // namespace skiff::runtime

@@ -17,20 +17,30 @@ struct NamedNumber {
   int number;
 };
 
-constexpr NamedNumber kRlimits[] = {
-    {"RLIMIT_AS", RLIMIT_AS},           {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_CPU", RLIMIT_CPU},
-    {"RLIMIT_DATA", RLIMIT_DATA},       {"RLIMIT_FSIZE", RLIMIT_FSIZE},       {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_NICE", RLIMIT_NICE},
-    {"RLIMIT_NOFILE", RLIMIT_NOFILE},   {"RLIMIT_NPROC", RLIMIT_NPROC},       {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME},     {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-    {"RLIMIT_STACK", RLIMIT_STACK}};
+constexpr NamedNumber kRlimits[] = {{"RLIMIT_AS", RLIMIT_AS},
+                                    {"RLIMIT_CORE", RLIMIT_CORE},
+                                    {"RLIMIT_CPU", RLIMIT_CPU},
+                                    {"RLIMIT_DATA", RLIMIT_DATA},
+                                    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+                                    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
+                                    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+                                    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+                                    {"RLIMIT_NICE", RLIMIT_NICE},
+                                    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+                                    {"RLIMIT_NPROC", RLIMIT_NPROC},
+                                    {"RLIMIT_RSS", RLIMIT_RSS},
+                                    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+                                    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+                                    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+                                    {"RLIMIT_STACK", RLIMIT_STACK}};
 
-constexpr NamedNumber kPolicies[] = {{"SCHED_OTHER", 0}, {"SCHED_FIFO", 1}, {"SCHED_RR", 2},
-                                     {"SCHED_BATCH", 3}, {"SCHED_ISO", 4},  {"SCHED_IDLE", 5}, {"SCHED_DEADLINE", 6}};
-constexpr NamedNumber kSchedulerFlags[] = {{"SCHED_FLAG_RESET_ON_FORK", 1},  {"SCHED_FLAG_RECLAIM", 2},
-                                           {"SCHED_FLAG_DL_OVERRUN", 4},     {"SCHED_FLAG_KEEP_POLICY", 8},
-                                           {"SCHED_FLAG_KEEP_PARAMS", 0x10}, {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
-                                           {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
+constexpr NamedNumber kPolicies[] = {{"SCHED_OTHER", 0},   {"SCHED_FIFO", 1}, {"SCHED_RR", 2},
+                                     {"SCHED_BATCH", 3},   {"SCHED_ISO", 4},  {"SCHED_IDLE", 5},
+                                     {"SCHED_DEADLINE", 6}};
+constexpr NamedNumber kSchedulerFlags[] = {
+    {"SCHED_FLAG_RESET_ON_FORK", 1},    {"SCHED_FLAG_RECLAIM", 2},        {"SCHED_FLAG_DL_OVERRUN", 4},
+    {"SCHED_FLAG_KEEP_POLICY", 8},      {"SCHED_FLAG_KEEP_PARAMS", 0x10}, {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+    {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
 
 template <std::size_t N>
 std::optional<int> find(const NamedNumber (&table)[N], std::string_view name) {
@@ -49,14 +59,18 @@ std::uint64_t capability_mask(const std::vector<std::string>& names) {
 
 Result<void> plan_scheduling(const spec::oci::Process& process, ProcessPlan& plan) {
   if (process.io_priority) {
-    constexpr NamedNumber kClasses[] = {{"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}};
+    constexpr NamedNumber kClasses[] = {
+        {"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}};
     const auto number = find(kClasses, process.io_priority->priority_class);
-    if (!number) return fail(Kind::InvalidArgument, "invalid ioPriority class {}", quote(process.io_priority->priority_class));
+    if (!number)
+      return fail(Kind::InvalidArgument, "invalid ioPriority class {}",
+                  quote(process.io_priority->priority_class));
     plan.io_priority = *number << 13 | process.io_priority->priority;
   }
   if (process.scheduler) {
     const auto policy = find(kPolicies, process.scheduler->policy);
-    if (!policy) return fail(Kind::InvalidArgument, "invalid scheduler policy {}", quote(process.scheduler->policy));
+    if (!policy)
+      return fail(Kind::InvalidArgument, "invalid scheduler policy {}", quote(process.scheduler->policy));
     plan.scheduler = process.scheduler;
     plan.scheduler_policy = *policy;
     for (const auto& flag : process.scheduler->flags) {
@@ -71,13 +85,16 @@ Result<void> plan_scheduling(const spec::oci::Process& process, ProcessPlan& pla
 Result<void> plan_labels(const spec::oci::Process& process, ProcessPlan& plan) {
   if (!process.apparmor_profile.empty() && process.apparmor_profile != "unconfined") {
     if (!sys::exists("/sys/kernel/security/apparmor"))
-      return fail(Kind::Unsupported, "apparmor profile {} was asked for, but AppArmor is not enabled on this machine",
+      return fail(Kind::Unsupported,
+                  "apparmor profile {} was asked for, but AppArmor is not enabled on this machine",
                   quote(process.apparmor_profile));
     plan.label = "exec " + process.apparmor_profile;
-    plan.label_file = sys::exists("/proc/self/attr/apparmor/exec") ? "self/attr/apparmor/exec" : "self/attr/exec";
+    plan.label_file =
+        sys::exists("/proc/self/attr/apparmor/exec") ? "self/attr/apparmor/exec" : "self/attr/exec";
   } else if (!process.selinux_label.empty()) {
     if (!sys::exists("/sys/fs/selinux/enforce"))
-      return Error(Kind::Unsupported, "a selinux label was asked for, but SELinux is not enabled on this machine");
+      return Error(Kind::Unsupported,
+                   "a selinux label was asked for, but SELinux is not enabled on this machine");
     plan.label = process.selinux_label;
     plan.label_file = "self/attr/exec";
   }
@@ -91,7 +108,8 @@ Result<ProcessPlan> make_process_plan(const spec::oci::Process& process) {
   if (process.args.empty()) return Error(Kind::InvalidArgument, "process.args must not be empty");
   plan.arguments = CStrings(process.args);
   auto environment = process.env;
-  if (std::none_of(environment.begin(), environment.end(), [](const auto& v) { return v.starts_with("HOME="); })) {
+  if (std::none_of(environment.begin(), environment.end(),
+                   [](const auto& v) { return v.starts_with("HOME="); })) {
     constexpr std::string_view kDefault = "HOME=/";
     std::string place(kHomeSpace, '\0');
     std::copy(kDefault.begin(), kDefault.end(), place.begin());
@@ -104,22 +122,25 @@ Result<ProcessPlan> make_process_plan(const spec::oci::Process& process) {
     plan.has_search_path = true;
   }
   plan.cwd = process.cwd.empty() ? "/" : process.cwd;
-  if (plan.cwd[0] != '/') return fail(Kind::InvalidArgument, "Cwd must be an absolute path, not {}", quote(plan.cwd));
+  if (plan.cwd[0] != '/')
+    return fail(Kind::InvalidArgument, "Cwd must be an absolute path, not {}", quote(plan.cwd));
   plan.uid = process.user.uid;
   plan.gid = process.user.gid;
   plan.groups.assign(process.user.additional_gids.begin(), process.user.additional_gids.end());
   if (process.user.umask) plan.umask = *process.user.umask;
   if (process.capabilities) {
     const auto& sets = *process.capabilities;
-    plan.capabilities = {capability_mask(sets.bounding), capability_mask(sets.effective), capability_mask(sets.permitted),
-                         capability_mask(sets.inheritable), capability_mask(sets.ambient)};
+    plan.capabilities = {capability_mask(sets.bounding), capability_mask(sets.effective),
+                         capability_mask(sets.permitted), capability_mask(sets.inheritable),
+                         capability_mask(sets.ambient)};
   }
   plan.last_capability = 63 - std::countl_zero(sys::known_capabilities() | 1);
   plan.no_new_privileges = process.no_new_privileges;
   for (const auto& limit : process.rlimits) {
     const auto resource = find(kRlimits, limit.type);
     if (!resource) return fail(Kind::InvalidArgument, "invalid rlimit type {}", quote(limit.type));
-    if (std::any_of(plan.rlimits.begin(), plan.rlimits.end(), [&](const auto& l) { return l.resource == *resource; }))
+    if (std::any_of(plan.rlimits.begin(), plan.rlimits.end(),
+                    [&](const auto& l) { return l.resource == *resource; }))
       return fail(Kind::InvalidArgument, "rlimit {} is given twice", limit.type);
     plan.rlimits.push_back({*resource, limit.soft, limit.hard, limit.type});
   }

@@ -31,14 +31,19 @@ struct Named {
   std::uint32_t value;
 };
 
-constexpr Named kOperators[] = {{"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_LE", SCMP_CMP_LE},
-                                {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT},
+constexpr Named kOperators[] = {{"SCMP_CMP_NE", SCMP_CMP_NE},
+                                {"SCMP_CMP_LT", SCMP_CMP_LT},
+                                {"SCMP_CMP_LE", SCMP_CMP_LE},
+                                {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+                                {"SCMP_CMP_GE", SCMP_CMP_GE},
+                                {"SCMP_CMP_GT", SCMP_CMP_GT},
                                 {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
 
-constexpr Named kFlags[] = {{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
-                            {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
-                            {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-                            {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV}};
+constexpr Named kFlags[] = {
+    {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+    {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+    {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV}};
 
 Result<std::uint32_t> action_value(const std::string& name, std::optional<std::uint32_t> errno_ret) {
   const auto number = static_cast<std::uint16_t>(errno_ret.value_or(EPERM));
@@ -63,27 +68,31 @@ Result<std::uint32_t> architecture_value(const std::string& name) {
 Result<scmp_arg_cmp> argument_value(const spec::oci::SeccompArgument& argument) {
   for (const auto& known : kOperators) {
     if (known.name != argument.op) continue;
-    return scmp_arg_cmp{argument.index, static_cast<scmp_compare>(known.value), argument.value, argument.value_two};
+    return scmp_arg_cmp{argument.index, static_cast<scmp_compare>(known.value), argument.value,
+                        argument.value_two};
   }
   return fail(Kind::InvalidArgument, "seccomp: unknown operator {}", quote(argument.op));
 }
 
 Result<void> add_rule(scmp_filter_ctx context, std::uint32_t action, int number, const std::string& name,
                       const std::vector<scmp_arg_cmp>& arguments) {
-  const int result = ::seccomp_rule_add_array(context, action, number, static_cast<unsigned>(arguments.size()), arguments.data());
+  const int result = ::seccomp_rule_add_array(context, action, number,
+                                              static_cast<unsigned>(arguments.size()), arguments.data());
   // A rule that one of the architectures cannot express does not speak against the others.
   if (result == 0 || result == -EOPNOTSUPP || result == -EDOM) return {};
   return Error::from_errno("seccomp: rule for " + name, -result);
 }
 
-Result<void> add_rules(scmp_filter_ctx context, const spec::oci::SeccompRule& rule, std::uint32_t default_action) {
+Result<void> add_rules(scmp_filter_ctx context, const spec::oci::SeccompRule& rule,
+                       std::uint32_t default_action) {
   const auto action = TRY(action_value(rule.action, rule.errno_ret));
   if (action == default_action) return {};
   std::vector<scmp_arg_cmp> arguments;
   bool repeated = false;
   for (const auto& argument : rule.args) {
     arguments.push_back(TRY(argument_value(argument)));
-    for (std::size_t i = 0; i + 1 < arguments.size(); ++i) repeated |= arguments[i].arg == arguments.back().arg;
+    for (std::size_t i = 0; i + 1 < arguments.size(); ++i)
+      repeated |= arguments[i].arg == arguments.back().arg;
   }
   for (const auto& name : rule.names) {
     const int number = ::seccomp_syscall_resolve_name(name.c_str());
@@ -113,7 +122,9 @@ Result<std::vector<sock_filter>> export_program(scmp_filter_ctx context) {
 /// Everything that the compiled program depends on, as bytes.
 std::string fingerprint(const spec::oci::Seccomp& profile) {
   std::string text;
-  const auto number = [&](std::uint64_t value) { text.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  const auto number = [&](std::uint64_t value) {
+    text.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
   const auto word = [&](const std::string& value) { text.append(value).push_back('\0'); };
   const auto* version = ::seccomp_version();
   number(std::uint64_t{version->major} << 32 | version->minor << 16 | version->micro);
@@ -152,7 +163,8 @@ std::optional<std::vector<sock_filter>> read_cache(const std::string& path, std:
   std::uint64_t length = 0;
   if (text->size() < header || !text->starts_with(kCacheMagic)) return std::nullopt;
   std::memcpy(&length, text->data() + kCacheMagic.size(), sizeof length);
-  if (length != key.size() || text->size() < header + length || text->compare(header, length, key) != 0) return std::nullopt;
+  if (length != key.size() || text->size() < header + length || text->compare(header, length, key) != 0)
+    return std::nullopt;
   const auto rest = text->size() - header - length;
   if (rest == 0 || rest % sizeof(sock_filter) != 0) return std::nullopt;
   std::vector<sock_filter> program(rest / sizeof(sock_filter));

@@ -11,12 +11,13 @@
 
 namespace skiff::runtime {
 
-/// Turns a profile into the program that the kernel runs at each system call. System calls that this machine does not
-/// know are passed over; unknown actions, operators and architectures are InvalidArgument.
+/// Turns a profile into the program that the kernel runs at each system call. System calls that this machine
+/// does not know are passed over; unknown actions, operators and architectures are InvalidArgument.
 Result<std::vector<sock_filter>> compile_seccomp(const spec::oci::Seccomp& profile);
 
-/// As compile_seccomp, but looks into `cache` (a directory; "" for none) first and leaves the program there. A file there
-/// holds the profile it was made from, which is compared in full: a wrong filter is never used. Failing to write the cache is no error.
+/// As compile_seccomp, but looks into `cache` (a directory; "" for none) first and leaves the program there.
+/// A file there holds the profile it was made from, which is compared in full: a wrong filter is never used.
+/// Failing to write the cache is no error.
 Result<std::vector<sock_filter>> cached_seccomp(const spec::oci::Seccomp& profile, const std::string& cache);
 
 /// The SECCOMP_FILTER_FLAG_* of a profile. InvalidArgument for unknown names.

@@ -28,17 +28,21 @@ void describe(json::Fields& f, ProcessState& process) {
 
 }  // namespace
 
-Result<void> send_seccomp_listener(const spec::oci::Seccomp& profile, const spec::oci::State& state, const sys::Fd& listener) {
-  if (profile.listener_path.empty()) return Error(Kind::InvalidArgument, "seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
+Result<void> send_seccomp_listener(const spec::oci::Seccomp& profile, const spec::oci::State& state,
+                                   const sys::Fd& listener) {
+  if (profile.listener_path.empty())
+    return Error(Kind::InvalidArgument, "seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
   const sys::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return fail_errno("socket");
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  if (profile.listener_path.size() >= sizeof address.sun_path) return Error(Kind::InvalidArgument, "seccomp: listenerPath is too long");
+  if (profile.listener_path.size() >= sizeof address.sun_path)
+    return Error(Kind::InvalidArgument, "seccomp: listenerPath is too long");
   std::strcpy(address.sun_path, profile.listener_path.c_str());
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("seccomp: connect to {}", profile.listener_path);
-  auto text = json::encode(ProcessState{state.oci_version, {"seccompFd"}, state.pid, profile.listener_metadata, state});
+  auto text = json::encode(
+      ProcessState{state.oci_version, {"seccompFd"}, state.pid, profile.listener_metadata, state});
   iovec part = {text.data(), text.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr header = {};
@@ -52,7 +56,8 @@ Result<void> send_seccomp_listener(const spec::oci::Seccomp& profile, const spec
   entry->cmsg_len = CMSG_LEN(sizeof(int));
   const int fd = listener.get();
   std::memcpy(CMSG_DATA(entry), &fd, sizeof fd);
-  if (::sendmsg(socket.get(), &header, MSG_NOSIGNAL) < 0) return fail_errno("seccomp: send to {}", profile.listener_path);
+  if (::sendmsg(socket.get(), &header, MSG_NOSIGNAL) < 0)
+    return fail_errno("seccomp: send to {}", profile.listener_path);
   return {};
 }
 

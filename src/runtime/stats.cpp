@@ -113,7 +113,8 @@ bool read_device(std::string_view text, BlockIoEntry& entry) {
 }
 
 /// Version 1: "8:0 Read 4096".
-std::vector<BlockIoEntry> read_blkio(const sys::Cgroup& cgroup, std::initializer_list<std::string_view> files) {
+std::vector<BlockIoEntry> read_blkio(const sys::Cgroup& cgroup,
+                                     std::initializer_list<std::string_view> files) {
   std::vector<BlockIoEntry> entries;
   for (const auto file : files) {
     const auto text = cgroup.read("blkio", file);
@@ -162,10 +163,12 @@ Result<Stats> read_stats(const sys::Cgroup& cgroup) {
   if (cgroup.has("io")) {
     stats.block_io = read_io(cgroup);
   } else {
-    stats.block_io.bytes = read_blkio(cgroup, {"blkio.bfq.io_service_bytes_recursive", "blkio.throttle.io_service_bytes_recursive",
-                                               "blkio.throttle.io_service_bytes"});
-    stats.block_io.operations = read_blkio(cgroup, {"blkio.bfq.io_serviced_recursive", "blkio.throttle.io_serviced_recursive",
-                                                    "blkio.throttle.io_serviced"});
+    stats.block_io.bytes =
+        read_blkio(cgroup, {"blkio.bfq.io_service_bytes_recursive",
+                            "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes"});
+    stats.block_io.operations =
+        read_blkio(cgroup, {"blkio.bfq.io_serviced_recursive", "blkio.throttle.io_serviced_recursive",
+                            "blkio.throttle.io_serviced"});
   }
   return stats;
 }

@@ -9,11 +9,12 @@
 #include "base/result.h"
 #include "sys/cgroup.h"
 
-/// Counters of a container's cgroups, the same for both versions. What the kernel does not count is 0 or absent.
+/// Counters of a container's cgroups, the same for both versions. What the kernel does not count is 0 or
+/// absent.
 namespace skiff::runtime {
 
 struct CpuStats {
-  std::uint64_t total = 0;   ///< nanoseconds of CPU time
+  std::uint64_t total = 0;  ///< nanoseconds of CPU time
   std::uint64_t user = 0;
   std::uint64_t system = 0;
   std::vector<std::uint64_t> per_cpu;  ///< version 1 only

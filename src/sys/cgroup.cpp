@@ -27,7 +27,8 @@ constexpr int kFreezePauseMilliseconds = 5;
 bool is_mounted(const std::string& path, bool unified) {
   struct statfs info = {};
   if (::statfs(path.c_str(), &info) != 0) return false;
-  return info.f_type == static_cast<decltype(info.f_type)>(unified ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+  return info.f_type ==
+         static_cast<decltype(info.f_type)>(unified ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
 
 /// Looks for a hierarchy in the mount table, for machines that mount it in unusual places.
@@ -205,7 +206,8 @@ Result<void> Cgroup::create_in(const CgroupHierarchy& hierarchy) const {
     const auto parent = directory;
     if (hierarchy.unified) enable_controllers(parent);
     directory += "/" + part;
-    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("create cgroup {}", directory);
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail_errno("create cgroup {}", directory);
     if (cpuset && !hierarchy.unified) inherit_cpuset(parent, directory);
   }
   return {};

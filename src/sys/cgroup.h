@@ -75,12 +75,14 @@ class Cgroup {
 
   /// Pids of this cgroup and those below it, sorted.
   Result<std::vector<pid_t>> processes() const;
-  /// Sends `signal` to every process in it and below it, also to those forked meanwhile. Frozen ones are thawed to die.
+  /// Sends `signal` to every process in it and below it, also to those forked meanwhile. Frozen ones are
+  /// thawed to die.
   Result<void> signal_all(int signal) const;
   /// Stops or lets run everything in it; returns when the kernel says so. Unsupported without a freezer.
   Result<void> freeze(bool frozen) const;
   Result<bool> frozen() const;
-  /// Removes the directories and everything below them. A cgroup whose last process is just going away is retried for a moment.
+  /// Removes the directories and everything below them. A cgroup whose last process is just going away is
+  /// retried for a moment.
   Result<void> remove() const;
 
  private:

@@ -21,11 +21,13 @@ Result<Fd> sealed_copy(const char* path) {
   Fd copy(::memfd_create("skiff", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!copy) return fail_errno("memfd_create");
   for (off_t done = 0; done < info.st_size;) {
-    const ssize_t sent = ::sendfile(copy.get(), source.get(), nullptr, static_cast<std::size_t>(info.st_size - done));
+    const ssize_t sent =
+        ::sendfile(copy.get(), source.get(), nullptr, static_cast<std::size_t>(info.st_size - done));
     if (sent <= 0) return fail_errno("copy {}", path);
     done += sent;
   }
-  if (::fchmod(copy.get(), 0500) != 0 || ::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0) return fail_errno("seal the copy of {}", path);
+  if (::fchmod(copy.get(), 0500) != 0 || ::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0)
+    return fail_errno("seal the copy of {}", path);
   return copy;
 }
 
@@ -33,7 +35,8 @@ Result<Fd> sealed_copy(const char* path) {
 
 Result<Fd> open_protected_executable(const char* path) {
   Fd mount(raw::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE));
-  if (mount && raw::mount_setattr(mount.get(), "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0) == 0)
+  if (mount && raw::mount_setattr(mount.get(), "", AT_EMPTY_PATH,
+                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0) == 0)
     return mount;
   return sealed_copy(path);
 }
@@ -42,7 +45,8 @@ bool is_protected_executable() {
   struct statvfs info = {};
   if (::statvfs(kSelf, &info) == 0 && (info.f_flag & ST_RDONLY) != 0) return true;
   const auto self = open_file(kSelf, O_RDONLY);
-  return self && (::fcntl(self->get(), F_GET_SEALS) & F_SEAL_WRITE) != 0 && ::fcntl(self->get(), F_GET_SEALS) >= 0;
+  return self && (::fcntl(self->get(), F_GET_SEALS) & F_SEAL_WRITE) != 0 &&
+         ::fcntl(self->get(), F_GET_SEALS) >= 0;
 }
 
 Result<void> protect_own_executable(char** arguments) {

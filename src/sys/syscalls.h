@@ -19,9 +19,12 @@ namespace skiff::sys::raw {
 /// Filesystem configuration that grew after Debian 12's kernel headers.
 constexpr unsigned kMoveMountBeneath = 0x200;
 
-inline pid_t clone3(clone_args& args) { return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args))); }
+inline pid_t clone3(clone_args& args) {
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
+}
 
-inline int openat2(int dir, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) {
+inline int openat2(int dir, const char* path, std::uint64_t flags, std::uint64_t mode,
+                   std::uint64_t resolve) {
   open_how how = {};
   how.flags = flags | O_CLOEXEC;
   how.mode = mode;
@@ -33,9 +36,7 @@ inline int openat2(int dir, const char* path, std::uint64_t flags, std::uint64_t
   }
 }
 
-inline int fsopen(const char* type) {
-  return static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
-}
+inline int fsopen(const char* type) { return static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC)); }
 inline int fsconfig(int context, unsigned command, const char* key, const void* value, int number) {
   return static_cast<int>(::syscall(SYS_fsconfig, context, command, key, value, number));
 }

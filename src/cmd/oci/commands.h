@@ -5,8 +5,8 @@
 
 #include "base/result.h"
 
-/// The verbs of the OCI runtime command line, as containerd, Podman and CRI-O call them. Each gets the words after its name and answers with
-/// the exit code of the program.
+/// The verbs of the OCI runtime command line, as containerd, Podman and CRI-O call them. Each gets the words
+/// after its name and answers with the exit code of the program.
 namespace skiff::oci {
 
 struct Global {

@@ -22,8 +22,10 @@ Result<Flags> Flags::parse(const std::vector<std::string>& words, const std::vec
     if (flag == known.end()) return fail(Kind::InvalidArgument, "flag provided but not defined: -{}", name);
     auto& values = flags.values_[std::string(flag->name)];
     if (!flag->takes_value) {
-      if (attached && *attached == "false") flags.values_.erase(std::string(flag->name));
-      else values.emplace_back("true");
+      if (attached && *attached == "false")
+        flags.values_.erase(std::string(flag->name));
+      else
+        values.emplace_back("true");
     } else if (attached) {
       values.emplace_back(*attached);
     } else if (i + 1 < words.size()) {

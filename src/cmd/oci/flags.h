@@ -20,8 +20,8 @@ struct Flag {
 /// What stood on a command line.
 class Flags {
  public:
-  /// Reads options up to the first argument that is none ("--" ends them too), as Go's flag package does for runc. Options that are
-  /// not in `known` are InvalidArgument: `flag provided but not defined: -x`.
+  /// Reads options up to the first argument that is none ("--" ends them too), as Go's flag package does for
+  /// runc. Options that are not in `known` are InvalidArgument: `flag provided but not defined: -x`.
   static Result<Flags> parse(const std::vector<std::string>& words, const std::vector<Flag>& known);
 
   bool has(std::string_view name) const { return values_.contains(std::string(name)); }

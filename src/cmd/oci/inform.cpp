@@ -42,8 +42,15 @@ void describe(json::Fields& f, Shown& shown) {
 
 Shown shown(const Home& home, const Record& record) {
   const auto status = status_of(home, record);
-  return {record.oci_version, record.id,      status == Status::Stopped ? 0 : record.pid, std::string(to_string(status)), record.bundle,
-          record.rootfs,      record.created, record.annotations,                         record.owner};
+  return {record.oci_version,
+          record.id,
+          status == Status::Stopped ? 0 : record.pid,
+          std::string(to_string(status)),
+          record.bundle,
+          record.rootfs,
+          record.created,
+          record.annotations,
+          record.owner};
 }
 
 spec::oci::Runtime starter_configuration(bool rootless) {
@@ -60,7 +67,8 @@ spec::oci::Runtime starter_configuration(bool rootless) {
   process.capabilities = spec::oci::Capabilities{kept, kept, {}, kept, {}};
   config.mounts = spec::default_mounts();
   auto& part = config.linux_.emplace();
-  for (const char* name : {"pid", "network", "ipc", "uts", "mount", "cgroup"}) part.namespaces.push_back({name, ""});
+  for (const char* name : {"pid", "network", "ipc", "uts", "mount", "cgroup"})
+    part.namespaces.push_back({name, ""});
   part.masked_paths = spec::default_masked_paths();
   part.readonly_paths = spec::default_readonly_paths();
   if (rootless) {
@@ -78,7 +86,8 @@ spec::oci::Runtime starter_configuration(bool rootless) {
 
 Result<int> state(const Global& global, const Words& words) {
   const auto flags = TRY(Flags::parse(words, {}));
-  if (flags.arguments().size() != 1) return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
+  if (flags.arguments().size() != 1)
+    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
   const Home home(global.root, flags.arguments().front());
   const auto record = TRY(home.load());
   std::cout << json::to_pretty_text(json::to_value(shown(home, record)), "  ") << "\n";
@@ -107,10 +116,11 @@ Result<int> list(const Global& global, const Words& words) {
       widths[0] = std::max(widths[0], one.id.size() + 3);
       widths[2] = std::max(widths[2], one.bundle.size() + 3);
     }
-    std::cout << fmt::format("{:<{}}{:<12}{:<12}{:<{}}{:<33}{}\n", "ID", widths[0], "PID", "STATUS", "BUNDLE", widths[2], "CREATED", "OWNER");
+    std::cout << fmt::format("{:<{}}{:<12}{:<12}{:<{}}{:<33}{}\n", "ID", widths[0], "PID", "STATUS", "BUNDLE",
+                             widths[2], "CREATED", "OWNER");
     for (const auto& one : all)
-      std::cout << fmt::format("{:<{}}{:<12}{:<12}{:<{}}{:<33}{}\n", one.id, widths[0], one.pid, one.status, one.bundle, widths[2],
-                               format_rfc3339(one.created), one.owner);
+      std::cout << fmt::format("{:<{}}{:<12}{:<12}{:<{}}{:<33}{}\n", one.id, widths[0], one.pid, one.status,
+                               one.bundle, widths[2], format_rfc3339(one.created), one.owner);
   }
   return 0;
 }
@@ -119,7 +129,9 @@ Result<int> spec(const Global&, const Words& words) {
   const auto flags = TRY(Flags::parse(words, {{"bundle", 'b', true}, {"rootless"}}));
   const auto path = flags.get("bundle", ".") + "/config.json";
   if (sys::exists(path)) return Error(Kind::Conflict, "file config.json exists. Remove it first");
-  TRY(sys::replace_file(path, json::to_pretty_text(json::to_value(starter_configuration(flags.has("rootless"))), "\t") + "\n", 0644));
+  TRY(sys::replace_file(
+      path, json::to_pretty_text(json::to_value(starter_configuration(flags.has("rootless"))), "\t") + "\n",
+      0644));
   return 0;
 }
 
@@ -130,20 +142,26 @@ Result<int> features(const Global&, const Words&) {
     return array;
   };
   json::Array capabilities;
-  for (int i = 0; !sys::capability_name(i).empty(); ++i) capabilities.emplace_back(std::string(sys::capability_name(i)));
+  for (int i = 0; !sys::capability_name(i).empty(); ++i)
+    capabilities.emplace_back(std::string(sys::capability_name(i)));
   json::Array namespaces;
   for (const auto& kind : sys::namespace_kinds())
     if (kind.oci_name != "time") namespaces.emplace_back(std::string(kind.oci_name));
-  json::Object cgroup = {{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", true}};
+  json::Object cgroup = {
+      {"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", true}};
   json::Object seccomp = {
       {"enabled", true},
-      {"actions", strings({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
-                           "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"})},
-      {"operators", strings({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
-      {"archs", strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
-      {"knownFlags", strings({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
-                              "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
-      {"supportedFlags", strings({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"})}};
+      {"actions", strings({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+                           "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
+                           "SCMP_ACT_TRAP"})},
+      {"operators", strings({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
+                             "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
+      {"archs",
+       strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
+      {"knownFlags", strings({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+                              "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
+      {"supportedFlags",
+       strings({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"})}};
   json::Object part = {{"namespaces", namespaces},
                        {"capabilities", capabilities},
                        {"cgroup", cgroup},
@@ -155,11 +173,14 @@ Result<int> features(const Global&, const Words&) {
   json::Object all = {
       {"ociVersionMin", "1.0.0"},
       {"ociVersionMax", std::string(spec::oci::kRuntimeSpecVersion)},
-      {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})},
+      {"hooks",
+       strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})},
       {"mountOptions",
-       strings({"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "lazytime", "noatime", "nodev", "nodiratime",
-                "noexec", "nosuid", "nosymfollow", "private", "rbind", "relatime", "remount", "ro", "rprivate", "rro", "rshared", "rslave",
-                "runbindable", "rw", "shared", "slave", "strictatime", "suid", "sync", "unbindable"})},
+       strings({"async",       "atime",    "bind",    "defaults",    "dev",        "diratime", "dirsync",
+                "exec",        "lazytime", "noatime", "nodev",       "nodiratime", "noexec",   "nosuid",
+                "nosymfollow", "private",  "rbind",   "relatime",    "remount",    "ro",       "rprivate",
+                "rro",         "rshared",  "rslave",  "runbindable", "rw",         "shared",   "slave",
+                "strictatime", "suid",     "sync",    "unbindable"})},
       {"linux", part}};
   std::cout << json::to_pretty_text(all, "  ") << "\n";
   return 0;

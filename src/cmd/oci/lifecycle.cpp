@@ -20,9 +20,15 @@
 namespace skiff::oci {
 namespace {
 
-const std::vector<Flag> kCreateFlags = {{"bundle", 'b', true},     {"console-socket", 0, true}, {"pidfd-socket", 0, true},
-                                        {"pid-file", 0, true},     {"no-pivot"},                {"no-new-keyring"},
-                                        {"preserve-fds", 0, true}, {"detach", 'd'},             {"keep"},
+const std::vector<Flag> kCreateFlags = {{"bundle", 'b', true},
+                                        {"console-socket", 0, true},
+                                        {"pidfd-socket", 0, true},
+                                        {"pid-file", 0, true},
+                                        {"no-pivot"},
+                                        {"no-new-keyring"},
+                                        {"preserve-fds", 0, true},
+                                        {"detach", 'd'},
+                                        {"keep"},
                                         {"no-subreaper"}};
 
 enum class Mode { Create, Detached, Foreground };
@@ -37,7 +43,8 @@ int passed_descriptors(const Flags& flags) {
 Result<void> check_console(const Flags& flags, bool terminal, Mode mode) {
   const bool socket = flags.has("console-socket");
   if (mode != Mode::Foreground && terminal && !socket)
-    return Error(Kind::InvalidArgument, "cannot allocate tty if runc will detach without setting console socket");
+    return Error(Kind::InvalidArgument,
+                 "cannot allocate tty if runc will detach without setting console socket");
   if ((mode == Mode::Foreground || !terminal) && socket)
     return Error(Kind::InvalidArgument, "cannot use console socket if runc will not detach or allocate tty");
   return {};
@@ -51,8 +58,8 @@ struct Made {
   UndoStack undo;  ///< removes the state directory
 };
 
-/// The fifos through which a later `start` speaks with the waiting child. Both ends are held open by the child itself, so neither
-/// side ever blocks in open(2).
+/// The fifos through which a later `start` speaks with the waiting child. Both ends are held open by the
+/// child itself, so neither side ever blocks in open(2).
 struct Fifos {
   sys::Fd start;
   sys::Fd result;
@@ -61,11 +68,13 @@ struct Fifos {
 Result<Fifos> make_fifos(const Home& home) {
   for (const auto& path : {home.start_fifo(), home.result_fifo()})
     if (::mkfifo(path.c_str(), 0600) != 0) return fail_errno("create {}", path);
-  return Fifos{TRY(sys::open_file(home.start_fifo(), O_RDWR)), TRY(sys::open_file(home.result_fifo(), O_RDWR))};
+  return Fifos{TRY(sys::open_file(home.start_fifo(), O_RDWR)),
+               TRY(sys::open_file(home.result_fifo(), O_RDWR))};
 }
 
 Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
-  if (flags.arguments().size() != 1) return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
+  if (flags.arguments().size() != 1)
+    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
   const auto& id = flags.arguments().front();
   TRY(check_id(id));
   char here[4096];
@@ -111,15 +120,18 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   record.annotations = options.config.annotations;
   TRY(home.save(record));
   if (flags.has("pid-file")) TRY(sys::replace_file(flags.get("pid-file"), std::to_string(record.pid), 0644));
-  if (flags.has("pidfd-socket")) TRY(send_to_socket(flags.get("pidfd-socket"), container.process().pidfd(), "pidfd"));
+  if (flags.has("pidfd-socket"))
+    TRY(send_to_socket(flags.get("pidfd-socket"), container.process().pidfd(), "pidfd"));
   if (flags.has("console-socket")) {
     const auto console = container.take_console();
     TRY(send_to_socket(flags.get("console-socket"), console, "/dev/ptmx"));
   }
-  return Made{std::move(home), std::move(record), std::move(options.config), std::move(container), std::move(undo)};
+  return Made{std::move(home), std::move(record), std::move(options.config), std::move(container),
+              std::move(undo)};
 }
 
-/// Everything that a container leaves: the cgroup with whatever still runs in it, the state, and the poststop hooks' say.
+/// Everything that a container leaves: the cgroup with whatever still runs in it, the state, and the poststop
+/// hooks' say.
 Result<void> clean_up(const Home& home, const Record& record) {
   const auto cgroup = TRY(cgroup_of(record));
   if (cgroup.exists()) {
@@ -130,7 +142,9 @@ Result<void> clean_up(const Home& home, const Record& record) {
   const auto config = home.load_config();
   TRY(home.remove());
   if (config && config->hooks)
-    if (const auto result = runtime::run_all_hooks(config->hooks->poststop, state_of(record, Status::Stopped)); !result)
+    if (const auto result =
+            runtime::run_all_hooks(config->hooks->poststop, state_of(record, Status::Stopped));
+        !result)
       warn(result.error().message());
   return {};
 }
@@ -173,7 +187,8 @@ Result<int> run(const Global& global, const Words& words) {
 
 Result<int> start(const Global& global, const Words& words) {
   const auto flags = TRY(Flags::parse(words, {}));
-  if (flags.arguments().size() != 1) return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
+  if (flags.arguments().size() != 1)
+    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
   const Home home(global.root, flags.arguments().front());
   const auto record = TRY(home.load());
   const auto status = status_of(home, record);
@@ -183,7 +198,8 @@ Result<int> start(const Global& global, const Words& words) {
   const auto result = TRY(sys::open_file(home.result_fifo(), O_RDONLY | O_NONBLOCK));
   const auto release = TRY(sys::open_file(home.start_fifo(), O_WRONLY | O_NONBLOCK));
   // Whoever takes the name away is the one that starts: two `start`s at once cannot both.
-  if (::unlink(home.start_fifo().c_str()) != 0) return Error(Kind::Conflict, "cannot start an already running container");
+  if (::unlink(home.start_fifo().c_str()) != 0)
+    return Error(Kind::Conflict, "cannot start an already running container");
   TRY(sys::write_all(release, "S"));
   // The child's end closes at execve; before that it may say why there is none.
   pollfd entry = {result.get(), POLLIN, 0};
@@ -192,7 +208,8 @@ Result<int> start(const Global& global, const Words& words) {
   runtime::Packet packet;
   const auto size = TRY(sys::read_some(result, &packet, sizeof packet));
   ::unlink(home.result_fifo().c_str());
-  if (size == sizeof packet && packet.message == runtime::Message::Failed) return runtime::describe_failure(packet);
+  if (size == sizeof packet && packet.message == runtime::Message::Failed)
+    return runtime::describe_failure(packet);
   const auto config = TRY(home.load_config());
   if (auto hooks = run_poststart(config, record); !hooks) {
     (void)process.signal(SIGKILL);
@@ -203,7 +220,8 @@ Result<int> start(const Global& global, const Words& words) {
 
 Result<int> remove(const Global& global, const Words& words) {
   const auto flags = TRY(Flags::parse(words, {{"force", 'f'}}));
-  if (flags.arguments().size() != 1) return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
+  if (flags.arguments().size() != 1)
+    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
   const bool force = flags.has("force");
   const Home home(global.root, flags.arguments().front());
   auto record = home.load();
@@ -214,7 +232,8 @@ Result<int> remove(const Global& global, const Words& words) {
   }
   const auto status = status_of(home, *record);
   if ((status == Status::Running || status == Status::Paused) && !force)
-    return fail(Kind::Conflict, "cannot delete container {} that is not stopped: {}", home.id(), to_string(status));
+    return fail(Kind::Conflict, "cannot delete container {} that is not stopped: {}", home.id(),
+                to_string(status));
   if (status != Status::Stopped) {
     if (const auto process = process_of(*record)) {
       (void)process->signal(SIGKILL);

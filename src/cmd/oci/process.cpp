@@ -17,12 +17,13 @@ namespace skiff::oci {
 namespace {
 
 constexpr std::pair<std::string_view, int> kSignals[] = {
-    {"HUP", SIGHUP},       {"INT", SIGINT},     {"QUIT", SIGQUIT},   {"ILL", SIGILL},   {"TRAP", SIGTRAP},   {"ABRT", SIGABRT},
-    {"IOT", SIGIOT},       {"BUS", SIGBUS},     {"FPE", SIGFPE},     {"KILL", SIGKILL}, {"USR1", SIGUSR1},   {"SEGV", SIGSEGV},
-    {"USR2", SIGUSR2},     {"PIPE", SIGPIPE},   {"ALRM", SIGALRM},   {"TERM", SIGTERM}, {"STKFLT", SIGSTKFLT}, {"CHLD", SIGCHLD},
-    {"CLD", SIGCHLD},      {"CONT", SIGCONT},   {"STOP", SIGSTOP},   {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN},   {"TTOU", SIGTTOU},
-    {"URG", SIGURG},       {"XCPU", SIGXCPU},   {"XFSZ", SIGXFSZ},   {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH},
-    {"IO", SIGIO},         {"POLL", SIGIO},     {"PWR", SIGPWR},     {"SYS", SIGSYS}};
+    {"HUP", SIGHUP},   {"INT", SIGINT},       {"QUIT", SIGQUIT},     {"ILL", SIGILL},   {"TRAP", SIGTRAP},
+    {"ABRT", SIGABRT}, {"IOT", SIGIOT},       {"BUS", SIGBUS},       {"FPE", SIGFPE},   {"KILL", SIGKILL},
+    {"USR1", SIGUSR1}, {"SEGV", SIGSEGV},     {"USR2", SIGUSR2},     {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},
+    {"TERM", SIGTERM}, {"STKFLT", SIGSTKFLT}, {"CHLD", SIGCHLD},     {"CLD", SIGCHLD},  {"CONT", SIGCONT},
+    {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},     {"TTIN", SIGTTIN},     {"TTOU", SIGTTOU}, {"URG", SIGURG},
+    {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},     {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH},
+    {"IO", SIGIO},     {"POLL", SIGIO},       {"PWR", SIGPWR},       {"SYS", SIGSYS}};
 
 Result<int> signal_number(const std::string& text) {
   if (const auto number = parse_int(text)) {
@@ -33,17 +34,31 @@ Result<int> signal_number(const std::string& text) {
   if (name.starts_with("SIG")) name.erase(0, 3);
   for (const auto& [known, number] : kSignals)
     if (known == name) return number;
-  const auto offset = [&](std::string_view prefix) { return parse_int(std::string_view(name).substr(std::min(prefix.size(), name.size()))); };
+  const auto offset = [&](std::string_view prefix) {
+    return parse_int(std::string_view(name).substr(std::min(prefix.size(), name.size())));
+  };
   if (name.starts_with("RTMIN")) return static_cast<int>(SIGRTMIN + offset("RTMIN+").value_or(0));
   if (name.starts_with("RTMAX")) return static_cast<int>(SIGRTMAX - offset("RTMAX-").value_or(0));
   return fail(Kind::InvalidArgument, "unknown signal {}", quote(text));
 }
 
-const std::vector<Flag> kExecFlags = {
-    {"console-socket", 0, true}, {"pidfd-socket", 0, true},  {"cwd", 0, true},         {"env", 'e', true},     {"tty", 't'},
-    {"user", 'u', true},         {"additional-gids", 'g', true}, {"process", 'p', true}, {"detach", 'd'},       {"pid-file", 0, true},
-    {"process-label", 0, true},  {"apparmor", 0, true},      {"no-new-privs"},         {"cap", 'c', true},     {"preserve-fds", 0, true},
-    {"cgroup", 0, true},         {"ignore-paused"}};
+const std::vector<Flag> kExecFlags = {{"console-socket", 0, true},
+                                      {"pidfd-socket", 0, true},
+                                      {"cwd", 0, true},
+                                      {"env", 'e', true},
+                                      {"tty", 't'},
+                                      {"user", 'u', true},
+                                      {"additional-gids", 'g', true},
+                                      {"process", 'p', true},
+                                      {"detach", 'd'},
+                                      {"pid-file", 0, true},
+                                      {"process-label", 0, true},
+                                      {"apparmor", 0, true},
+                                      {"no-new-privs"},
+                                      {"cap", 'c', true},
+                                      {"preserve-fds", 0, true},
+                                      {"cgroup", 0, true},
+                                      {"ignore-paused"}};
 
 Result<void> apply_user(const std::string& text, spec::oci::User& user) {
   const auto [uid, gid] = cut(text, ':');
@@ -70,7 +85,8 @@ Result<spec::oci::Process> process_to_run(const Flags& flags, const spec::oci::R
   process.cwd = flags.get("cwd", process.cwd);
   for (const auto& variable : flags.all("env")) process.env.push_back(variable);
   if (flags.has("user")) TRY(apply_user(flags.get("user"), process.user));
-  for (const auto& gid : flags.all("additional-gids")) process.user.additional_gids.push_back(static_cast<std::uint32_t>(parse_uint(gid).value_or(0)));
+  for (const auto& gid : flags.all("additional-gids"))
+    process.user.additional_gids.push_back(static_cast<std::uint32_t>(parse_uint(gid).value_or(0)));
   if (flags.has("no-new-privs")) process.no_new_privileges = true;
   process.apparmor_profile = flags.get("apparmor", process.apparmor_profile);
   process.selinux_label = flags.get("process-label", process.selinux_label);
@@ -97,12 +113,15 @@ Result<int> exec_in(const Flags& flags, const Home& home, const Record& record) 
   options.preserve_fds = static_cast<int>(parse_int(flags.get("preserve-fds", "0")).value_or(0));
   const bool detached = flags.has("detach");
   if (detached && options.process.terminal && !flags.has("console-socket"))
-    return Error(Kind::InvalidArgument, "cannot allocate tty if runc will detach without setting console socket");
+    return Error(Kind::InvalidArgument,
+                 "cannot allocate tty if runc will detach without setting console socket");
   if (!detached) hold_signals();
   auto executed = TRY(runtime::exec(TRY(process_of(record)), options));
   for (const auto& warning : options.warnings) warn(warning);
-  if (flags.has("pid-file")) TRY(sys::replace_file(flags.get("pid-file"), std::to_string(executed.process.pid()), 0644));
-  if (flags.has("pidfd-socket")) TRY(send_to_socket(flags.get("pidfd-socket"), executed.process.pidfd(), "pidfd"));
+  if (flags.has("pid-file"))
+    TRY(sys::replace_file(flags.get("pid-file"), std::to_string(executed.process.pid()), 0644));
+  if (flags.has("pidfd-socket"))
+    TRY(send_to_socket(flags.get("pidfd-socket"), executed.process.pidfd(), "pidfd"));
   if (flags.has("console-socket")) {
     TRY(send_to_socket(flags.get("console-socket"), executed.console, "/dev/ptmx"));
     executed.console.reset();
@@ -116,7 +135,8 @@ Result<int> exec_in(const Flags& flags, const Home& home, const Record& record) 
 Result<int> kill(const Global& global, const Words& words) {
   const auto flags = TRY(Flags::parse(words, {{"all", 'a'}}));
   const auto& arguments = flags.arguments();
-  if (arguments.empty() || arguments.size() > 2) return Error(Kind::InvalidArgument, "a container's id and perhaps a signal are wanted");
+  if (arguments.empty() || arguments.size() > 2)
+    return Error(Kind::InvalidArgument, "a container's id and perhaps a signal are wanted");
   const Home home(global.root, arguments.front());
   const auto record = TRY(home.load());
   const int number = TRY(signal_number(arguments.size() == 2 ? arguments[1] : "SIGTERM"));
@@ -169,8 +189,10 @@ Result<int> ps(const Global& global, const Words& words) {
     return 0;
   }
   std::vector<std::string> arguments = {"ps"};
-  if (flags.arguments().size() > 1) arguments.insert(arguments.end(), flags.arguments().begin() + 1, flags.arguments().end());
-  else arguments.emplace_back("-ef");
+  if (flags.arguments().size() > 1)
+    arguments.insert(arguments.end(), flags.arguments().begin() + 1, flags.arguments().end());
+  else
+    arguments.emplace_back("-ef");
   sys::SpawnOptions options;
   options.program = "ps";
   options.search_path = true;
@@ -184,13 +206,16 @@ Result<int> ps(const Global& global, const Words& words) {
     return parts;
   };
   const auto header = words_of(lines.front());
-  const auto column = static_cast<std::size_t>(std::find(header.begin(), header.end(), "PID") - header.begin());
+  const auto column =
+      static_cast<std::size_t>(std::find(header.begin(), header.end(), "PID") - header.begin());
   if (column == header.size()) return Error(Kind::InvalidArgument, "couldn't find PID field in ps output");
   std::cout << lines.front() << "\n";
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const auto parts = words_of(lines[i]);
     if (column >= parts.size()) continue;
-    if (std::binary_search(pids.begin(), pids.end(), static_cast<pid_t>(parse_int(parts[column]).value_or(-1)))) std::cout << lines[i] << "\n";
+    if (std::binary_search(pids.begin(), pids.end(),
+                           static_cast<pid_t>(parse_int(parts[column]).value_or(-1))))
+      std::cout << lines[i] << "\n";
   }
   return 0;
 }

@@ -22,10 +22,14 @@ void describe(json::Fields& f, Record& record) {
 
 std::string_view to_string(Status status) {
   switch (status) {
-    case Status::Created: return "created";
-    case Status::Running: return "running";
-    case Status::Paused: return "paused";
-    case Status::Stopped: return "stopped";
+    case Status::Created:
+      return "created";
+    case Status::Running:
+      return "running";
+    case Status::Paused:
+      return "paused";
+    case Status::Stopped:
+      return "stopped";
   }
   return "unknown";
 }
@@ -45,7 +49,8 @@ Result<void> Home::save(const Record& record) const {
 
 Result<Record> Home::load() const {
   auto text = sys::read_file(path_ + "/state.json");
-  if (!text && text.error().kind() == Kind::NotFound) return Error(Kind::NotFound, "container does not exist");
+  if (!text && text.error().kind() == Kind::NotFound)
+    return Error(Kind::NotFound, "container does not exist");
   return json::decode<Record>(TRY(std::move(text)));
 }
 

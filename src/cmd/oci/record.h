@@ -13,8 +13,8 @@
 
 namespace skiff::oci {
 
-/// What is kept of a container below --root: <root>/<id>/state.json, a copy of its config.json, and while it waits for `start` the
-/// two fifos through which it is released and tells how that went.
+/// What is kept of a container below --root: <root>/<id>/state.json, a copy of its config.json, and while it
+/// waits for `start` the two fifos through which it is released and tells how that went.
 struct Record {
   std::string oci_version;
   std::string id;
@@ -35,7 +35,8 @@ std::string_view to_string(Status status);
 /// The state directory of one container.
 class Home {
  public:
-  Home(std::string root, std::string id) : root_(std::move(root)), id_(std::move(id)), path_(root_ + "/" + id_) {}
+  Home(std::string root, std::string id)
+      : root_(std::move(root)), id_(std::move(id)), path_(root_ + "/" + id_) {}
 
   /// Makes the directory. Conflict: `container with given ID already exists`.
   Result<void> create() const;

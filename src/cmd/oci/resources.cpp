@@ -31,10 +31,12 @@ Result<Target> find(const Global& global, const Flags& flags) {
 }
 
 const std::vector<Flag> kUpdateFlags = {
-    {"resources", 'r', true}, {"blkio-weight", 0, true}, {"cpu-period", 0, true},     {"cpu-quota", 0, true},  {"cpu-burst", 0, true},
-    {"cpu-share", 0, true},   {"cpu-rt-period", 0, true}, {"cpu-rt-runtime", 0, true}, {"cpuset-cpus", 0, true}, {"cpuset-mems", 0, true},
-    {"kernel-memory", 0, true}, {"kernel-memory-tcp", 0, true}, {"memory", 0, true},    {"cpu-idle", 0, true},   {"memory-reservation", 0, true},
-    {"memory-swap", 0, true}, {"pids-limit", 0, true}};
+    {"resources", 'r', true},   {"blkio-weight", 0, true},   {"cpu-period", 0, true},
+    {"cpu-quota", 0, true},     {"cpu-burst", 0, true},      {"cpu-share", 0, true},
+    {"cpu-rt-period", 0, true}, {"cpu-rt-runtime", 0, true}, {"cpuset-cpus", 0, true},
+    {"cpuset-mems", 0, true},   {"kernel-memory", 0, true},  {"kernel-memory-tcp", 0, true},
+    {"memory", 0, true},        {"cpu-idle", 0, true},       {"memory-reservation", 0, true},
+    {"memory-swap", 0, true},   {"pids-limit", 0, true}};
 
 /// Reads numbers of options into optional fields; sizes may have units.
 template <typename T>
@@ -112,12 +114,15 @@ Result<int> update(const Global& global, const Words& words) {
 Result<int> events(const Global& global, const Words& words) {
   const auto flags = TRY(Flags::parse(words, {{"interval", 0, true}, {"stats"}}));
   const auto interval = parse_duration(flags.get("interval", "5s"));
-  if (!interval || interval->count() <= 0) return Error(Kind::InvalidArgument, "duration interval must be greater than 0");
+  if (!interval || interval->count() <= 0)
+    return Error(Kind::InvalidArgument, "duration interval must be greater than 0");
   const auto target = TRY(find(global, flags));
-  if (target.status == Status::Stopped) return fail(Kind::Conflict, "container with id {} is not running", target.home.id());
+  if (target.status == Status::Stopped)
+    return fail(Kind::Conflict, "container with id {} is not running", target.home.id());
   const auto process = TRY(process_of(target.record));
   for (;;) {
-    std::cout << json::encode(EventOutput{"stats", target.home.id(), TRY(runtime::read_stats(target.cgroup))}) << std::endl;
+    std::cout << json::encode(EventOutput{"stats", target.home.id(), TRY(runtime::read_stats(target.cgroup))})
+              << std::endl;
     if (flags.has("stats")) return 0;
     pollfd entry = {process.pidfd().get(), POLLIN, 0};
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*interval).count();

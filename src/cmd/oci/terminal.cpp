@@ -62,7 +62,8 @@ Result<void> send_to_socket(const std::string& path, const sys::Fd& fd, std::str
   if (!socket) return fail_errno("socket");
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(Kind::InvalidArgument, "socket path {} is too long", path);
+  if (path.size() >= sizeof address.sun_path)
+    return fail(Kind::InvalidArgument, "socket path {} is too long", path);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("connect to {}", path);
@@ -109,8 +110,10 @@ Result<int> stay_with(const sys::Process& process, const sys::Fd& console) {
     if (::poll(entries, 4, -1) < 0 && errno != EINTR) return fail_errno("poll");
     if (entries[0].revents != 0) forward_signal(signals, process, console.get());
     // Descendants may keep the terminal: after the program's end only what is there already is shown.
-    if (entries[2].revents != 0 && !relay(entries[2].fd, 1)) entries[2].fd = -1;
-    else if (ended && entries[2].revents == 0) entries[2].fd = -1;
+    if (entries[2].revents != 0 && !relay(entries[2].fd, 1))
+      entries[2].fd = -1;
+    else if (ended && entries[2].revents == 0)
+      entries[2].fd = -1;
     if (entries[3].revents != 0 && !relay(0, console.get())) entries[3].fd = -1;
     if (entries[1].revents != 0) ended = true;
   }

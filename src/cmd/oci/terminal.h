@@ -11,10 +11,11 @@ namespace skiff::oci {
 /// Sends a descriptor to the unix stream socket at `path`, as --console-socket and --pidfd-socket want it.
 Result<void> send_to_socket(const std::string& path, const sys::Fd& fd, std::string_view name);
 
-/// Blocks every signal, so that those that come while the container is being made are forwarded later and none is lost.
+/// Blocks every signal, so that those that come while the container is being made are forwarded later and
+/// none is lost.
 void hold_signals();
-/// Stays with `process` until it ends: forwards signals, and when `console` is valid relays between it and our own terminal, which is in raw mode
-/// meanwhile. Returns the exit code, 128 + signal for a signalled one.
+/// Stays with `process` until it ends: forwards signals, and when `console` is valid relays between it and
+/// our own terminal, which is in raw mode meanwhile. Returns the exit code, 128 + signal for a signalled one.
 Result<int> stay_with(const sys::Process& process, const sys::Fd& console);
 
 }  // namespace skiff::oci
