@@ -111,9 +111,8 @@ Result<ProcessPlan> make_process_plan(const spec::oci::Process& process) {
   if (std::none_of(environment.begin(), environment.end(),
                    [](const auto& v) { return v.starts_with("HOME="); })) {
     constexpr std::string_view kDefault = "HOME=/";
-    std::string place(kHomeSpace, '\0');
-    std::copy(kDefault.begin(), kDefault.end(), place.begin());
-    environment.push_back(std::move(place));
+    environment.emplace_back(kHomeSpace, '\0');
+    std::copy(kDefault.begin(), kDefault.end(), environment.back().begin());
   }
   plan.environment = CStrings(std::move(environment));
   for (const auto& variable : process.env) {
