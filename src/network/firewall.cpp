@@ -122,6 +122,12 @@ void add_postrouting_rules(NftBatch& batch) {
   NftRule hairpin = stays_on_bridge();
   with_conntrack(hairpin, NFT_CT_STATUS, IPS_DST_NAT);
   batch.add_rule("postrouting", std::move(hairpin.masquerade()));
+  // The same while br_netfilter is on: the packet stays inside the bridge and shows no input link here. So do
+  // the host's own; they are seen under the bridge's address then, which does no harm.
+  NftRule bridged = output_in(kBridges);
+  bridged.meta(NFT_META_IIFNAME, 0).is(0, link_bytes(""));
+  with_conntrack(bridged, NFT_CT_STATUS, IPS_DST_NAT);
+  batch.add_rule("postrouting", std::move(bridged.masquerade()));
   batch.add_rule("postrouting", std::move(stays_on_bridge().leave()));
   batch.add_rule("postrouting", std::move(input_in(kMasquerade).masquerade()));
   // The host itself by 127.0.0.1: a container could not answer that address.

@@ -233,8 +233,9 @@ class LinuxKernel final : public Kernel {
     RouteBatch outside;
     outside.add_veth({request.host_link, request.interface, request.mac, request.bridge.mtu, bridge->index,
                       &network_namespace});
+    outside.set_port(request.host_link, true, request.isolated);
     TRY(host.run(outside));
-    const auto configured = configure_inside(host, inside, request);
+    const auto configured = configure_inside(inside, request);
     if (!configured.ok()) {
       RouteBatch undo;
       undo.delete_link(request.host_link);
@@ -243,12 +244,7 @@ class LinuxKernel final : public Kernel {
     return configured;
   }
 
-  static Result<void> configure_inside(RouteSocket& host, RouteSocket& inside, const PlugRequest& request) {
-    if (request.isolated) {
-      RouteBatch isolate;
-      isolate.isolate_port(TRY(host.link(request.host_link)).index, request.host_link);
-      TRY(host.run(isolate));
-    }
+  static Result<void> configure_inside(RouteSocket& inside, const PlugRequest& request) {
     const int index = TRY(inside.link(request.interface)).index;
     silence_ipv6(request.interface);
     // Tells bridge and neighbours at once where this address lives now: another container may have had it

@@ -235,10 +235,14 @@ TEST(KernelNetwork, PublishedPortsAnswerFromEverySide) {
     EXPECT_EQ(connect_from(nullptr, "127.0.0.1", 8080), "");
     EXPECT_EQ(peer_of_next(server), "172.17.0.1");
     EXPECT_EQ(connect_from(nullptr, "10.9.0.1", 8080), "");
-    EXPECT_EQ(peer_of_next(server), "10.9.0.1");
+    EXPECT_EQ(peer_of_next(server), "172.17.0.1");
     EXPECT_EQ(connect_from(&outside, "10.9.0.1", 8080), "");
     EXPECT_EQ(peer_of_next(server), "10.9.0.2");
     EXPECT_EQ(connect_from(&a, "10.9.0.1", 8080), "");  // to itself, by the host's address
+    EXPECT_EQ(peer_of_next(server), "172.17.0.1");
+    EXPECT_TRUE(sys::write_existing("/proc/sys/net/bridge/bridge-nf-call-iptables", "0").ok() ||
+                !sys::exists("/proc/sys/net/bridge"));
+    EXPECT_EQ(connect_from(&a, "10.9.0.1", 8080), "");  // the same without br_netfilter
     EXPECT_EQ(peer_of_next(server), "172.17.0.1");
     EXPECT_EQ(connect_from(&b, "10.9.0.1", 8080), "");  // from another network, by the host's address
     EXPECT_EQ(connect_from(nullptr, "127.0.0.1", 8081), "");

@@ -150,13 +150,18 @@ void RouteBatch::set_alias(int link, const std::string& name, const std::string&
   finish(message, "note on " + name);
 }
 
-void RouteBatch::isolate_port(int link, const std::string& name) {
-  auto* message = start(RTM_SETLINK, 0);
-  put_link_header(message, link)->ifi_family = PF_BRIDGE;
-  auto* port = mnl_attr_nest_start(message, IFLA_PROTINFO);
-  mnl_attr_put_u8(message, IFLA_BRPORT_ISOLATED, 1);
+void RouteBatch::set_port(const std::string& link, bool hairpin, bool isolated) {
+  auto* message = start(RTM_NEWLINK, 0);
+  put_link_header(message);
+  mnl_attr_put_strz(message, IFLA_IFNAME, link.c_str());
+  auto* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+  mnl_attr_put_strz(message, IFLA_INFO_SLAVE_KIND, "bridge");
+  auto* port = mnl_attr_nest_start(message, IFLA_INFO_SLAVE_DATA);
+  mnl_attr_put_u8(message, IFLA_BRPORT_MODE, hairpin ? 1 : 0);
+  mnl_attr_put_u8(message, IFLA_BRPORT_ISOLATED, isolated ? 1 : 0);
   mnl_attr_nest_end(message, port);
-  finish(message, "isolate bridge port " + name);
+  mnl_attr_nest_end(message, info);
+  finish(message, "set bridge port " + link);
 }
 
 void RouteBatch::add_address(int link, const Prefix& address) {

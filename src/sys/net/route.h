@@ -46,8 +46,10 @@ class RouteBatch {
   void add_veth(const VethRequest& request);
   void set_up(int link, const std::string& name);
   void set_alias(int link, const std::string& name, const std::string& alias);
-  /// An isolated bridge port cannot talk to other isolated ports, only to the bridge itself.
-  void isolate_port(int link, const std::string& name);
+  /// Settings of a bridge's port. `hairpin`: a frame may leave by the port it came in by, which a container
+  /// needs that reaches itself under the host's address while br_netfilter is on. `isolated`: no frames to
+  /// and from other isolated ports.
+  void set_port(const std::string& link, bool hairpin, bool isolated);
   void add_address(int link, const Prefix& address);  ///< fine if it is there
   void add_default_route(int link, Ipv4 gateway);
   void delete_link(const std::string& name);  ///< fine if it is gone
