@@ -207,6 +207,7 @@ void Monitor::exec_ended(ExecSession& session) {
 
 void Monitor::exec_drained(ExecSession& session) {
   session.running = false;
+  session.process = sys::Process(session.process.pid(), sys::Fd());  // remembered, but without its pidfd
   push(type::kExecExited, {.exec = session.id, .exit = session.exit});
 }
 
