@@ -20,7 +20,8 @@ void Builder::start(const std::atomic<bool>& cancelled) {
   std::vector<Node> nodes;
   for (const Vertex& vertex : graph_.vertices) {
     containers_.push_back(random_id());
-    nodes.push_back({std::make_unique<VertexOp>(workshop_, vertex.operation, containers_.back()), vertex.inputs});
+    nodes.push_back(
+        {std::make_unique<VertexOp>(workshop_, vertex.operation, containers_.back()), vertex.inputs});
   }
   solution_ = solver_.start(std::move(nodes), {.no_cache = request_.no_cache}, cancelled);
 }
@@ -43,7 +44,8 @@ Result<void> Builder::show_steps() {
     progress_.image(image_);
   }
   if (!graph_.unused_arguments.empty())
-    say(fmt::format("[Warning] One or more build-args [{}] were not consumed\n", join(graph_.unused_arguments, " ")));
+    say(fmt::format("[Warning] One or more build-args [{}] were not consumed\n",
+                    join(graph_.unused_arguments, " ")));
   return {};
 }
 
@@ -84,13 +86,16 @@ Result<void> Builder::show_vertex(std::size_t index) {
   if (phase == Solution::Phase::Cached) say(" ---> Using cache\n");
   if (running) say(fmt::format(" ---> Running in {}\n", short_id(containers_[vertex])));
   const auto result = solution_->follow(vertex, [this](Stream stream, std::string_view text) {
-    if (stream == Stream::Error) say(fmt::format("{}{}{}", kRed, text, kPlain));
-    else say(text);
+    if (stream == Stream::Error)
+      say(fmt::format("{}{}{}", kRed, text, kPlain));
+    else
+      say(text);
   });
   const Outcome outcome = TRY(result);
   if (running && request_.remove_intermediate)
     say(fmt::format(" ---> Removed intermediate container {}\n", short_id(containers_[vertex])));
-  outcomes_[index] = {outcome.created, outcome.empty_layer, outcome.empty_layer ? "" : outcome.snapshot, outcome.detail};
+  outcomes_[index] = {outcome.created, outcome.empty_layer, outcome.empty_layer ? "" : outcome.snapshot,
+                      outcome.detail};
   return finish_step(index, solution_->key(vertex));
 }
 

@@ -13,7 +13,8 @@
 
 namespace skiff::build {
 
-/// One build: shows the steps in the Dockerfile's order while the solver works on them in its own, and exports the target.
+/// One build: shows the steps in the Dockerfile's order while the solver works on them in its own, and
+/// exports the target.
 class Builder {
  public:
   Builder(Graph graph, Workshop& workshop, Solver& solver, image::Store& images, const Request& request,

@@ -14,9 +14,9 @@
 #include "base/result.h"
 #include "spec/oci_image.h"
 
-/// What a build is made of, whatever language it was written in: vertices are operations on file systems, each named by the
-/// digest of what it does and of what it starts from; steps are what a person sees. A frontend makes a Graph, the solver
-/// orders its vertices, ops carry them out. docs/build.md draws it.
+/// What a build is made of, whatever language it was written in: vertices are operations on file systems,
+/// each named by the digest of what it does and of what it starts from; steps are what a person sees. A
+/// frontend makes a Graph, the solver orders its vertices, ops carry them out. docs/build.md draws it.
 namespace skiff::build {
 
 /// The file system of an image that is here; "" is the empty one (scratch).
@@ -28,8 +28,9 @@ struct SourceOperation {
 /// Runs a command; its file system changes are the result.
 struct ExecOperation {
   std::vector<std::string> command;
-  std::vector<std::string> environment;         ///< "NAME=value"
-  std::vector<std::string> hidden_environment;  ///< proxies: given to the command, but no part of its identity
+  std::vector<std::string> environment;  ///< "NAME=value"
+  std::vector<std::string>
+      hidden_environment;  ///< proxies: given to the command, but no part of its identity
   std::string user;
   std::string directory = "/";
   std::vector<std::string> volumes;  ///< what is written below these paths does not last
@@ -71,10 +72,11 @@ struct Step {
   std::string text;                  ///< after "Step n/m : "
   std::vector<std::string> remarks;  ///< lines shown below it
   int line = 0;
-  bool from = false;                 ///< starts a stage: shows the base image and leaves no history
-  bool trigger = false;              ///< of the base image's ONBUILD: not counted, not shown as a step
-  bool silent = false;               ///< ARG before the first FROM: nothing happens
-  std::optional<std::size_t> vertex;  ///< whose result the step shows; none for a change of the configuration only
+  bool from = false;     ///< starts a stage: shows the base image and leaves no history
+  bool trigger = false;  ///< of the base image's ONBUILD: not counted, not shown as a step
+  bool silent = false;   ///< ARG before the first FROM: nothing happens
+  std::optional<std::size_t>
+      vertex;              ///< whose result the step shows; none for a change of the configuration only
   std::string created_by;  ///< history; "{}" stands for what was copied ("file:<digest>")
   std::string author;
   std::optional<Error> failure;  ///< the build ends here with this
@@ -82,8 +84,8 @@ struct Step {
 
 struct Stage {
   std::string name;
-  std::string base_image;            ///< id; "" for scratch
-  std::string base_name;             ///< as written, for people
+  std::string base_image;  ///< id; "" for scratch
+  std::string base_name;   ///< as written, for people
   std::optional<std::size_t> base_stage;
   std::optional<std::size_t> root;    ///< the vertex it starts from; none when the base is missing
   std::optional<std::size_t> result;  ///< the last vertex
@@ -95,15 +97,16 @@ struct Stage {
 struct Graph {
   std::vector<Vertex> vertices;
   std::vector<Step> steps;
-  std::size_t total = 0;      ///< steps to show, those behind a failed one included
-  std::vector<Stage> stages;  ///< up to the target, which is the last
-  std::vector<std::string> warnings;           ///< shown first, in red
-  std::vector<std::string> unused_arguments;   ///< build arguments that nothing asked for, sorted
+  std::size_t total = 0;                      ///< steps to show, those behind a failed one included
+  std::vector<Stage> stages;                  ///< up to the target, which is the last
+  std::vector<std::string> warnings;          ///< shown first, in red
+  std::vector<std::string> unused_arguments;  ///< build arguments that nothing asked for, sorted
 };
 
-/// The identity of a vertex: sha256 over the canonical JSON of its operation and the keys of its inputs. `content` is the
-/// digest of what a CopyOperation takes from the context, and "" otherwise.
-std::string vertex_key(const Operation& operation, const std::vector<std::string>& inputs, const std::string& content);
+/// The identity of a vertex: sha256 over the canonical JSON of its operation and the keys of its inputs.
+/// `content` is the digest of what a CopyOperation takes from the context, and "" otherwise.
+std::string vertex_key(const Operation& operation, const std::vector<std::string>& inputs,
+                       const std::string& content);
 
 /// The identity of a step: of the step before it, what it does to the configuration, and its vertex' key.
 std::string step_key(const std::string& previous, const Step& step, const std::string& vertex_key);

@@ -31,7 +31,8 @@ class StoredImages : public BaseImages {
 bool leads_out(std::string_view path) { return sys::clean_path(path).starts_with(".."); }
 
 Result<std::string> read_dockerfile(const sys::Fd& context, const std::string& name) {
-  if (leads_out(name)) return fail(Kind::InvalidArgument, "forbidden path outside the build context: {} ()", name);
+  if (leads_out(name))
+    return fail(Kind::InvalidArgument, "forbidden path outside the build context: {} ()", name);
   const auto file = sys::open_in_root(context, name, O_RDONLY | O_NONBLOCK);
   if (!file.ok() && file.error().kind() == Kind::NotFound)
     return fail(Kind::InvalidArgument, "Cannot locate specified Dockerfile: {}", name);
@@ -64,7 +65,8 @@ class BuildService : public Service {
     return remove_leftovers();
   }
 
-  Result<std::string> build(Request request, Progress& progress, const std::atomic<bool>& cancelled) override {
+  Result<std::string> build(Request request, Progress& progress,
+                            const std::atomic<bool>& cancelled) override {
     std::vector<spec::Reference> tags;
     for (const std::string& tag : request.tags) tags.push_back(TRY(spec::Reference::parse_tagged(tag)));
     const std::string name = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
@@ -91,7 +93,8 @@ class BuildService : public Service {
   Result<CacheUsage> prune_cache() override {
     {
       const MutexLock lock(mutex_);
-      if (running_ > 0) return Error(Kind::Conflict, "a build is running: its cache can be pruned once it has ended");
+      if (running_ > 0)
+        return Error(Kind::Conflict, "a build is running: its cache can be pruned once it has ended");
     }
     const Cache::Usage usage = TRY(cache_.prune({}));
     return CacheUsage{usage.entries, usage.bytes};
@@ -119,8 +122,10 @@ class BuildService : public Service {
   Result<void> finish(const Request& request, Progress& progress, const std::string& id,
                       const std::vector<spec::Reference>& tags) {
     const spec::Digest digest = TRY(spec::Digest::parse(id));
-    if (request.quiet) progress.stream(id + "\n");
-    else progress.stream(fmt::format("Successfully built {}\n", digest.short_hex()));
+    if (request.quiet)
+      progress.stream(id + "\n");
+    else
+      progress.stream(fmt::format("Successfully built {}\n", digest.short_hex()));
     for (const spec::Reference& tag : tags) {
       TRY(parts_.images.tag(digest, tag));
       if (!request.quiet) progress.stream(fmt::format("Successfully tagged {}\n", tag.familiar()));

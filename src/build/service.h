@@ -17,13 +17,13 @@
 namespace skiff::build {
 
 struct Request {
-  sys::Fd context;                     ///< an open directory: the unpacked context
+  sys::Fd context;  ///< an open directory: the unpacked context
   std::string dockerfile = "Dockerfile";
   std::vector<std::string> tags;
   std::map<std::string, std::optional<std::string>> build_arguments;
   std::map<std::string, std::string> labels;
   std::string target;
-  std::string network_mode;            ///< "", "default", "host", "none" or a network's name
+  std::string network_mode;  ///< "", "default", "host", "none" or a network's name
   std::vector<std::string> extra_hosts;
   std::string platform;
   bool no_cache = false;
@@ -33,12 +33,13 @@ struct Request {
   std::int64_t memory = 0;
 };
 
-/// Where a build's words go: the classic builder's stream, one call a message. Called from one thread at a time.
+/// Where a build's words go: the classic builder's stream, one call a message. Called from one thread at a
+/// time.
 class Progress {
  public:
   virtual ~Progress() = default;
-  virtual void stream(std::string_view text) = 0;       ///< {"stream": text}
-  virtual void image(const std::string& id) = 0;        ///< {"aux": {"ID": id}}
+  virtual void stream(std::string_view text) = 0;  ///< {"stream": text}
+  virtual void image(const std::string& id) = 0;   ///< {"aux": {"ID": id}}
 };
 
 struct CacheUsage {
@@ -46,7 +47,8 @@ struct CacheUsage {
   std::uint64_t bytes = 0;
 };
 
-/// Builds images from Dockerfiles: parser -> graph -> solver -> ops. Several builds may run at once and share equal work.
+/// Builds images from Dockerfiles: parser -> graph -> solver -> ops. Several builds may run at once and share
+/// equal work.
 class Service {
  public:
   struct Parts {
@@ -59,8 +61,10 @@ class Service {
   static Result<std::unique_ptr<Service>> open(Parts parts);
   virtual ~Service() = default;
 
-  /// The new image's id. A command that fails is an error whose code() is its exit code. `cancelled` turning true ends running steps; nothing of a failed build is left but its cache.
-  virtual Result<std::string> build(Request request, Progress& progress, const std::atomic<bool>& cancelled) = 0;
+  /// The new image's id. A command that fails is an error whose code() is its exit code. `cancelled` turning
+  /// true ends running steps; nothing of a failed build is left but its cache.
+  virtual Result<std::string> build(Request request, Progress& progress,
+                                    const std::atomic<bool>& cancelled) = 0;
   virtual Result<CacheUsage> cache_usage() = 0;
   virtual Result<CacheUsage> prune_cache() = 0;
   /// The runner's events of containers that belong to builds end here.

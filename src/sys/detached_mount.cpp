@@ -28,11 +28,14 @@ Result<Fd> mount_detached(const std::string& type, const std::string& source,
   if (type == "bind" || type == "rbind") return open_directory(source);
   const Fd context(raw::fsopen(type.c_str()));
   if (!context) return fail_errno("fsopen {}", type);
-  if (raw::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", source.empty() ? type.c_str() : source.c_str(), 0) < 0)
+  if (raw::fsconfig(context.get(), FSCONFIG_SET_STRING, "source",
+                    source.empty() ? type.c_str() : source.c_str(), 0) < 0)
     return fail_errno("mount {}: source", type);
   unsigned attributes = 0;
-  for (const std::string& option : options) TRY_CONTEXT(configure(context, option, attributes), "mount {}", type);
-  if (raw::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return fail_errno("mount {}", type);
+  for (const std::string& option : options)
+    TRY_CONTEXT(configure(context, option, attributes), "mount {}", type);
+  if (raw::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+    return fail_errno("mount {}", type);
   Fd root(raw::fsmount(context.get(), attributes));
   if (!root) return fail_errno("mount {}: fsmount", type);
   return root;

@@ -39,7 +39,8 @@ Result<std::vector<image::Layer>> Exporter::base_layers(const std::string& id) {
   return layers;
 }
 
-Result<std::string> Exporter::run(const Graph& graph, std::size_t stage, const std::vector<StepOutcome>& outcomes) {
+Result<std::string> Exporter::run(const Graph& graph, std::size_t stage,
+                                  const std::vector<StepOutcome>& outcomes) {
   const Stage& self = graph.stages[stage];
   const std::vector<std::size_t> steps = steps_of(graph, stage);
   if (steps.empty()) {

@@ -18,13 +18,14 @@ struct StepOutcome {
   std::string detail;    ///< what was copied
 };
 
-/// Writes a stage down as an image: the base's layers and history, then those of the steps. Waits for the digests of new layers.
+/// Writes a stage down as an image: the base's layers and history, then those of the steps. Waits for the
+/// digests of new layers.
 class Exporter {
  public:
   Exporter(image::Store& images, Digester& digester) : images_(images), digester_(digester) {}
 
-  /// The image's id. `outcomes` has one element for each of the graph's steps. A stage without any step is its base image;
-  /// InvalidArgument when that is scratch.
+  /// The image's id. `outcomes` has one element for each of the graph's steps. A stage without any step is
+  /// its base image; InvalidArgument when that is scratch.
   Result<std::string> run(const Graph& graph, std::size_t stage, const std::vector<StepOutcome>& outcomes);
 
  private:

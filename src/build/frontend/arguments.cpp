@@ -10,8 +10,8 @@ namespace skiff::build {
 namespace {
 
 bool is_proxy(std::string_view name) {
-  static constexpr std::array<std::string_view, 5> kProxies = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY",
-                                                               "ALL_PROXY"};
+  static constexpr std::array<std::string_view, 5> kProxies = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",
+                                                               "NO_PROXY", "ALL_PROXY"};
   return std::any_of(kProxies.begin(), kProxies.end(),
                      [name](std::string_view proxy) { return name == proxy || name == to_lower(proxy); });
 }

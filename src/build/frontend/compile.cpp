@@ -32,17 +32,21 @@ class Compiler {
     const auto& all = file_.instructions;
     std::vector<std::size_t> starts;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (all[i].keyword == Keyword::From) starts.push_back(i);
+      if (all[i].keyword == Keyword::From)
+        starts.push_back(i);
       else if (starts.empty() && all[i].keyword != Keyword::Arg)
-        return Error(Kind::InvalidArgument, file_.with_source(all[i].line, "no build stage in current context"));
+        return Error(Kind::InvalidArgument,
+                     file_.with_source(all[i].line, "no build stage in current context"));
     }
     if (starts.empty()) return Error(Kind::InvalidArgument, "no build stage in current context");
     starts.push_back(all.size());
     if (options_.target.empty()) return all.size();
     for (std::size_t i = 0; i + 1 < starts.size(); ++i)
-      if (const auto& words = all[starts[i]].arguments; words.size() > 1 && equals_ignore_case(words[1], options_.target))
+      if (const auto& words = all[starts[i]].arguments;
+          words.size() > 1 && equals_ignore_case(words[1], options_.target))
         return starts[i + 1];
-    if (const auto index = parse_uint(options_.target); index && *index + 1 < starts.size()) return starts[*index + 1];
+    if (const auto index = parse_uint(options_.target); index && *index + 1 < starts.size())
+      return starts[*index + 1];
     return fail(Kind::InvalidArgument, "target stage {} could not be found", quote(options_.target));
   }
 
@@ -99,14 +103,17 @@ class Compiler {
       if (!text.empty()) TRY_CONTEXT(spec::Platform::parse(text), "failed to parse platform {}", text);
     }
     const std::string name = TRY(expand_global(in.arguments[0]));
-    if (name.empty()) return fail(Kind::InvalidArgument, "base name ({}) should not be blank", in.arguments[0]);
+    if (name.empty())
+      return fail(Kind::InvalidArgument, "base name ({}) should not be blank", in.arguments[0]);
     stage.base_name = name;
     TRY(find_base(stage, name));
     if (in.arguments.size() > 1) stage.name = in.arguments[1];
-    if (!find_variable(stage.image.config.env, "PATH")) stage.image.config.env.emplace_back(spec::kDefaultPath);
+    if (!find_variable(stage.image.config.env, "PATH"))
+      stage.image.config.env.emplace_back(spec::kDefaultPath);
     triggers_ = std::exchange(stage.image.config.on_build, {});
     if (!triggers_.empty())
-      step.remarks.push_back(fmt::format("# Executing {} build trigger{}", triggers_.size(), triggers_.size() > 1 ? "s" : ""));
+      step.remarks.push_back(
+          fmt::format("# Executing {} build trigger{}", triggers_.size(), triggers_.size() > 1 ? "s" : ""));
     return {};
   }
 

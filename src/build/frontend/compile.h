@@ -34,9 +34,10 @@ struct CompileOptions {
   std::int64_t memory = 0;
 };
 
-/// Makes a Dockerfile's graph: variables resolved, stages joined, configuration changes applied, one vertex for every change
-/// of files. Nothing runs. A mistake inside an instruction becomes the failure of its step, so that the steps before it are
-/// shown and run first, as the classic builder does; only a file without any stage, or an unknown target, fails at once.
+/// Makes a Dockerfile's graph: variables resolved, stages joined, configuration changes applied, one vertex
+/// for every change of files. Nothing runs. A mistake inside an instruction becomes the failure of its step,
+/// so that the steps before it are shown and run first, as the classic builder does; only a file without any
+/// stage, or an unknown target, fails at once.
 Result<Graph> compile(const Dockerfile& file, const CompileOptions& options, BaseImages& images);
 
 }  // namespace skiff::build

@@ -65,11 +65,11 @@ TEST_F(Compile, HistoryReadsAsTheClassicBuildersDoes) {
   EXPECT_EQ(history,
             (Texts{"/bin/sh -c #(nop)  LABEL a=b c d=e f", "/bin/sh -c #(nop)  ENV X=1 Y=two words",
                    "/bin/sh -c echo $X", "echo a b", "/bin/sh -c #(nop) COPY --chown=1:2 {} in /dst/ ",
-                   "/bin/sh -c #(nop) WORKDIR /w", "/bin/sh -c #(nop) WORKDIR /w/rel", "/bin/sh -c #(nop)  USER 1000",
-                   "/bin/sh -c #(nop)  EXPOSE 80 90-92/udp", "/bin/sh -c #(nop)  VOLUME [/v1 /v2]",
-                   "/bin/sh -c #(nop)  ENTRYPOINT [\"sh\" \"-c\"]",
-                   "/bin/sh -c #(nop)  CMD [\"/bin/sh\" \"-c\" \"echo hi\"]", "/bin/ash -c #(nop)  SHELL [/bin/ash -c]",
-                   "/bin/ash -c #(nop)  STOPSIGNAL SIGUSR1",
+                   "/bin/sh -c #(nop) WORKDIR /w", "/bin/sh -c #(nop) WORKDIR /w/rel",
+                   "/bin/sh -c #(nop)  USER 1000", "/bin/sh -c #(nop)  EXPOSE 80 90-92/udp",
+                   "/bin/sh -c #(nop)  VOLUME [/v1 /v2]", "/bin/sh -c #(nop)  ENTRYPOINT [\"sh\" \"-c\"]",
+                   "/bin/sh -c #(nop)  CMD [\"/bin/sh\" \"-c\" \"echo hi\"]",
+                   "/bin/ash -c #(nop)  SHELL [/bin/ash -c]", "/bin/ash -c #(nop)  STOPSIGNAL SIGUSR1",
                    "/bin/ash -c #(nop)  HEALTHCHECK &{[CMD-SHELL echo ok] 5s 0s 0s 0s 2}",
                    "/bin/ash -c #(nop)  ONBUILD RUN x", "/bin/ash -c #(nop)  MAINTAINER me",
                    "/bin/ash -c #(nop) ADD {} in / "}));
@@ -110,7 +110,8 @@ TEST_F(Compile, ArgumentsEndWithTheirStage) {
 
 TEST_F(Compile, EnvironmentWinsOverArguments) {
   const Graph built = good("FROM b\nARG X=arg\nENV X=env\nRUN r\n");
-  EXPECT_EQ(std::get<ExecOperation>(built.vertices.back().operation).environment, (Texts{"PATH=/bin", "X=env"}));
+  EXPECT_EQ(std::get<ExecOperation>(built.vertices.back().operation).environment,
+            (Texts{"PATH=/bin", "X=env"}));
 }
 
 TEST_F(Compile, OneEnvInstructionSeesTheValuesBeforeIt) {
@@ -118,7 +119,8 @@ TEST_F(Compile, OneEnvInstructionSeesTheValuesBeforeIt) {
 }
 
 TEST_F(Compile, StagesShareVertices) {
-  const Graph built = good("FROM b AS one\nRUN a\nFROM one AS two\nRUN b\nFROM c\nCOPY --from=one /x /y\nCOPY --from=0 /x /z\n");
+  const Graph built = good(
+      "FROM b AS one\nRUN a\nFROM one AS two\nRUN b\nFROM c\nCOPY --from=one /x /y\nCOPY --from=0 /x /z\n");
   ASSERT_EQ(built.stages.size(), 3U);
   EXPECT_EQ(built.stages[1].root, built.stages[0].result);
   const Vertex& copy = built.vertices[*built.steps[5].vertex];
@@ -162,12 +164,14 @@ TEST_F(Compile, Failures) {
   EXPECT_EQ(failure("FROM b\nEXPOSE 70000\n"), "Invalid containerPort: 70000");
   EXPECT_EQ(failure("FROM b\nSTOPSIGNAL FOO\n"), "invalid signal: FOO");
   EXPECT_EQ(failure("FROM b\nENV a=${X:?boo}\n"), "failed to process \"${X:?boo}\": X: boo");
-  EXPECT_EQ(failure("FROM b\nCOPY a b /x\n"),
-            "When using COPY with more than one source file, the destination must be a directory and end with a /");
+  EXPECT_EQ(
+      failure("FROM b\nCOPY a b /x\n"),
+      "When using COPY with more than one source file, the destination must be a directory and end with a /");
   EXPECT_EQ(failure("FROM b\nCOPY --from=5 a /x\n"), "invalid from flag value 5: index out of bounds");
   EXPECT_EQ(failure("FROM b\nCOPY --from=missing a /x\n"),
             "invalid from flag value missing: No such image: missing:latest");
-  EXPECT_EQ(failure("FROM b\nRUN --mount=type=cache,target=/x y\n"), "the --mount option of RUN is not supported");
+  EXPECT_EQ(failure("FROM b\nRUN --mount=type=cache,target=/x y\n"),
+            "the --mount option of RUN is not supported");
   EXPECT_EQ(failure("FROM b\nADD http://h/x /x\n"), "ADD from a URL is not supported: http://h/x");
 }
 
@@ -201,8 +205,10 @@ TEST(Values, CopyDestination) {
 }
 
 TEST(Values, Signals) {
-  for (const char* good : {"SIGTERM", "term", "15", "RTMIN+3", "SIGRTMAX-1", "KILL"}) EXPECT_TRUE(check_signal(good).ok()) << good;
-  for (const char* bad : {"", "0", "-1", "65", "SIGFOO", "RTMIN+99"}) EXPECT_FALSE(check_signal(bad).ok()) << bad;
+  for (const char* good : {"SIGTERM", "term", "15", "RTMIN+3", "SIGRTMAX-1", "KILL"})
+    EXPECT_TRUE(check_signal(good).ok()) << good;
+  for (const char* bad : {"", "0", "-1", "65", "SIGFOO", "RTMIN+99"})
+    EXPECT_FALSE(check_signal(bad).ok()) << bad;
 }
 
 }  // namespace

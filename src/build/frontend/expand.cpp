@@ -13,21 +13,21 @@ bool is_name_start(char c) { return c == '_' || isalpha(static_cast<unsigned cha
 bool is_digit(char c) { return isdigit(static_cast<unsigned char>(c)); }
 
 /// ${value#pattern} and its relatives; `longest` for the doubled sign.
-Result<std::string> strip_affix(const std::string& value, const std::string& pattern, bool suffix, bool longest) {
+Result<std::string> strip_affix(const std::string& value, const std::string& pattern, bool suffix,
+                                bool longest) {
   const Pattern compiled = TRY(Pattern::compile(pattern, Pattern::Style::Shell));
   for (std::size_t i = 0; i <= value.size(); ++i) {
     const std::size_t length = longest ? value.size() - i : i;
-    const std::string_view part =
-        suffix ? std::string_view(value).substr(value.size() - length) : std::string_view(value).substr(0, length);
-    if (compiled.matches(part))
-      return suffix ? value.substr(0, value.size() - length) : value.substr(length);
+    const std::string_view part = suffix ? std::string_view(value).substr(value.size() - length)
+                                         : std::string_view(value).substr(0, length);
+    if (compiled.matches(part)) return suffix ? value.substr(0, value.size() - length) : value.substr(length);
   }
   return value;
 }
 
 /// ${value/pattern/replacement}: the longest match at the earliest place, once or everywhere.
-Result<std::string> substitute(const std::string& value, const std::string& pattern, const std::string& replacement,
-                               bool all) {
+Result<std::string> substitute(const std::string& value, const std::string& pattern,
+                               const std::string& replacement, bool all) {
   const Pattern compiled = TRY(Pattern::compile(pattern, Pattern::Style::Shell));
   std::string out;
   std::size_t at = 0;
@@ -88,7 +88,8 @@ class Expander {
   Result<std::string> single_quoted() {
     const auto end = text_.find('\'', at_ + 1);
     if (end == std::string_view::npos)
-      return fail(Kind::InvalidArgument, "unexpected end of statement while looking for matching single-quote");
+      return fail(Kind::InvalidArgument,
+                  "unexpected end of statement while looking for matching single-quote");
     std::string out(text_.substr(at_ + 1, end - at_ - 1));
     at_ = end + 1;
     return out;
@@ -151,8 +152,8 @@ class Expander {
     return modified(variable, value, sign, depth);
   }
 
-  Result<std::string> modified(const std::string& variable, const std::optional<std::string>& value, char sign,
-                               int depth) {
+  Result<std::string> modified(const std::string& variable, const std::optional<std::string>& value,
+                               char sign, int depth) {
     bool set = value.has_value();
     std::string shown(1, sign);
     if (sign == ':') {

@@ -35,31 +35,31 @@ TEST_P(Expand, Resolves) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Expand,
-    testing::Values(Case{"", ""}, Case{"a", "a"}, Case{"$x", "X"}, Case{"${x}", "X"}, Case{"$x$x", "XX"},
-                    Case{"${x}y", "Xy"}, Case{"$xy", ""}, Case{"$a_1.b", "A.b"}, Case{"\\$x", "$x"}, Case{"'$x'", "$x"},
-                    Case{"\"$x\"", "X"}, Case{"\"\\$x\"", "$x"}, Case{"\"a\\b\"", "a\\b"}, Case{"\"a\\\"b\"", "a\"b"},
-                    Case{"a\\ b", "a b"}, Case{"'a\"b'", "a\"b"}, Case{"\"it's\"", "it's"}, Case{"$", "$"},
-                    Case{"$1", ""}, Case{"$-", "$-"}, Case{"a$", "a$"}, Case{"${unset:-d}", "d"}, Case{"${empty:-d}", "d"},
-                    Case{"${empty-d}", ""}, Case{"${unset-d}", "d"}, Case{"${x:-d}", "X"}, Case{"${x:+d}", "d"},
-                    Case{"${unset:+d}", ""}, Case{"${empty:+d}", ""}, Case{"${empty+d}", "d"},
-                    Case{"${unset:-${x}}", "X"}, Case{"${unset:-\"a b\"}", "a b"}, Case{"${x:?boo}", "X"},
-                    Case{"${unset:?boo}", "!unset: boo"}, Case{"${unset?}", "!unset: is not allowed to be unset"},
-                    Case{"${empty:?no}", "!empty: no"}, Case{"${empty?no}", ""}, Case{"${path##*/}", "tool.tar.gz"},
-                    Case{"${path#*/}", "usr/local/bin/tool.tar.gz"}, Case{"${path%.*}", "/usr/local/bin/tool.tar"},
-                    Case{"${path%%.*}", "/usr/local/bin/tool"}, Case{"${path/usr/opt}", "/opt/local/bin/tool.tar.gz"},
-                    Case{"${path//\\//-}", "-usr-local-bin-tool.tar.gz"}, Case{"${x", "!syntax error: missing '}'"},
-                    Case{"${x:", "!syntax error: missing '}'"}, Case{"${x:-", "!syntax error: missing '}'"},
-                    Case{"${x:*}", "!unsupported modifier (:*) in substitution"},
-                    Case{"${x!}", "!unsupported modifier (!) in substitution"}, Case{"${}", "!bad substitution"},
-                    Case{"'a", "!unexpected end of statement while looking for matching single-quote"},
-                    Case{"\"a", "!unexpected end of statement while looking for matching double-quote"}));
+    testing::Values(
+        Case{"", ""}, Case{"a", "a"}, Case{"$x", "X"}, Case{"${x}", "X"}, Case{"$x$x", "XX"},
+        Case{"${x}y", "Xy"}, Case{"$xy", ""}, Case{"$a_1.b", "A.b"}, Case{"\\$x", "$x"}, Case{"'$x'", "$x"},
+        Case{"\"$x\"", "X"}, Case{"\"\\$x\"", "$x"}, Case{"\"a\\b\"", "a\\b"}, Case{"\"a\\\"b\"", "a\"b"},
+        Case{"a\\ b", "a b"}, Case{"'a\"b'", "a\"b"}, Case{"\"it's\"", "it's"}, Case{"$", "$"},
+        Case{"$1", ""}, Case{"$-", "$-"}, Case{"a$", "a$"}, Case{"${unset:-d}", "d"},
+        Case{"${empty:-d}", "d"}, Case{"${empty-d}", ""}, Case{"${unset-d}", "d"}, Case{"${x:-d}", "X"},
+        Case{"${x:+d}", "d"}, Case{"${unset:+d}", ""}, Case{"${empty:+d}", ""}, Case{"${empty+d}", "d"},
+        Case{"${unset:-${x}}", "X"}, Case{"${unset:-\"a b\"}", "a b"}, Case{"${x:?boo}", "X"},
+        Case{"${unset:?boo}", "!unset: boo"}, Case{"${unset?}", "!unset: is not allowed to be unset"},
+        Case{"${empty:?no}", "!empty: no"}, Case{"${empty?no}", ""}, Case{"${path##*/}", "tool.tar.gz"},
+        Case{"${path#*/}", "usr/local/bin/tool.tar.gz"}, Case{"${path%.*}", "/usr/local/bin/tool.tar"},
+        Case{"${path%%.*}", "/usr/local/bin/tool"}, Case{"${path/usr/opt}", "/opt/local/bin/tool.tar.gz"},
+        Case{"${path//\\//-}", "-usr-local-bin-tool.tar.gz"}, Case{"${x", "!syntax error: missing '}'"},
+        Case{"${x:", "!syntax error: missing '}'"}, Case{"${x:-", "!syntax error: missing '}'"},
+        Case{"${x:*}", "!unsupported modifier (:*) in substitution"},
+        Case{"${x!}", "!unsupported modifier (!) in substitution"}, Case{"${}", "!bad substitution"},
+        Case{"'a", "!unexpected end of statement while looking for matching single-quote"},
+        Case{"\"a", "!unexpected end of statement while looking for matching double-quote"}));
 
-TEST(ExpandMore, OtherEscape) {
-  EXPECT_EQ(*expand("`$x\\$x", '`', value_of), "$x\\X");
-}
+TEST(ExpandMore, OtherEscape) { EXPECT_EQ(*expand("`$x\\$x", '`', value_of), "$x\\X"); }
 
 TEST(ExpandMore, Words) {
-  EXPECT_EQ(*expand_words("80 ${unset:-90 91}", '\\', value_of), (std::vector<std::string>{"80", "90", "91"}));
+  EXPECT_EQ(*expand_words("80 ${unset:-90 91}", '\\', value_of),
+            (std::vector<std::string>{"80", "90", "91"}));
 }
 
 TEST(ExpandMore, TextKeepsQuotes) {

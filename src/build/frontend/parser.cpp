@@ -21,7 +21,10 @@ struct Rule {
 
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> kRules = {
-      {Keyword::Add, "ADD", Form::JsonOrWords, {"chmod", "chown", "checksum", "keep-git-dir", "link", "exclude"}},
+      {Keyword::Add,
+       "ADD",
+       Form::JsonOrWords,
+       {"chmod", "chown", "checksum", "keep-git-dir", "link", "exclude"}},
       {Keyword::Arg, "ARG", Form::Definitions, {}},
       {Keyword::Cmd, "CMD", Form::JsonOrText, {}},
       {Keyword::Copy, "COPY", Form::JsonOrWords, {"from", "chmod", "chown", "link", "parents", "exclude"}},
@@ -86,7 +89,8 @@ Result<std::int64_t> duration_flag(const Instruction& in, const std::string& nam
   const auto duration = parse_duration(flag->second);
   if (!duration) return wrong(fmt::format("time: invalid duration {}", quote(flag->second)));
   if (duration->count() == 0) return std::int64_t{0};
-  if (duration->count() < 1'000'000) return wrong(fmt::format("Interval {} cannot be less than 1ms", quote(name)));
+  if (duration->count() < 1'000'000)
+    return wrong(fmt::format("Interval {} cannot be less than 1ms", quote(name)));
   return static_cast<std::int64_t>(duration->count());
 }
 
@@ -111,9 +115,11 @@ Result<void> read_health(Instruction& out, const std::string& rest) {
     health.timeout = TRY(duration_flag(out, "timeout"));
     health.start_period = TRY(duration_flag(out, "start-period"));
     health.start_interval = TRY(duration_flag(out, "start-interval"));
-    if (const auto retries = out.flags.find("retries"); retries != out.flags.end() && !retries->second.empty()) {
+    if (const auto retries = out.flags.find("retries");
+        retries != out.flags.end() && !retries->second.empty()) {
       const auto count = parse_int(retries->second);
-      if (!count || *count > INT32_MAX) return wrong(fmt::format("invalid number of retries: {}", retries->second));
+      if (!count || *count > INT32_MAX)
+        return wrong(fmt::format("invalid number of retries: {}", retries->second));
       if (*count < 0) return wrong(fmt::format("--retries cannot be negative ({})", *count));
       health.retries = static_cast<int>(*count);
     }
@@ -194,8 +200,9 @@ Result<void> check_from(Instruction& out) {
     return wrong("FROM requires either one or three arguments");
   if (words.size() == 1) return {};
   if (!is_stage_name(words[2]))
-    return wrong(fmt::format("invalid name for build stage: {}, name can't start with a number or contain symbols",
-                             quote(words[2])));
+    return wrong(
+        fmt::format("invalid name for build stage: {}, name can't start with a number or contain symbols",
+                    quote(words[2])));
   words = {words[0], to_lower(words[2])};
   return {};
 }
@@ -210,9 +217,10 @@ Result<void> check_counts(Instruction& out) {
     case Keyword::Copy:
       if (count == 0) return wrong(fmt::format("{} requires at least two arguments", name));
       if (count == 1)
-        return wrong(fmt::format(
-            "{} requires at least two arguments, but only one was provided. Destination could not be determined",
-            name));
+        return wrong(
+            fmt::format("{} requires at least two arguments, but only one was provided. Destination could "
+                        "not be determined",
+                        name));
       return {};
     case Keyword::Env:
     case Keyword::Label:
@@ -223,7 +231,8 @@ Result<void> check_counts(Instruction& out) {
       [[fallthrough]];
     case Keyword::Volume:
       if (count == 0) return wrong(fmt::format("{} requires at least one argument", name));
-      if (std::any_of(out.arguments.begin(), out.arguments.end(), [](const auto& word) { return trim(word).empty(); }))
+      if (std::any_of(out.arguments.begin(), out.arguments.end(),
+                      [](const auto& word) { return trim(word).empty(); }))
         return wrong("VOLUME specified can not be an empty string");
       return {};
     case Keyword::Shell:
@@ -247,7 +256,8 @@ std::string_view to_string(Keyword keyword) { return rule_of(keyword).name; }
 
 Result<Instruction> parse_instruction(const Line& line, char escape) {
   const std::string text(trim(line.text));
-  const auto end = std::find_if(text.begin(), text.end(), [](char c) { return isspace(static_cast<unsigned char>(c)); });
+  const auto end =
+      std::find_if(text.begin(), text.end(), [](char c) { return isspace(static_cast<unsigned char>(c)); });
   const Rule& rule = *TRY(find_rule(std::string_view(text.begin(), end)));
   Instruction out;
   out.keyword = rule.keyword;
@@ -281,8 +291,8 @@ Result<Dockerfile> parse_dockerfile(std::string_view text, const std::string& na
   for (const Line& line : scanned.lines) {
     auto instruction = parse_instruction(line, file.escape);
     if (!instruction.ok())
-      return wrong(file.with_source(line.first, fmt::format("dockerfile parse error on line {}: {}", line.first,
-                                                            instruction.error().message())));
+      return wrong(file.with_source(line.first, fmt::format("dockerfile parse error on line {}: {}",
+                                                            line.first, instruction.error().message())));
     file.instructions.push_back(*std::move(instruction));
   }
   if (file.instructions.empty())

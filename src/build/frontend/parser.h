@@ -15,8 +15,24 @@
 namespace skiff::build {
 
 enum class Keyword : std::uint8_t {
-  Add, Arg, Cmd, Copy, Entrypoint, Env, Expose, From, Healthcheck, Label, Maintainer, Onbuild, Run, Shell,
-  Stopsignal, User, Volume, Workdir,
+  Add,
+  Arg,
+  Cmd,
+  Copy,
+  Entrypoint,
+  Env,
+  Expose,
+  From,
+  Healthcheck,
+  Label,
+  Maintainer,
+  Onbuild,
+  Run,
+  Shell,
+  Stopsignal,
+  User,
+  Volume,
+  Workdir,
 };
 
 /// In capitals, as error messages have it.
@@ -54,8 +70,8 @@ struct Dockerfile {
   std::string with_source(int line, std::string_view message) const;
 };
 
-/// Reads a whole Dockerfile. Errors are InvalidArgument in the classic builder's words ("dockerfile parse error on
-/// line 3: unknown instruction: RUNN (did you mean RUN?)"), with the source line shown.
+/// Reads a whole Dockerfile. Errors are InvalidArgument in the classic builder's words ("dockerfile parse
+/// error on line 3: unknown instruction: RUNN (did you mean RUN?)"), with the source line shown.
 Result<Dockerfile> parse_dockerfile(std::string_view text, const std::string& name);
 
 /// Reads one instruction, as ONBUILD keeps it.

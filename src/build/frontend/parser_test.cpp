@@ -22,19 +22,24 @@ TEST(Parser, JoinsContinuedLines) {
   EXPECT_EQ(texts("RUN a \\   \n b \\\r\nc\r\n"), (Texts{"RUN a  b c"}));
   EXPECT_EQ(texts("RUN a \\\\\nRUN b"), (Texts{"RUN a \\\\", "RUN b"}));
   EXPECT_EQ(texts("RUN a \\"), (Texts{"RUN a"}));
-  EXPECT_EQ(texts("\xEF\xBB\xBF" "FROM x"), (Texts{"FROM x"}));
+  EXPECT_EQ(texts("\xEF\xBB\xBF"
+                  "FROM x"),
+            (Texts{"FROM x"}));
 }
 
 TEST(Parser, TakesCommentsOut) {
-  EXPECT_EQ(texts("# one\n  # two\nFROM x # kept\n"), (Texts{"error: dockerfile parse error on line 3: FROM requires either one or three arguments\nDockerfile:3\n   3 | FROM x # kept"}));
+  EXPECT_EQ(texts("# one\n  # two\nFROM x # kept\n"),
+            (Texts{"error: dockerfile parse error on line 3: FROM requires either one or three "
+                   "arguments\nDockerfile:3\n   3 | FROM x # kept"}));
   EXPECT_EQ(texts("RUN a \\\n# gone\n   # gone too\n b\n"), (Texts{"RUN a  b"}));
 }
 
 TEST(Parser, WarnsOfEmptyContinuationLines) {
   const auto file = parse_dockerfile("RUN a \\\n\n b\n", "Dockerfile");
   ASSERT_TRUE(file.ok());
-  EXPECT_EQ(file->warnings, (Texts{"[WARNING]: Empty continuation line found in: RUN a  b",
-                                   "[WARNING]: Empty continuation lines will become errors in a future release."}));
+  EXPECT_EQ(file->warnings,
+            (Texts{"[WARNING]: Empty continuation line found in: RUN a  b",
+                   "[WARNING]: Empty continuation lines will become errors in a future release."}));
 }
 
 TEST(Parser, HonoursTheEscapeDirective) {
@@ -48,7 +53,8 @@ TEST(Parser, HonoursTheEscapeDirective) {
 }
 
 TEST(Parser, ReadsHeredocs) {
-  const auto file = parse_dockerfile("RUN <<EOF\n# kept\na $b\nEOF\nCOPY <<-'X' <<Y /d/\n\tx\n\tX\ny\nY\nUSER u\n", "D");
+  const auto file =
+      parse_dockerfile("RUN <<EOF\n# kept\na $b\nEOF\nCOPY <<-'X' <<Y /d/\n\tx\n\tX\ny\nY\nUSER u\n", "D");
   ASSERT_TRUE(file.ok()) << file.error().message();
   ASSERT_EQ(file->instructions.size(), 3U);
   ASSERT_EQ(file->instructions[0].heredocs.size(), 1U);
@@ -81,37 +87,58 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         ErrorCase{"", "the Dockerfile (Dockerfile) cannot be empty"},
         ErrorCase{"# x\n", "failed to parse Dockerfile: file with no instructions"},
-        ErrorCase{"FROM x\nRUNN x\n", "dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)"},
-        ErrorCase{"FOO x\n", "dockerfile parse error on line 1: unknown instruction: FOO (did you mean FROM?)"},
-        ErrorCase{"COPY f", "dockerfile parse error on line 1: COPY requires at least two arguments, but only one was provided. Destination could not be determined"},
-        ErrorCase{"COPY --foo=1 a b", "dockerfile parse error on line 1: unknown flag: --foo (did you mean from?)"},
+        ErrorCase{"FROM x\nRUNN x\n",
+                  "dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)"},
+        ErrorCase{"FOO x\n",
+                  "dockerfile parse error on line 1: unknown instruction: FOO (did you mean FROM?)"},
+        ErrorCase{"COPY f",
+                  "dockerfile parse error on line 1: COPY requires at least two arguments, but only one was "
+                  "provided. Destination could not be determined"},
+        ErrorCase{"COPY --foo=1 a b",
+                  "dockerfile parse error on line 1: unknown flag: --foo (did you mean from?)"},
         ErrorCase{"ADD --from=x a b", "dockerfile parse error on line 1: unknown flag: --from"},
         ErrorCase{"FROM --bar=foo x", "dockerfile parse error on line 1: unknown flag: --bar"},
         ErrorCase{"COPY --from a b", "dockerfile parse error on line 1: missing a value on flag: --from"},
         ErrorCase{"ENV", "dockerfile parse error on line 1: ENV requires at least one argument"},
         ErrorCase{"ENV X", "dockerfile parse error on line 1: ENV must have two arguments"},
-        ErrorCase{"ENV X=1 Y", "dockerfile parse error on line 1: Syntax error - can't find = in \"Y\". Must be of the form: name=value"},
+        ErrorCase{"ENV X=1 Y",
+                  "dockerfile parse error on line 1: Syntax error - can't find = in \"Y\". Must be of the "
+                  "form: name=value"},
         ErrorCase{"ENV =1", "dockerfile parse error on line 1: ENV names can not be blank"},
         ErrorCase{"FROM", "dockerfile parse error on line 1: FROM requires either one or three arguments"},
-        ErrorCase{"FROM a b", "dockerfile parse error on line 1: FROM requires either one or three arguments"},
-        ErrorCase{"FROM a as 1foo", "dockerfile parse error on line 1: invalid name for build stage: \"1foo\", name can't start with a number or contain symbols"},
+        ErrorCase{"FROM a b",
+                  "dockerfile parse error on line 1: FROM requires either one or three arguments"},
+        ErrorCase{"FROM a as 1foo",
+                  "dockerfile parse error on line 1: invalid name for build stage: \"1foo\", name can't "
+                  "start with a number or contain symbols"},
         ErrorCase{"ARG", "dockerfile parse error on line 1: ARG requires at least one argument"},
         ErrorCase{"USER", "dockerfile parse error on line 1: USER requires exactly one argument"},
         ErrorCase{"WORKDIR", "dockerfile parse error on line 1: WORKDIR requires exactly one argument"},
         ErrorCase{"MAINTAINER", "dockerfile parse error on line 1: MAINTAINER requires exactly one argument"},
         ErrorCase{"STOPSIGNAL", "dockerfile parse error on line 1: STOPSIGNAL requires exactly one argument"},
-        ErrorCase{"VOLUME [\"\"]", "dockerfile parse error on line 1: VOLUME specified can not be an empty string"},
-        ErrorCase{"SHELL x", "dockerfile parse error on line 1: SHELL requires the arguments to be in JSON form"},
-        ErrorCase{"RUN [1]", "dockerfile parse error on line 1: when using JSON array syntax, arrays must be comprised of strings only"},
-        ErrorCase{"HEALTHCHECK", "dockerfile parse error on line 1: HEALTHCHECK requires at least one argument"},
-        ErrorCase{"HEALTHCHECK FOO", "dockerfile parse error on line 1: Unknown type \"FOO\" in HEALTHCHECK (try CMD)"},
-        ErrorCase{"HEALTHCHECK NONE x", "dockerfile parse error on line 1: HEALTHCHECK NONE takes no arguments"},
-        ErrorCase{"HEALTHCHECK CMD", "dockerfile parse error on line 1: Missing command after HEALTHCHECK CMD"},
+        ErrorCase{"VOLUME [\"\"]",
+                  "dockerfile parse error on line 1: VOLUME specified can not be an empty string"},
+        ErrorCase{"SHELL x",
+                  "dockerfile parse error on line 1: SHELL requires the arguments to be in JSON form"},
+        ErrorCase{"RUN [1]",
+                  "dockerfile parse error on line 1: when using JSON array syntax, arrays must be comprised "
+                  "of strings only"},
+        ErrorCase{"HEALTHCHECK",
+                  "dockerfile parse error on line 1: HEALTHCHECK requires at least one argument"},
+        ErrorCase{"HEALTHCHECK FOO",
+                  "dockerfile parse error on line 1: Unknown type \"FOO\" in HEALTHCHECK (try CMD)"},
+        ErrorCase{"HEALTHCHECK NONE x",
+                  "dockerfile parse error on line 1: HEALTHCHECK NONE takes no arguments"},
+        ErrorCase{"HEALTHCHECK CMD",
+                  "dockerfile parse error on line 1: Missing command after HEALTHCHECK CMD"},
         ErrorCase{"HEALTHCHECK --foo=1 CMD x", "dockerfile parse error on line 1: unknown flag: --foo"},
-        ErrorCase{"HEALTHCHECK --interval=0.1ms CMD x", "dockerfile parse error on line 1: Interval \"interval\" cannot be less than 1ms"},
+        ErrorCase{"HEALTHCHECK --interval=0.1ms CMD x",
+                  "dockerfile parse error on line 1: Interval \"interval\" cannot be less than 1ms"},
         ErrorCase{"ONBUILD", "dockerfile parse error on line 1: ONBUILD requires at least one argument"},
-        ErrorCase{"ONBUILD FROM x", "dockerfile parse error on line 1: FROM isn't allowed as an ONBUILD trigger"},
-        ErrorCase{"ONBUILD ONBUILD RUN x", "dockerfile parse error on line 1: Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"}));
+        ErrorCase{"ONBUILD FROM x",
+                  "dockerfile parse error on line 1: FROM isn't allowed as an ONBUILD trigger"},
+        ErrorCase{"ONBUILD ONBUILD RUN x",
+                  "dockerfile parse error on line 1: Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"}));
 
 Instruction one(std::string_view source) {
   auto file = parse_dockerfile(source, "Dockerfile");
@@ -151,7 +178,8 @@ TEST(Parser, ReadsPairsAndDefinitions) {
 }
 
 TEST(Parser, ReadsHealthChecks) {
-  const auto health = one("HEALTHCHECK --interval=5s --timeout=3s --start-period=1m --retries=2 CMD echo ok").health;
+  const auto health =
+      one("HEALTHCHECK --interval=5s --timeout=3s --start-period=1m --retries=2 CMD echo ok").health;
   ASSERT_TRUE(health);
   EXPECT_EQ(health->test, (Texts{"CMD-SHELL", "echo ok"}));
   EXPECT_EQ(health->interval, 5'000'000'000);

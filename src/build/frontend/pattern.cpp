@@ -89,8 +89,8 @@ Result<Pattern> Pattern::compile(std::string_view text, Style style) {
 
 bool Pattern::matches(std::string_view path) const {
   const std::size_t n = tokens_.size();
-  // live[i]: the path so far can be matched by the first i tokens. `inside[i]`: token i-1 is a Directories that has
-  // eaten part of a name and must go on to a '/'.
+  // live[i]: the path so far can be matched by the first i tokens. `inside[i]`: token i-1 is a Directories
+  // that has eaten part of a name and must go on to a '/'.
   std::vector<char> live(n + 1), inside(n + 1), next(n + 1), next_inside(n + 1);
   const auto skip = [this, n](std::vector<char>& states) {
     for (std::size_t i = 0; i < n; ++i)
@@ -111,8 +111,10 @@ bool Pattern::matches(std::string_view path) const {
         next_inside[i] = 1;
         if (c == '/') next[i + 1] = 1;
       } else if (live[i]) {
-        if (token.type == Token::Type::Deep || (token.type == Token::Type::Star && c != '/')) next[i] = 1;
-        else if (token.takes(c, slash_)) next[i + 1] = 1;
+        if (token.type == Token::Type::Deep || (token.type == Token::Type::Star && c != '/'))
+          next[i] = 1;
+        else if (token.takes(c, slash_))
+          next[i + 1] = 1;
       }
     }
     skip(next);
@@ -124,8 +126,10 @@ bool Pattern::matches(std::string_view path) const {
 
 bool has_wildcards(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\') ++i;
-    else if (text[i] == '*' || text[i] == '?' || text[i] == '[') return true;
+    if (text[i] == '\\')
+      ++i;
+    else if (text[i] == '*' || text[i] == '?' || text[i] == '[')
+      return true;
   }
   return false;
 }

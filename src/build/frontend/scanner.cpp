@@ -39,7 +39,9 @@ bool take_continuation(std::string& line, char escape) {
   return true;
 }
 
-bool is_name_character(char c) { return c == '_' || c == '-' || c == '.' || isalnum(static_cast<unsigned char>(c)); }
+bool is_name_character(char c) {
+  return c == '_' || c == '-' || c == '.' || isalnum(static_cast<unsigned char>(c));
+}
 
 struct Marker {
   Heredoc heredoc;
@@ -57,7 +59,8 @@ std::vector<Marker> heredoc_markers(std::string_view line) {
       continue;
     }
     if (c == '\'' || c == '"') quote = c;
-    const bool at_word = i == 0 || kSpaces.find(line[i - 1]) != std::string_view::npos || isdigit(static_cast<unsigned char>(line[i - 1]));
+    const bool at_word = i == 0 || kSpaces.find(line[i - 1]) != std::string_view::npos ||
+                         isdigit(static_cast<unsigned char>(line[i - 1]));
     if (c != '<' || !at_word || line.substr(i, 2) != "<<" || line.substr(i, 3) == "<<<") continue;
     std::size_t at = i + 2;
     Marker marker;
@@ -123,7 +126,8 @@ class Scanner {
       if (directive->first == "escape") {
         if (seen) return fail(Kind::InvalidArgument, "only one escape parser directive can be used");
         if (directive->second != "`" && directive->second != "\\")
-          return fail(Kind::InvalidArgument, "invalid escape token '{}' does not match ` or \\", directive->second);
+          return fail(Kind::InvalidArgument, "invalid escape token '{}' does not match ` or \\",
+                      directive->second);
         scan_.escape = directive->second[0];
         seen = true;
       } else if (directive->first != "syntax" && directive->first != "check") {
@@ -171,7 +175,8 @@ class Scanner {
         if (!closed) marker.heredoc.content.append(raw).append("\n");
       }
       if (!closed)
-        return fail(Kind::InvalidArgument, "dockerfile parse error on line {}: unterminated heredoc", out.first);
+        return fail(Kind::InvalidArgument, "dockerfile parse error on line {}: unterminated heredoc",
+                    out.first);
       out.heredocs.push_back(std::move(marker.heredoc));
     }
     return {};

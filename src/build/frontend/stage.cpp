@@ -24,12 +24,16 @@ bool is_remote(std::string_view source) {
 
 Result<mode_t> parse_mode(std::string_view text) {
   mode_t mode = 0;
-  if (text.empty() || text.size() > 5) return wrong(fmt::format("invalid chmod parameter: '{}'. it should be octal string", text));
+  if (text.empty() || text.size() > 5)
+    return wrong(fmt::format("invalid chmod parameter: '{}'. it should be octal string", text));
   for (const char c : text) {
-    if (c < '0' || c > '7') return wrong(fmt::format("invalid chmod parameter: '{}'. it should be octal string", text));
+    if (c < '0' || c > '7')
+      return wrong(fmt::format("invalid chmod parameter: '{}'. it should be octal string", text));
     mode = mode * 8 + static_cast<mode_t>(c - '0');
   }
-  if (mode > 07777) return wrong(fmt::format("invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777", text));
+  if (mode > 07777)
+    return wrong(fmt::format(
+        "invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777", text));
   return mode;
 }
 
@@ -43,7 +47,8 @@ std::string health_text(const spec::oci::HealthConfig& health) {
 }  // namespace
 
 std::optional<std::string> StageCompiler::look_up(std::string_view name) {
-  if (const std::string* entry = find_variable(config().env, name)) return std::string(entry->substr(name.size() + 1));
+  if (const std::string* entry = find_variable(config().env, name))
+    return std::string(entry->substr(name.size() + 1));
   return arguments_.get(name);
 }
 
@@ -62,7 +67,9 @@ std::vector<std::string> StageCompiler::command_line(const Instruction& in) {
   return command;
 }
 
-std::string StageCompiler::nop(std::string_view change) { return fmt::format("{} #(nop) {}", join(shell(), " "), change); }
+std::string StageCompiler::nop(std::string_view change) {
+  return fmt::format("{} #(nop) {}", join(shell(), " "), change);
+}
 
 void StageCompiler::add_vertex(Step& step, Operation operation, std::optional<std::size_t> second) {
   Vertex vertex{std::move(operation), {*stage().result}};
@@ -146,8 +153,9 @@ Result<std::vector<std::string>> StageCompiler::run_command(const Instruction& i
   const bool only_heredoc = in.heredocs.size() == 1 && split_blanks(line).size() == 1;
   if (only_heredoc) {
     if (in.heredocs[0].content.starts_with("#!"))
-      return Error(Kind::Unsupported, "RUN with a heredoc that names its own interpreter (#!) is not supported: use "
-                                      "RUN <program> <<EOF");
+      return Error(Kind::Unsupported,
+                   "RUN with a heredoc that names its own interpreter (#!) is not supported: use "
+                   "RUN <program> <<EOF");
     command.push_back(in.heredocs[0].content);
     return command;
   }
@@ -158,7 +166,8 @@ Result<std::vector<std::string>> StageCompiler::run_command(const Instruction& i
 }
 
 Result<void> StageCompiler::run(const Instruction& in, Step& step) {
-  if (in.flags.contains("mount")) return Error(Kind::Unsupported, "the --mount option of RUN is not supported");
+  if (in.flags.contains("mount"))
+    return Error(Kind::Unsupported, "the --mount option of RUN is not supported");
   if (const std::string security = flag(in, "security"); !security.empty() && security != "sandbox")
     return Error(Kind::Unsupported, "the --security option of RUN is not supported");
   ExecOperation op;
@@ -179,8 +188,8 @@ Result<void> StageCompiler::run(const Instruction& in, Step& step) {
   op.memory = options_.memory;
   step.created_by = join(op.command, " ");
   if (!arguments.empty() || !op.hidden_environment.empty())
-    step.created_by = fmt::format("|{} {}{}{}", arguments.size(), join(arguments, " "), arguments.empty() ? "" : " ",
-                                  step.created_by);
+    step.created_by = fmt::format("|{} {}{}{}", arguments.size(), join(arguments, " "),
+                                  arguments.empty() ? "" : " ", step.created_by);
   add_vertex(step, std::move(op));
   return {};
 }
@@ -236,12 +245,14 @@ Result<void> StageCompiler::copy(const Instruction& in, Step& step) {
   op.add = in.keyword == Keyword::Add;
   TRY(copy_sources(in, op));
   op.owner = TRY(expand_one(flag(in, "chown")));
-  if (const std::string mode = TRY(expand_one(flag(in, "chmod"))); !mode.empty()) op.mode = TRY(parse_mode(mode));
+  if (const std::string mode = TRY(expand_one(flag(in, "chmod"))); !mode.empty())
+    op.mode = TRY(parse_mode(mode));
   op.destination = copy_destination(config().working_dir, TRY(expand_one(in.arguments.back())));
   if (op.sources.size() + op.files.size() > 1 && !op.destination.ends_with('/'))
-    return fail(Kind::InvalidArgument,
-                "When using {} with more than one source file, the destination must be a directory and end with a /",
-                to_string(in.keyword));
+    return fail(
+        Kind::InvalidArgument,
+        "When using {} with more than one source file, the destination must be a directory and end with a /",
+        to_string(in.keyword));
   std::optional<std::size_t> from;
   if (const std::string name = TRY(expand_one(flag(in, "from"))); !name.empty()) from = TRY(copy_from(name));
   const std::string owner = op.owner.empty() ? "" : fmt::format("--chown={} ", op.owner);
@@ -262,7 +273,8 @@ Result<void> StageCompiler::workdir(const Instruction& in, Step& step) {
 Result<void> StageCompiler::expose(const Instruction& in, Step& step) {
   std::vector<std::string> words;
   for (const std::string& word : in.arguments)
-    for (std::string& part : TRY(expand_words(word, file_.escape, [this](std::string_view name) { return look_up(name); })))
+    for (std::string& part :
+         TRY(expand_words(word, file_.escape, [this](std::string_view name) { return look_up(name); })))
       words.push_back(std::move(part));
   for (const std::string& word : words)
     for (const std::string& port : TRY(parse_exposed_port(word))) config().exposed_ports[port];

@@ -25,7 +25,8 @@ Result<std::vector<std::string>> parse_exposed_port(std::string_view text) {
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp")
     return fail(Kind::InvalidArgument, "Invalid proto: {}", protocol);
   std::vector<std::string> ports;
-  for (std::uint64_t number = *low; number <= *high; ++number) ports.push_back(fmt::format("{}/{}", number, protocol));
+  for (std::uint64_t number = *low; number <= *high; ++number)
+    ports.push_back(fmt::format("{}/{}", number, protocol));
   return ports;
 }
 
@@ -41,7 +42,8 @@ Result<void> check_signal(std::string_view text) {
   if (name == "CLD" || name == "IOT" || name == "RTMIN" || name == "RTMAX") return {};
   for (const std::string_view base : {"RTMIN+", "RTMAX-"})
     if (name.starts_with(base))
-      if (const auto offset = parse_uint(std::string_view(name).substr(base.size())); offset && *offset <= 30) return {};
+      if (const auto offset = parse_uint(std::string_view(name).substr(base.size())); offset && *offset <= 30)
+        return {};
   return fail(Kind::InvalidArgument, "invalid signal: {}", text);
 }
 

@@ -9,7 +9,8 @@
 /// Values of instructions that are more than text.
 namespace skiff::build {
 
-/// EXPOSE's "80", "90-92/udp", "8080:80" as the ports of the image's configuration: "80/tcp". InvalidArgument in Docker's words.
+/// EXPOSE's "80", "90-92/udp", "8080:80" as the ports of the image's configuration: "80/tcp". InvalidArgument
+/// in Docker's words.
 Result<std::vector<std::string>> parse_exposed_port(std::string_view text);
 
 /// STOPSIGNAL's "SIGTERM", "term", "15", "RTMIN+3". InvalidArgument: "invalid signal: x".

@@ -97,7 +97,8 @@ Result<std::optional<std::vector<std::string>>> parse_json_form(std::string_view
   std::vector<std::string> list;
   for (const json::Value& element : value->get_array()) {
     if (!element.is_string())
-      return fail(Kind::InvalidArgument, "when using JSON array syntax, arrays must be comprised of strings only");
+      return fail(Kind::InvalidArgument,
+                  "when using JSON array syntax, arrays must be comprised of strings only");
     list.emplace_back(element.get_string());
   }
   return List(std::move(list));
@@ -120,7 +121,8 @@ std::vector<std::string> take_flags(std::string& text) {
   return flags;
 }
 
-Result<std::vector<NamedValue>> parse_pairs(std::string_view text, std::string_view instruction, char escape) {
+Result<std::vector<NamedValue>> parse_pairs(std::string_view text, std::string_view instruction,
+                                            char escape) {
   std::vector<NamedValue> pairs;
   const std::vector<std::string> words = split_words(text, escape);
   if (words.empty()) return pairs;

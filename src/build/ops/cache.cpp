@@ -34,7 +34,8 @@ void describe(json::Fields& f, LayerFacts& facts) {
 namespace {
 
 template <typename Record>
-Result<std::optional<Record>> get(meta::Transaction& transaction, std::string_view table, const std::string& key) {
+Result<std::optional<Record>> get(meta::Transaction& transaction, std::string_view table,
+                                  const std::string& key) {
   const auto text = TRY(transaction.get(table, key));
   if (!text) return std::optional<Record>();
   return std::optional<Record>(TRY(json::decode<Record>(*text)));
@@ -92,7 +93,8 @@ Result<void> Cache::store_steps(const std::vector<std::pair<std::string, Time>>&
   if (steps.empty()) return {};
   return database_.write(
       [&](meta::Transaction& transaction) -> Result<void> {
-        for (const auto& [key, created] : steps) TRY(transaction.put(kSteps, key, json::encode(StepRecord{created})));
+        for (const auto& [key, created] : steps)
+          TRY(transaction.put(kSteps, key, json::encode(StepRecord{created})));
         return {};
       },
       meta::Durability::Relaxed);
@@ -102,7 +104,8 @@ Result<std::set<std::string>> Cache::snapshots() {
   std::set<std::string> snapshots;
   TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
     for (const auto& [key, text] : TRY(transaction.scan(kOutcomes)))
-      if (Outcome outcome = TRY(json::decode<Outcome>(text)); !outcome.empty_layer && !outcome.snapshot.empty())
+      if (Outcome outcome = TRY(json::decode<Outcome>(text));
+          !outcome.empty_layer && !outcome.snapshot.empty())
         snapshots.insert(std::move(outcome.snapshot));
     return {};
   }));

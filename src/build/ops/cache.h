@@ -19,8 +19,8 @@ struct LayerFacts {
   std::uint64_t bytes = 0;
 };
 
-/// The build cache: outcomes by vertex key and times by step key, in the database's tables "build_cache" and "build_steps".
-/// Records are not synced one by one: what a power loss takes is built again. Thread-safe.
+/// The build cache: outcomes by vertex key and times by step key, in the database's tables "build_cache" and
+/// "build_steps". Records are not synced one by one: what a power loss takes is built again. Thread-safe.
 class Cache {
  public:
   Cache(meta::Database& database, snapshot::Store& snapshots) : database_(database), snapshots_(snapshots) {}
@@ -45,7 +45,8 @@ class Cache {
     std::uint64_t bytes = 0;
   };
   Result<Usage> usage();
-  /// Forgets everything, and removes the snapshots that nothing else stands on. `keep` are in use by running builds.
+  /// Forgets everything, and removes the snapshots that nothing else stands on. `keep` are in use by running
+  /// builds.
   Result<Usage> prune(const std::vector<std::string>& keep);
 
  private:

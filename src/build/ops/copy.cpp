@@ -21,7 +21,8 @@ std::string joined(const std::string& directory, const std::string& name) {
 
 Result<void> set_times(const sys::Fd& dir, const std::string& name, const struct stat& status) {
   const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
-  if (utimensat(dir.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("set time of {}", name);
+  if (utimensat(dir.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail_errno("set time of {}", name);
   return {};
 }
 
@@ -61,7 +62,8 @@ Result<Copier::Target> Copier::target_of(const std::string& name, bool into_dire
   for (int i = 0; i < kMostLinks; ++i) {
     Target target{TRY(make_directories(std::string(sys::dir_name(path)))), std::string(sys::base_name(path))};
     struct stat status = {};
-    if (fstatat(target.directory.get(), target.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISLNK(status.st_mode))
+    if (fstatat(target.directory.get(), target.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISLNK(status.st_mode))
       return target;
     path = sys::join_path(sys::dir_name(path), TRY(archive::link_target(target.directory, target.name)));
   }
@@ -70,10 +72,12 @@ Result<Copier::Target> Copier::target_of(const std::string& name, bool into_dire
 
 Result<void> Copier::run(const std::vector<FoundSource>& sources) {
   if (!operation_.owner.empty()) owner_ = TRY(find_owner(root_, operation_.owner));
-  if (sources.size() + operation_.files.size() > 1 && !operation_.destination.ends_with('/') && !destination_is_directory())
-    return fail(Kind::InvalidArgument,
-                "When using {} with more than one source file, the destination must be a directory and end with a /",
-                operation_.add ? "ADD" : "COPY");
+  if (sources.size() + operation_.files.size() > 1 && !operation_.destination.ends_with('/') &&
+      !destination_is_directory())
+    return fail(
+        Kind::InvalidArgument,
+        "When using {} with more than one source file, the destination must be a directory and end with a /",
+        operation_.add ? "ADD" : "COPY");
   for (const FoundSource& source : sources) TRY(copy_source(source));
   for (const InlineFile& file : operation_.files) TRY(write_inline(file));
   return {};
@@ -91,7 +95,8 @@ Result<void> Copier::copy_source(const FoundSource& source) {
   struct stat status = {};
   if (fstat(file.get(), &status) != 0) return fail_errno("stat {}", source.path);
   if (!S_ISREG(status.st_mode))
-    return fail(Kind::InvalidArgument, "{} failed: {} is neither a file nor a directory", operation_.add ? "ADD" : "COPY", source.path);
+    return fail(Kind::InvalidArgument, "{} failed: {} is neither a file nor a directory",
+                operation_.add ? "ADD" : "COPY", source.path);
   if (operation_.add && TRY(looks_like_archive(file))) {
     const sys::Fd to = TRY(make_directories(operation_.destination));
     TRY_CONTEXT(unpack_archive(file, to, owner_), "ADD failed: {}", source.path);
@@ -119,9 +124,11 @@ Result<void> Copier::copy_directory(const sys::Fd& from, const sys::Fd& to, cons
   return {};
 }
 
-Result<void> Copier::copy_entry(const sys::Fd& from, const sys::Fd& to, const std::string& name, const Place& place) {
+Result<void> Copier::copy_entry(const sys::Fd& from, const sys::Fd& to, const std::string& name,
+                                const Place& place) {
   struct stat status = {};
-  if (fstatat(from.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("stat {}", place.source);
+  if (fstatat(from.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail_errno("stat {}", place.source);
   if (S_ISDIR(status.st_mode)) return copy_subdirectory(from, to, name, place, status);
   if (tree_.excludes(place.source)) return {};
   if (S_ISREG(status.st_mode)) return copy_regular(from, to, name, place, status);
@@ -132,7 +139,9 @@ Result<void> Copier::copy_entry(const sys::Fd& from, const sys::Fd& to, const st
 Result<void> Copier::copy_subdirectory(const sys::Fd& from, const sys::Fd& to, const std::string& name,
                                        const Place& place, const struct stat& status) {
   const sys::Fd source = TRY(archive::open_entry(from, name, O_RDONLY | O_DIRECTORY));
-  if (tree_.excludes(place.source) && !(tree_.ignore->has_exceptions() && TRY(has_included(source, place.source)))) return {};
+  if (tree_.excludes(place.source) &&
+      !(tree_.ignore->has_exceptions() && TRY(has_included(source, place.source))))
+    return {};
   struct stat old = {};
   const bool exists = fstatat(to.get(), name.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0;
   if (exists && !S_ISDIR(old.st_mode)) TRY(archive::remove_entry(to, name));
@@ -146,12 +155,13 @@ Result<void> Copier::copy_subdirectory(const sys::Fd& from, const sys::Fd& to, c
     return fail_errno("failed to copy files: chmod {}", place.copied);
   archive::write_xattrs(target, portable_xattrs(source));
   const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
-  if (futimens(target.get(), times) != 0) return fail_errno("failed to copy files: set time of {}", place.copied);
+  if (futimens(target.get(), times) != 0)
+    return fail_errno("failed to copy files: set time of {}", place.copied);
   return {};
 }
 
-Result<void> Copier::copy_regular(const sys::Fd& from, const sys::Fd& to, const std::string& name, const Place& place,
-                                  const struct stat& status) {
+Result<void> Copier::copy_regular(const sys::Fd& from, const sys::Fd& to, const std::string& name,
+                                  const Place& place, const struct stat& status) {
   if (status.st_nlink > 1 && base_) {
     const auto [first, fresh] = links_.emplace(std::pair(status.st_dev, status.st_ino), place.copied);
     if (!fresh) {
@@ -181,7 +191,8 @@ Result<void> Copier::copy_file(const sys::Fd& file, const struct stat& status, c
   if (status.st_size > 0) TRY(archive::copy_bytes(file, out, static_cast<std::uint64_t>(status.st_size)));
   const auto [uid, gid] = owner_of(status);
   if ((uid != 0 || gid != 0) && fchown(out.get(), uid, gid) != 0) return fail_errno("chown {}", name);
-  if (fchmod(out.get(), operation_.mode.value_or(status.st_mode & 07777)) != 0) return fail_errno("chmod {}", name);
+  if (fchmod(out.get(), operation_.mode.value_or(status.st_mode & 07777)) != 0)
+    return fail_errno("chmod {}", name);
   archive::write_xattrs(out, portable_xattrs(file));
   const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
   if (futimens(out.get(), times) != 0) return fail_errno("set time of {}", name);
@@ -200,7 +211,8 @@ Result<void> Copier::copy_special(const sys::Fd& from, const sys::Fd& to, const 
   }
   const auto [uid, gid] = owner_of(status);
   if (fchownat(to.get(), name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("chown");
-  if (!S_ISLNK(status.st_mode) && fchmodat(to.get(), name.c_str(), operation_.mode.value_or(status.st_mode & 07777), 0) != 0)
+  if (!S_ISLNK(status.st_mode) &&
+      fchmodat(to.get(), name.c_str(), operation_.mode.value_or(status.st_mode & 07777), 0) != 0)
     return fail_errno("chmod");
   return set_times(to, name, status);
 }
@@ -209,7 +221,8 @@ Result<void> Copier::write_inline(const InlineFile& file) {
   const bool into = operation_.destination.ends_with('/') || destination_is_directory();
   const Target target = TRY(target_of(file.name, into));
   TRY(archive::remove_entry(target.directory, target.name));
-  const sys::Fd out = TRY(sys::open_at(target.directory, target.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  const sys::Fd out =
+      TRY(sys::open_at(target.directory, target.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   TRY(sys::write_all(out, file.content));
   const auto [uid, gid] = owner_.value_or(std::pair<uid_t, gid_t>(0, 0));
   if (fchown(out.get(), uid, gid) != 0) return fail_errno("chown {}", file.name);

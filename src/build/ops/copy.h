@@ -14,17 +14,20 @@
 
 namespace skiff::build {
 
-/// Carries out a COPY or ADD: takes `sources` out of `tree` and puts them, and the operation's inline files, into the root file
-/// system `root` as the Dockerfile reference says. Everything is resolved inside the two roots, whatever links they hold.
+/// Carries out a COPY or ADD: takes `sources` out of `tree` and puts them, and the operation's inline files,
+/// into the root file system `root` as the Dockerfile reference says. Everything is resolved inside the two
+/// roots, whatever links they hold.
 class Copier {
  public:
-  Copier(const FileTree& tree, const sys::Fd& root, const CopyOperation& operation, const Cancellation& cancellation)
+  Copier(const FileTree& tree, const sys::Fd& root, const CopyOperation& operation,
+         const Cancellation& cancellation)
       : tree_(tree), root_(root), operation_(operation), cancellation_(cancellation) {}
 
   Result<void> run(const std::vector<FoundSource>& sources);
 
  private:
-  /// Where an entry stands on both sides: below the tree's root, and below the copied directory at the destination.
+  /// Where an entry stands on both sides: below the tree's root, and below the copied directory at the
+  /// destination.
   struct Place {
     std::string source;
     std::string copied;
@@ -42,14 +45,17 @@ class Copier {
   Result<void> copy_source(const FoundSource& source);
   Result<bool> unpack(const FoundSource& source);
   Result<void> copy_directory(const sys::Fd& from, const sys::Fd& to, const Place& place);
-  Result<void> copy_entry(const sys::Fd& from, const sys::Fd& to, const std::string& name, const Place& place);
-  Result<void> copy_subdirectory(const sys::Fd& from, const sys::Fd& to, const std::string& name, const Place& place,
-                                 const struct stat& status);
-  Result<void> copy_regular(const sys::Fd& from, const sys::Fd& to, const std::string& name, const Place& place,
-                            const struct stat& status);
-  Result<void> copy_file(const sys::Fd& file, const struct stat& status, const sys::Fd& to, const std::string& name);
+  Result<void> copy_entry(const sys::Fd& from, const sys::Fd& to, const std::string& name,
+                          const Place& place);
+  Result<void> copy_subdirectory(const sys::Fd& from, const sys::Fd& to, const std::string& name,
+                                 const Place& place, const struct stat& status);
+  Result<void> copy_regular(const sys::Fd& from, const sys::Fd& to, const std::string& name,
+                            const Place& place, const struct stat& status);
+  Result<void> copy_file(const sys::Fd& file, const struct stat& status, const sys::Fd& to,
+                         const std::string& name);
   Result<bool> has_included(const sys::Fd& directory, const std::string& path) const;
-  Result<void> copy_special(const sys::Fd& from, const sys::Fd& to, const std::string& name, const struct stat& status);
+  Result<void> copy_special(const sys::Fd& from, const sys::Fd& to, const std::string& name,
+                            const struct stat& status);
   Result<void> write_inline(const InlineFile& file);
 
   const FileTree& tree_;
@@ -57,8 +63,9 @@ class Copier {
   const CopyOperation& operation_;
   const Cancellation& cancellation_;
   std::optional<std::pair<uid_t, gid_t>> owner_;
-  const sys::Fd* base_ = nullptr;                                ///< the destination of the directory being copied
-  std::map<std::pair<dev_t, ino_t>, std::string> links_;         ///< files with several names -> first name below base_
+  const sys::Fd* base_ = nullptr;  ///< the destination of the directory being copied
+  std::map<std::pair<dev_t, ino_t>, std::string>
+      links_;  ///< files with several names -> first name below base_
 };
 
 }  // namespace skiff::build

@@ -38,8 +38,10 @@ void Digester::work() {
     const MutexLock lock(mutex_);
     Job& job = jobs_[snapshot];
     // With nobody waiting the answer is dropped: whoever asks later finds it in the cache.
-    if (job.waiting == 0) jobs_.erase(snapshot);
-    else job.result = std::move(result);
+    if (job.waiting == 0)
+      jobs_.erase(snapshot);
+    else
+      job.result = std::move(result);
     changed_.notify_all();
   }
 }

@@ -13,8 +13,8 @@
 
 namespace skiff::build {
 
-/// Computes what is to be known about layers beside everything else, on threads of its own that exist only while there is
-/// something to do. Each snapshot is worked on once. Thread-safe.
+/// Computes what is to be known about layers beside everything else, on threads of its own that exist only
+/// while there is something to do. Each snapshot is worked on once. Thread-safe.
 class Digester {
  public:
   using Compute = std::function<Result<LayerFacts>(const std::string& snapshot)>;

@@ -20,7 +20,8 @@
 namespace skiff::build {
 namespace {
 
-/// How long output may still come once the command has ended: its pipes are closed by then, so this is never waited out.
+/// How long output may still come once the command has ended: its pipes are closed by then, so this is never
+/// waited out.
 constexpr std::chrono::seconds kDrain{2};
 constexpr int kTickMilliseconds = 50;  ///< the caller's wish to cancel is a plain flag
 
@@ -36,12 +37,14 @@ const spec::oci::Seccomp& seccomp_profile() {
     int major = 0;
     int minor = 0;
     sscanf(system.release, "%d.%d", &major, &minor);
-    return spec::default_seccomp(spec::default_capabilities(), spec::Platform::host().architecture, major, minor);
+    return spec::default_seccomp(spec::default_capabilities(), spec::Platform::host().architecture, major,
+                                 minor);
   }();
   return kProfile;
 }
 
-spec::oci::Process process_of(const std::string& id, const ExecOperation& operation, const spec::UserIdentity& user) {
+spec::oci::Process process_of(const std::string& id, const ExecOperation& operation,
+                              const spec::UserIdentity& user) {
   spec::oci::Process process;
   process.args = operation.command;
   process.cwd = operation.directory;
@@ -85,17 +88,20 @@ Result<void> Executor::open() {
 }
 
 std::vector<spec::Mount> Executor::with_mount_points(std::vector<spec::Mount> rootfs) const {
-  // Places to mount on that the image lacks come from a layer of their own below the step's, so that they never show in it.
+  // Places to mount on that the image lacks come from a layer of their own below the step's, so that they
+  // never show in it.
   for (spec::Mount& mount : rootfs) {
     if (mount.type != "overlay") continue;
-    const auto lowest = std::find_if(mount.options.begin(), mount.options.end(),
-                                     [](const std::string& option) { return option.starts_with("lowerdir"); });
+    const auto lowest =
+        std::find_if(mount.options.begin(), mount.options.end(),
+                     [](const std::string& option) { return option.starts_with("lowerdir"); });
     mount.options.insert(lowest, "lowerdir+=" + mount_points());
   }
   return rootfs;
 }
 
-Result<std::vector<network::Endpoint>> Executor::allocate(const std::string& id, const ExecOperation& operation) {
+Result<std::vector<network::Endpoint>> Executor::allocate(const std::string& id,
+                                                          const ExecOperation& operation) {
   if (operation.network == "host") return std::vector<network::Endpoint>{};
   if (operation.network.starts_with("container:"))
     return fail(Kind::Unsupported, "network mode {} is not supported for builds", quote(operation.network));
@@ -111,18 +117,21 @@ Result<std::vector<network::Endpoint>> Executor::allocate(const std::string& id,
 }
 
 Result<void> Executor::write_files(const std::string& id, const ExecOperation& operation,
-                                   const std::vector<network::Endpoint>& endpoints, const std::string& directory) {
+                                   const std::vector<network::Endpoint>& endpoints,
+                                   const std::string& directory) {
   const std::string hostname(short_id(id));
   TRY(sys::make_directories(directory, 0700));
   TRY(sys::replace_file(directory + "/hostname", hostname + "\n"));
-  TRY(sys::replace_file(directory + "/hosts", TRY(network::hosts_file(hostname, "", endpoints, operation.extra_hosts,
-                                                                      networks_.host_gateway()))));
+  TRY(sys::replace_file(
+      directory + "/hosts",
+      TRY(network::hosts_file(hostname, "", endpoints, operation.extra_hosts, networks_.host_gateway()))));
   // The embedded DNS serves containers, which a build step is not: it asks the servers behind it.
   return sys::replace_file(directory + "/resolv.conf", network::resolv_conf(config_, {}, false));
 }
 
 spec::oci::Runtime Executor::container_config(const std::string& id, const ExecOperation& operation,
-                                              const spec::UserIdentity& user, const std::string& directory) const {
+                                              const spec::UserIdentity& user,
+                                              const std::string& directory) const {
   spec::oci::Runtime config;
   config.process = process_of(id, operation, user);
   config.root = spec::oci::Root{};
@@ -148,7 +157,8 @@ spec::oci::Runtime Executor::container_config(const std::string& id, const ExecO
 }
 
 Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
-                          const std::vector<spec::Mount>& rootfs, Sink& sink, const Cancellation& cancellation) {
+                          const std::vector<spec::Mount>& rootfs, Sink& sink,
+                          const Cancellation& cancellation) {
   UndoStack undo;  // there is nothing to keep, whether the command succeeds or not
   const std::string directory = state_root() + "/" + id;
   undo.add([&] { log_failure(sys::remove_tree(directory), "remove state", id); });

@@ -15,20 +15,21 @@
 
 namespace skiff::build {
 
-/// Runs the command of a RUN step as a container: Docker's defaults, the step's writable snapshot as root, standard output
-/// and error to a sink.
+/// Runs the command of a RUN step as a container: Docker's defaults, the step's writable snapshot as root,
+/// standard output and error to a sink.
 class Executor {
  public:
   Executor(const spec::EngineConfig& config, runner::Runner& runner, network::Service& networks, Exits& exits)
       : config_(config), runner_(runner), networks_(networks), exits_(exits) {}
 
-  /// Makes the layer of mount points that lies below every step's own, and removes what a daemon that died left behind.
+  /// Makes the layer of mount points that lies below every step's own, and removes what a daemon that died
+  /// left behind.
   Result<void> open();
 
-  /// The command's exit code. `id` names the container; `rootfs` shows the snapshot. NotFound or Forbidden when the command
-  /// cannot be executed; Cancelled.
-  Result<int> run(const std::string& id, const ExecOperation& operation, const std::vector<spec::Mount>& rootfs, Sink& sink,
-                  const Cancellation& cancellation);
+  /// The command's exit code. `id` names the container; `rootfs` shows the snapshot. NotFound or Forbidden
+  /// when the command cannot be executed; Cancelled.
+  Result<int> run(const std::string& id, const ExecOperation& operation,
+                  const std::vector<spec::Mount>& rootfs, Sink& sink, const Cancellation& cancellation);
 
  private:
   struct Running;

@@ -33,7 +33,8 @@ Result<sys::Fd> open_path(const FileTree& tree, const std::string& path) {
 Error missing(const FileTree& tree, std::string_view instruction, const std::string& path) {
   if (tree.context)
     return fail(Kind::NotFound,
-                "{} failed: file not found in build context or excluded by .dockerignore: stat {}: file does not exist",
+                "{} failed: file not found in build context or excluded by .dockerignore: stat {}: file does "
+                "not exist",
                 instruction, path);
   return fail(Kind::NotFound, "{} failed: stat {}: file does not exist", instruction, path);
 }
@@ -49,19 +50,23 @@ bool escapes(std::string_view path) {
   return false;
 }
 
-Result<FoundSource> find_plain(const FileTree& tree, const std::string& source, std::string_view instruction) {
+Result<FoundSource> find_plain(const FileTree& tree, const std::string& source,
+                               std::string_view instruction) {
   if (tree.context && escapes(source))
-    return fail(Kind::InvalidArgument, "{} failed: forbidden path outside the build context: {} ()", instruction, source);
+    return fail(Kind::InvalidArgument, "{} failed: forbidden path outside the build context: {} ()",
+                instruction, source);
   FoundSource found;
   found.path = strip_root(source);
   found.name = sys::base_name(found.path);
   const auto file = open_path(tree, found.path);
-  if (!file.ok() && file.error().kind() != Kind::NotFound && file.error().code() != ENOTDIR) return file.error();
+  if (!file.ok() && file.error().kind() != Kind::NotFound && file.error().code() != ENOTDIR)
+    return file.error();
   if (!file.ok()) return missing(tree, instruction, found.path);
   struct stat status = {};
   if (fstat(file->get(), &status) != 0) return fail_errno("stat {}", found.path);
   found.directory = S_ISDIR(status.st_mode);
-  const bool hidden = found.path != "." && tree.excludes(found.path) && !(found.directory && tree.ignore->has_exceptions());
+  const bool hidden =
+      found.path != "." && tree.excludes(found.path) && !(found.directory && tree.ignore->has_exceptions());
   if (hidden) return missing(tree, instruction, found.path);
   return found;
 }
@@ -77,7 +82,8 @@ class PatternWalk {
     for (const std::string& name : TRY(archive::entries_of(dir))) {
       const std::string child = below(path, name);
       struct stat status = {};
-      if (fstatat(dir.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("stat {}", child);
+      if (fstatat(dir.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail_errno("stat {}", child);
       const bool directory = S_ISDIR(status.st_mode);
       if (pattern_.matches(child) && !tree_.excludes(child)) {
         struct stat target = status;
@@ -135,9 +141,11 @@ class TreeDigest {
  public:
   explicit TreeDigest(const FileTree& tree) : tree_(tree) {}
 
-  Result<void> add(const sys::Fd& dir, const std::string& name, const std::string& path, const std::string& shown) {
+  Result<void> add(const sys::Fd& dir, const std::string& name, const std::string& path,
+                   const std::string& shown) {
     struct stat status = {};
-    if (fstatat(dir.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("stat {}", path);
+    if (fstatat(dir.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail_errno("stat {}", path);
     if (S_ISDIR(status.st_mode)) {
       const sys::Fd child = TRY(archive::open_entry(dir, name, O_RDONLY | O_DIRECTORY));
       return add_directory(child, status, path, shown);
@@ -155,7 +163,8 @@ class TreeDigest {
   }
 
   Result<void> add_file(const sys::Fd& file, const struct stat& status, const std::string& shown) {
-    header(status, shown, TRY_CONTEXT(digest_content(file, static_cast<std::uint64_t>(status.st_size)), "{}", shown));
+    header(status, shown,
+           TRY_CONTEXT(digest_content(file, static_cast<std::uint64_t>(status.st_size)), "{}", shown));
     return {};
   }
 
@@ -175,7 +184,8 @@ class TreeDigest {
   void header(const struct stat& status, const std::string& shown, std::string_view content) {
     const bool owners = !tree_.context;
     hasher_.update(fmt::format("{}:{} {:o} {} {} {}:{}\n", shown.size(), shown, status.st_mode,
-                               owners ? status.st_uid : 0, owners ? status.st_gid : 0, content.size(), content));
+                               owners ? status.st_uid : 0, owners ? status.st_gid : 0, content.size(),
+                               content));
   }
 
   const FileTree& tree_;
@@ -193,8 +203,10 @@ Result<std::vector<FoundSource>> find_sources(const FileTree& tree, const std::v
       continue;
     }
     const std::string text = strip_root(source);
-    const Pattern pattern = TRY_CONTEXT(Pattern::compile(text, Pattern::Style::File), "{} failed", instruction);
-    TRY(PatternWalk(tree, pattern, found).walk(".", static_cast<int>(std::count(text.begin(), text.end(), '/'))));
+    const Pattern pattern =
+        TRY_CONTEXT(Pattern::compile(text, Pattern::Style::File), "{} failed", instruction);
+    TRY(PatternWalk(tree, pattern, found)
+            .walk(".", static_cast<int>(std::count(text.begin(), text.end(), '/'))));
   }
   if (found.empty() && !sources.empty())
     return fail(Kind::InvalidArgument, "{} failed: no source files were specified", instruction);
@@ -203,8 +215,8 @@ Result<std::vector<FoundSource>> find_sources(const FileTree& tree, const std::v
 
 Result<std::string> digest_source(const FileTree& tree, const FoundSource& source) {
   TreeDigest digest(tree);
-  const sys::Fd file =
-      TRY(sys::open_in_root(tree.root, source.path, O_RDONLY | O_NONBLOCK | (source.directory ? O_DIRECTORY : 0)));
+  const sys::Fd file = TRY(sys::open_in_root(tree.root, source.path,
+                                             O_RDONLY | O_NONBLOCK | (source.directory ? O_DIRECTORY : 0)));
   struct stat status = {};
   if (fstat(file.get(), &status) != 0) return fail_errno("stat {}", source.path);
   if (source.directory) {

@@ -26,13 +26,13 @@ struct FoundSource {
   bool directory = false;
 };
 
-/// Finds what `sources` name: plain paths, which must exist, and patterns, which may match nothing. Errors in the classic
-/// builder's words ("COPY failed: file not found in build context ..."), `instruction` in front.
+/// Finds what `sources` name: plain paths, which must exist, and patterns, which may match nothing. Errors in
+/// the classic builder's words ("COPY failed: file not found in build context ..."), `instruction` in front.
 Result<std::vector<FoundSource>> find_sources(const FileTree& tree, const std::vector<std::string>& sources,
                                               std::string_view instruction);
 
-/// The identity of what a source holds: names, types, modes, owners, links and content, but no times. "file:<hex>" or
-/// "dir:<hex>". Large files are read by several threads at once.
+/// The identity of what a source holds: names, types, modes, owners, links and content, but no times.
+/// "file:<hex>" or "dir:<hex>". Large files are read by several threads at once.
 Result<std::string> digest_source(const FileTree& tree, const FoundSource& source);
 /// The same for several sources: "multi:<hex>", or the one's own.
 std::string combine_digests(const std::vector<std::string>& digests);

@@ -11,7 +11,9 @@ void FrameReader::feed(std::string_view bytes) {
       header_.append(bytes.substr(0, take));
       bytes.remove_prefix(take);
       if (header_.size() < 8) return;
-      const auto byte = [this](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(header_[i])); };
+      const auto byte = [this](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(header_[i]));
+      };
       stream_ = byte(0) == 2 ? Stream::Error : Stream::Output;
       left_ = byte(4) << 24 | byte(5) << 16 | byte(6) << 8 | byte(7);
       header_.clear();

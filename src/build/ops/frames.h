@@ -7,8 +7,8 @@
 
 namespace skiff::build {
 
-/// Takes Docker's stream frames apart: [stream, 0, 0, 0, big-endian length] and that many bytes. Frames may come in any
-/// pieces; their content is passed on as it comes.
+/// Takes Docker's stream frames apart: [stream, 0, 0, 0, big-endian length] and that many bytes. Frames may
+/// come in any pieces; their content is passed on as it comes.
 class FrameReader {
  public:
   explicit FrameReader(Sink& sink) : sink_(sink) {}

@@ -43,7 +43,8 @@ class VolumeGuard {
     for (const auto& [path, existed] : volumes_) {
       const std::string clean = sys::clean_path("/" + path);
       if (clean == "/") continue;
-      const auto parent = archive::open_directory_below(layer, sys::dir_name(clean).substr(1), archive::Escape::Refuse);
+      const auto parent =
+          archive::open_directory_below(layer, sys::dir_name(clean).substr(1), archive::Escape::Refuse);
       if (!parent.ok()) continue;  // untouched
       const std::string name(sys::base_name(clean));
       if (existed) {
@@ -52,7 +53,8 @@ class VolumeGuard {
       }
       const auto volume = archive::open_entry(*parent, name, O_RDONLY | O_DIRECTORY);
       if (!volume.ok()) continue;
-      for (const std::string& child : TRY(archive::entries_of(*volume))) TRY(archive::remove_entry(*volume, child));
+      for (const std::string& child : TRY(archive::entries_of(*volume)))
+        TRY(archive::remove_entry(*volume, child));
     }
     return {};
   }
@@ -126,9 +128,12 @@ Result<Outcome> VertexOp::run(const std::string& key, const std::vector<Outcome>
     return Outcome{.snapshot = source->snapshot, .empty_layer = true};
   Layer layer(workshop_, key, inputs[0].snapshot);
   Result<Outcome> outcome = fail(Kind::Internal, "unknown operation");
-  if (const auto* exec = std::get_if<ExecOperation>(&operation_)) outcome = execute(*exec, layer, sink, cancellation);
-  else if (const auto* files = std::get_if<CopyOperation>(&operation_)) outcome = copy(*files, inputs, layer, cancellation);
-  else outcome = make_directory(std::get<DirectoryOperation>(operation_), layer);
+  if (const auto* exec = std::get_if<ExecOperation>(&operation_))
+    outcome = execute(*exec, layer, sink, cancellation);
+  else if (const auto* files = std::get_if<CopyOperation>(&operation_))
+    outcome = copy(*files, inputs, layer, cancellation);
+  else
+    outcome = make_directory(std::get<DirectoryOperation>(operation_), layer);
   if (outcome.ok()) TRY(workshop_.cache.store(key, *outcome));
   return outcome;
 }
@@ -137,17 +142,20 @@ Result<Outcome> VertexOp::execute(const ExecOperation& operation, Layer& layer, 
                                   const Cancellation& cancellation) {
   const std::vector<spec::Mount> mounts = TRY(layer.prepare());
   VolumeGuard volumes;
-  if (!operation.volumes.empty()) volumes = TRY(VolumeGuard::open(TRY(open_rootfs(mounts)), operation.volumes));
+  if (!operation.volumes.empty())
+    volumes = TRY(VolumeGuard::open(TRY(open_rootfs(mounts)), operation.volumes));
   const int code = TRY(workshop_.executor.run(container_, operation, mounts, sink, cancellation));
   if (code != 0)
-    return Error(Kind::InvalidArgument,
-                 fmt::format("The command '{}' returned a non-zero code: {}", join(operation.command, " "), code), code);
+    return Error(
+        Kind::InvalidArgument,
+        fmt::format("The command '{}' returned a non-zero code: {}", join(operation.command, " "), code),
+        code);
   TRY(volumes.discard(TRY(layer.directory())));
   return layer.finish();
 }
 
-Result<Outcome> VertexOp::copy(const CopyOperation& operation, const std::vector<Outcome>& inputs, Layer& layer,
-                               const Cancellation& cancellation) {
+Result<Outcome> VertexOp::copy(const CopyOperation& operation, const std::vector<Outcome>& inputs,
+                               Layer& layer, const Cancellation& cancellation) {
   if (inputs.size() == 1) return copy_from(operation, workshop_.context_tree(), layer, cancellation);
   if (inputs[1].snapshot.empty())
     return fail(Kind::NotFound, "{} failed: stat {}: file does not exist", instruction_of(operation),

@@ -26,8 +26,8 @@ struct Workshop {
   FileTree context_tree() const { return {context, &ignore, true}; }
 };
 
-/// One vertex of a graph as work: prepares a snapshot on top of the first input, changes it, commits it as a layer, and has the
-/// layer's digest computed beside the following steps.
+/// One vertex of a graph as work: prepares a snapshot on top of the first input, changes it, commits it as a
+/// layer, and has the layer's digest computed beside the following steps.
 class VertexOp : public Op {
  public:
   VertexOp(Workshop& workshop, const Operation& operation, std::string container)
@@ -42,7 +42,8 @@ class VertexOp : public Op {
   /// A writable snapshot on its way to become a layer. Dropped without finish() it is removed.
   class Layer;
 
-  Result<Outcome> execute(const ExecOperation& operation, Layer& layer, Sink& sink, const Cancellation& cancellation);
+  Result<Outcome> execute(const ExecOperation& operation, Layer& layer, Sink& sink,
+                          const Cancellation& cancellation);
   Result<Outcome> copy(const CopyOperation& operation, const std::vector<Outcome>& inputs, Layer& layer,
                        const Cancellation& cancellation);
   Result<Outcome> copy_from(const CopyOperation& operation, const FileTree& tree, Layer& layer,

@@ -31,19 +31,22 @@ Result<spec::UserIdentity> find_user(const sys::Fd& root, const std::string& use
 Result<std::pair<uid_t, gid_t>> find_owner(const sys::Fd& root, const std::string& owner) {
   const auto [user, given] = cut(owner, ':');
   const std::string_view group = given && !given->empty() ? *given : user;
-  if (const auto uid = parse_uint(user), gid = parse_uint(group); uid && gid && *uid <= INT32_MAX && *gid <= INT32_MAX)
+  if (const auto uid = parse_uint(user), gid = parse_uint(group);
+      uid && gid && *uid <= INT32_MAX && *gid <= INT32_MAX)
     return std::pair(static_cast<uid_t>(*uid), static_cast<gid_t>(*gid));
   const std::string passwd = read_small(root, "etc/passwd");
   const std::string groups = read_small(root, "etc/group");
   const auto identity = spec::resolve_user(user, {}, passwd, groups);
   if (!identity.ok())
     return fail(Kind::InvalidArgument,
-                "unable to convert uid/gid chown string to host mapping: can't find uid for user {}: no such user: {}",
+                "unable to convert uid/gid chown string to host mapping: can't find uid for user {}: no such "
+                "user: {}",
                 user, user);
   const auto with_group = spec::resolve_user(fmt::format("0:{}", group), {}, passwd, groups);
   if (!with_group.ok())
     return fail(Kind::InvalidArgument,
-                "unable to convert uid/gid chown string to host mapping: can't find gid for group {}: no such group: {}",
+                "unable to convert uid/gid chown string to host mapping: can't find gid for group {}: no "
+                "such group: {}",
                 group, group);
   return std::pair(static_cast<uid_t>(identity->uid), static_cast<gid_t>(with_group->gid));
 }

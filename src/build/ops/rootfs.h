@@ -10,7 +10,8 @@
 #include "spec/users.h"
 #include "sys/fd.h"
 
-/// A step's file system, seen from the daemon: mounted for nobody else, and resolved as by a process whose root it is.
+/// A step's file system, seen from the daemon: mounted for nobody else, and resolved as by a process whose
+/// root it is.
 namespace skiff::build {
 
 /// The root of a snapshot's mounts, writable if they are; no namespace shows it.
@@ -19,8 +20,8 @@ Result<sys::Fd> open_rootfs(const std::vector<spec::Mount>& mounts);
 /// USER as that root's own /etc/passwd and /etc/group understand it.
 Result<spec::UserIdentity> find_user(const sys::Fd& root, const std::string& user);
 
-/// --chown's "user[:group]" as (uid, gid). A user without a group stands for the group of the same name or number.
-/// InvalidArgument in Docker's words.
+/// --chown's "user[:group]" as (uid, gid). A user without a group stands for the group of the same name or
+/// number. InvalidArgument in Docker's words.
 Result<std::pair<uid_t, gid_t>> find_owner(const sys::Fd& root, const std::string& owner);
 
 }  // namespace skiff::build

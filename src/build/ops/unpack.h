@@ -8,7 +8,8 @@
 
 namespace skiff::build {
 
-/// Whether a file is a tar archive, plain or compressed: by its first bytes, decompressed. It is left at its start.
+/// Whether a file is a tar archive, plain or compressed: by its first bytes, decompressed. It is left at its
+/// start.
 Result<bool> looks_like_archive(const sys::Fd& file);
 
 /// Unpacks such an archive into a directory, in a worker process. `owner` replaces the archive's own owners.

@@ -10,7 +10,8 @@
 
 namespace skiff::build {
 
-/// What a piece of work printed, kept so that everybody who waits for it can read it from its start. Thread-safe.
+/// What a piece of work printed, kept so that everybody who waits for it can read it from its start.
+/// Thread-safe.
 class OutputLog : public Sink {
  public:
   struct Chunk {

@@ -70,7 +70,8 @@ class RunningSolution : public Solution {
     return states_[node].key;
   }
 
-  Result<Outcome> follow(std::size_t node, const std::function<void(Stream, std::string_view)>& print) override {
+  Result<Outcome> follow(std::size_t node,
+                         const std::function<void(Stream, std::string_view)>& print) override {
     wait_started(node);
     std::shared_ptr<OutputLog> log;
     {
@@ -138,7 +139,8 @@ class RunningSolution : public Solution {
     finish(node, solve(node, keys, inputs));
   }
 
-  Result<Outcome> solve(std::size_t node, const std::vector<std::string>& keys, const std::vector<Outcome>& inputs) {
+  Result<Outcome> solve(std::size_t node, const std::vector<std::string>& keys,
+                        const std::vector<Outcome>& inputs) {
     if (cancellation_.requested()) return cancelled_error();
     Op& op = *nodes_[node].op;
     const std::string key = TRY(op.key(keys));
@@ -161,7 +163,8 @@ class RunningSolution : public Solution {
       auto [flight, mine] = board(key);
       auto result = mine ? fly(node, key, inputs, *flight) : wait_for(node, *flight);
       // Whoever ran it was cancelled, but this build was not: do it here.
-      if (!mine && !result.ok() && result.error().kind() == Kind::Cancelled && !cancellation_.requested()) continue;
+      if (!mine && !result.ok() && result.error().kind() == Kind::Cancelled && !cancellation_.requested())
+        continue;
       return result;
     }
   }
@@ -174,7 +177,8 @@ class RunningSolution : public Solution {
     return {flight, mine};
   }
 
-  Result<Outcome> fly(std::size_t node, const std::string& key, const std::vector<Outcome>& inputs, Flight& flight) {
+  Result<Outcome> fly(std::size_t node, const std::string& key, const std::vector<Outcome>& inputs,
+                      Flight& flight) {
     Op& op = *nodes_[node].op;
     // Another build may have landed between the look into the cache and boarding.
     auto cached = op.cached(key);
@@ -242,7 +246,8 @@ class RunningSolution : public Solution {
 
   void settle(std::size_t node, Result<Outcome> result) REQUIRES(mutex_) {
     State& state = states_[node];
-    if (state.phase != Phase::Cached) state.phase = state.phase == Phase::Running ? Phase::Running : Phase::Finished;
+    if (state.phase != Phase::Cached)
+      state.phase = state.phase == Phase::Running ? Phase::Running : Phase::Finished;
     state.result = std::move(result);
     ++finished_;
   }

@@ -27,7 +27,8 @@ using Body = std::function<Result<Outcome>(Sink&, const Cancellation&)>;
 
 class FakeOp : public Op {
  public:
-  FakeOp(World& world, std::string name, Body body = {}) : world_(world), name_(std::move(name)), body_(std::move(body)) {}
+  FakeOp(World& world, std::string name, Body body = {})
+      : world_(world), name_(std::move(name)), body_(std::move(body)) {}
 
   Result<std::string> key(const std::vector<std::string>& inputs) override {
     if (name_ == "bad-key") return fail(Kind::NotFound, "no key");
