@@ -30,9 +30,8 @@ struct FrameHead {
 
 }  // namespace
 
-Client::Client(Loop& loop, Owner& owner, AttachmentHeader header, sys::Fd socket)
-    : loop_(loop),
-      owner_(owner),
+Client::Client(Owner& owner, AttachmentHeader header, sys::Fd socket)
+    : owner_(owner),
       header_(std::move(header)),
       detach_keys_(header_.detach_keys),
       socket_(std::move(socket)),
@@ -42,7 +41,7 @@ Client::~Client() = default;
 
 Result<std::unique_ptr<Client>> Client::create(Loop& loop, Owner& owner, AttachmentHeader header,
                                                sys::Fd socket) {
-  std::unique_ptr<Client> client(new Client(loop, owner, std::move(header), std::move(socket)));
+  std::unique_ptr<Client> client(new Client(owner, std::move(header), std::move(socket)));
   const int flags = ::fcntl(client->socket_.get(), F_GETFL);
   if (flags < 0 || ::fcntl(client->socket_.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
     return fail_errno("attached client");

@@ -58,7 +58,7 @@ class Client {
   void pause_input(bool paused);
 
  private:
-  Client(Loop& loop, Owner& owner, AttachmentHeader header, sys::Fd socket);
+  Client(Owner& owner, AttachmentHeader header, sys::Fd socket);
 
   void ready(std::uint32_t events);
   void read_input();
@@ -69,7 +69,6 @@ class Client {
   void update_watch();
   void hang_up();
 
-  Loop& loop_;
   Owner& owner_;
   AttachmentHeader header_;
   DetachKeys detach_keys_;
