@@ -90,6 +90,11 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   options.no_pivot = flags.has("no-pivot");
   options.new_keyring = !flags.has("no-new-keyring");
   options.preserve_fds = passed_descriptors(flags);
+  if (const char* listen = ::getenv("LISTEN_FDS"); listen && options.config.process) {
+    // sd_listen_fds(3) compares the pid: in the container's own namespace it is the first.
+    options.config.process->env.push_back(std::string("LISTEN_FDS=") + listen);
+    options.config.process->env.emplace_back("LISTEN_PID=1");
+  }
   TRY(check_console(flags, options.config.process && options.config.process->terminal, mode));
 
   UndoStack undo;

@@ -72,6 +72,13 @@ Result<void> apply_user(const std::string& text, spec::oci::User& user) {
   return {};
 }
 
+/// A later "NAME=value" takes the place of an earlier one: programs read the first they find.
+void set_variable(std::vector<std::string>& environment, const std::string& variable) {
+  const auto name = variable.substr(0, variable.find('=')) + "=";
+  std::erase_if(environment, [&](const auto& known) { return known.starts_with(name); });
+  environment.push_back(variable);
+}
+
 /// The process to run: --process, or the container's own with the command line's changes.
 Result<spec::oci::Process> process_to_run(const Flags& flags, const spec::oci::Runtime& config) {
   if (flags.has("process")) {
@@ -83,7 +90,7 @@ Result<spec::oci::Process> process_to_run(const Flags& flags, const spec::oci::R
   if (process.args.empty()) return Error(Kind::InvalidArgument, "process args cannot be empty");
   process.terminal = flags.has("tty");
   process.cwd = flags.get("cwd", process.cwd);
-  for (const auto& variable : flags.all("env")) process.env.push_back(variable);
+  for (const auto& variable : flags.all("env")) set_variable(process.env, variable);
   if (flags.has("user")) TRY(apply_user(flags.get("user"), process.user));
   for (const auto& gid : flags.all("additional-gids"))
     process.user.additional_gids.push_back(static_cast<std::uint32_t>(parse_uint(gid).value_or(0)));
