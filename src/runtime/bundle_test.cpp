@@ -87,6 +87,12 @@ Pipe::Pipe() {
   write_ = sys::Fd(ends[1]);
 }
 
+std::string Pipe::read_line() {
+  std::string line;
+  for (char c = 0; ::read(read_.get(), &c, 1) == 1 && c != '\n';) line += c;
+  return line;
+}
+
 std::string Pipe::read() {
   write_.reset();
   return sys::read_all(read_).value_or("");

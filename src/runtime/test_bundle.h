@@ -46,6 +46,8 @@ class Pipe {
  public:
   Pipe();
   int write_end() const { return write_.get(); }
+  /// The next line, without its end.
+  std::string read_line();
   /// Everything up to the end, once all writers are gone (ours included).
   std::string read();
 
