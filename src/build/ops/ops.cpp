@@ -144,7 +144,7 @@ Result<Outcome> VertexOp::execute(const ExecOperation& operation, Layer& layer, 
   VolumeGuard volumes;
   if (!operation.volumes.empty())
     volumes = TRY(VolumeGuard::open(TRY(open_rootfs(mounts)), operation.volumes));
-  const int code = TRY(workshop_.executor.run(container_, operation, mounts, sink, cancellation));
+  const int code = TRY(workshop_.executor->run(container_, operation, mounts, sink, cancellation));
   if (code != 0)
     return Error(
         Kind::InvalidArgument,

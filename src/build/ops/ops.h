@@ -19,7 +19,7 @@ struct Workshop {
   snapshot::Store& snapshots;
   Cache& cache;
   Digester& digester;
-  Executor& executor;
+  Executor* executor;  ///< null where no command will run
   const sys::Fd& context;
   const IgnoreRules& ignore;
 
