@@ -45,6 +45,8 @@ struct Removal {
 };
 
 /// The full id of a container that keeps an image from being deleted, a running one if there is any, or "".
+/// Called with the store's lock held, so that no container can be made of the image meanwhile: it must not
+/// call the store.
 using InUse = std::function<std::string(const spec::Digest& image, bool* running)>;
 
 /// Names -> images -> layers. Thread-safe. Errors use Docker's sentences. Layers that no image needs any more
