@@ -1,0 +1,305 @@
+#include "image/store.h"
+
+#include <fcntl.h>
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "archive/diff.h"
+#include "archive/tar_writer.h"
+#include "image/import.h"
+#include "sys/file.h"
+
+namespace skiff::image {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ImageTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "skiff-image-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    base_ = name;
+    restart();
+  }
+  void TearDown() override {
+    close();
+    fs::remove_all(base_);
+  }
+  void close() {
+    store_.reset();
+    snapshots_.reset();
+    content_.reset();
+    database_.reset();
+  }
+  void restart() {
+    close();
+    database_ = std::move(*meta::Database::open(base_ + "/meta.db"));
+    content_ = std::move(*content::Store::open(base_ + "/content"));
+    snapshots_ = std::move(*snapshot::Store::open(base_ + "/snapshots", *database_));
+    auto opened = Store::open(*content_, *snapshots_, *database_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
+    store_ = std::move(*opened);
+  }
+
+  sys::Fd tar_of(const std::string& name, const std::string& data) {
+    std::string bytes;
+    archive::TarWriter tar([&](std::string_view piece) -> Result<void> {
+      bytes += piece;
+      return {};
+    });
+    archive::Entry entry;
+    entry.path = name;
+    entry.mode = 0644;
+    entry.size = data.size();
+    EXPECT_TRUE(tar.header(entry).ok() && tar.data(data).ok() && tar.finish().ok());
+    std::ofstream(base_ + "/layer.tar", std::ios::binary) << bytes;
+    return *sys::open_file(base_ + "/layer.tar", O_RDONLY);
+  }
+  Layer layer(const std::string& data, const std::string& parent = "") {
+    auto made = store_->import_layer(tar_of("file", data), parent);
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message());
+    return made.ok() ? *made : Layer();
+  }
+  Image image(const std::vector<Layer>& layers, const std::string& comment = "",
+              const std::string& parent = "") {
+    spec::oci::Image config;
+    config.author = comment;
+    config.platform = spec::Platform::host();
+    for (const auto& one : layers) config.rootfs.diff_ids.push_back(one.diff_id);
+    auto made = store_->create(config, layers, parent);
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message());
+    return made.ok() ? *made : Image();
+  }
+  void tag(const Image& target, const std::string& name) {
+    auto tagged = store_->tag(target.id, *spec::Reference::parse(name));
+    ASSERT_TRUE(tagged.ok()) << tagged.error().message();
+  }
+  static InUse used_by(const std::string& container, bool running) {
+    return [=](const spec::Digest&, bool* is_running) {
+      *is_running = running;
+      return container;
+    };
+  }
+  std::string refusal(std::string_view name, bool force, const InUse& in_use = {}) {
+    auto removed = store_->remove(name, force, true, in_use);
+    if (removed) return "removed";
+    EXPECT_EQ(removed.error().kind(), Kind::Conflict);
+    return removed.error().message();
+  }
+  /// "u:name d:id ..." of a removal.
+  std::vector<std::string> lines(std::string_view name, bool force = false) {
+    std::vector<std::string> found;
+    auto removed = store_->remove(name, force, true, {});
+    EXPECT_TRUE(removed.ok()) << (removed.ok() ? "" : removed.error().message());
+    if (removed)
+      for (const auto& line : *removed)
+        found.push_back(line.untagged.empty() ? "d:" + line.deleted : "u:" + line.untagged);
+    return found;
+  }
+
+  const std::string container_ = std::string(64, 'c');
+  std::string base_;
+  std::unique_ptr<meta::Database> database_;
+  std::unique_ptr<content::Store> content_;
+  std::unique_ptr<snapshot::Store> snapshots_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(ImageTest, ImagesAreFoundByNameIdAndPrefix) {
+  const Image made = image({layer("one")});
+  tag(made, "busybox");
+  tag(made, "localhost:5000/x:v1");
+  const std::string id = made.id.to_string();
+  for (const std::string& name :
+       {std::string("busybox"), std::string("busybox:latest"), std::string("docker.io/library/busybox"),
+        std::string("localhost:5000/x:v1"), id, id.substr(7), id.substr(7, 12), id.substr(0, 20)}) {
+    auto found = store_->resolve(name);
+    ASSERT_TRUE(found.ok()) << name << ": " << found.error().message();
+    EXPECT_EQ(found->id, made.id);
+  }
+  const auto found = *store_->resolve("busybox");
+  EXPECT_EQ(found.tags, (std::vector<std::string>{"busybox:latest", "localhost:5000/x:v1"}));
+  EXPECT_EQ(found.size, 3u);
+  EXPECT_NE(found.tagged, Time{});
+}
+
+TEST_F(ImageTest, WhatIsNotThereIsNamedAsDockerNamesIt) {
+  EXPECT_EQ(store_->resolve("nope").error().message(), "No such image: nope:latest");
+  EXPECT_EQ(store_->resolve("nope").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->resolve("Not A Name").error().kind(), Kind::InvalidArgument);
+  EXPECT_EQ(store_->resolve("sha256:" + std::string(64, '0')).error().kind(), Kind::NotFound);
+}
+
+TEST_F(ImageTest, EverythingIsThereAfterARestart) {
+  const Layer bottom = layer("one");
+  const Image made = image({bottom, layer("two", bottom.snapshot)}, "me");
+  tag(made, "app:v1");
+  restart();
+  const auto found = store_->resolve("app:v1");
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->id, made.id);
+  EXPECT_EQ(found->config.author, "me");
+  EXPECT_EQ(found->layers.size(), 2u);
+  EXPECT_EQ(found->size, 6u);
+  EXPECT_EQ(found->snapshot, made.snapshot);
+  EXPECT_TRUE(snapshots_->find_chain(spec::oci::chain_ids(found->config.rootfs.diff_ids)[1])->has_value());
+}
+
+TEST_F(ImageTest, MakingTheSameImageAgainGivesTheSameId) {
+  const Layer one = layer("one");
+  EXPECT_EQ(image({one}).id, image({one}).id);
+  EXPECT_EQ(store_->list()->size(), 1u);
+}
+
+TEST_F(ImageTest, LayersMustMatchTheConfig) {
+  spec::oci::Image config;
+  config.rootfs.diff_ids = {spec::Digest::of("other")};
+  EXPECT_EQ(store_->create(config, {layer("one")}, "").error().kind(), Kind::InvalidArgument);
+  EXPECT_EQ(store_->create(config, {}, "").error().kind(), Kind::InvalidArgument);
+}
+
+TEST_F(ImageTest, ANameMovesToTheImageThatGotItLast) {
+  const Image first = image({layer("one")});
+  const Image second = image({layer("two")});
+  tag(first, "app");
+  tag(second, "app");
+  EXPECT_EQ(store_->resolve("app")->id, second.id);
+  EXPECT_TRUE(store_->resolve(first.id.to_string())->tags.empty());
+}
+
+TEST_F(ImageTest, RemovingOneOfSeveralNamesOnlyUntags) {
+  const Image made = image({layer("one")});
+  tag(made, "a");
+  tag(made, "b");
+  EXPECT_EQ(lines("a"), (std::vector<std::string>{"u:a:latest"}));
+  EXPECT_TRUE(store_->resolve("b").ok());
+}
+
+TEST_F(ImageTest, RemovingTheLastNameDeletesImageAndLayers) {
+  const Image made = image({layer("one")});
+  tag(made, "a");
+  EXPECT_EQ(lines("a"), (std::vector<std::string>{"u:a:latest", "d:" + made.id.to_string(),
+                                                  "d:" + made.config.rootfs.diff_ids[0].to_string()}));
+  EXPECT_TRUE(store_->list()->empty());
+  EXPECT_TRUE(snapshots_->list()->empty());
+  EXPECT_FALSE(content_->contains(made.id));
+}
+
+TEST_F(ImageTest, AnIdWithSeveralNamesMustBeForced) {
+  const Image made = image({layer("one")});
+  tag(made, "a");
+  tag(made, "b");
+  const std::string shown(made.id.short_hex());
+  EXPECT_EQ(
+      refusal(shown, false),
+      fmt::format(
+          "conflict: unable to delete {} (must be forced) - image is referenced in multiple repositories",
+          shown));
+  EXPECT_EQ(lines(shown, true).front(), "u:a:latest");
+  EXPECT_TRUE(store_->list()->empty());
+}
+
+TEST_F(ImageTest, ContainersKeepTheirImage) {
+  const Image made = image({layer("one")});
+  tag(made, "a");
+  const std::string shown(made.id.short_hex());
+  EXPECT_EQ(
+      refusal("a", false, used_by(container_, false)),
+      fmt::format(
+          "conflict: unable to remove repository reference \"a\" (must force) - container cccccccccccc is "
+          "using its referenced image {}",
+          shown));
+  EXPECT_EQ(refusal(shown, false, used_by(container_, false)),
+            fmt::format("conflict: unable to delete {} (must be forced) - image is being used by stopped "
+                        "container cccccccccccc",
+                        shown));
+  EXPECT_EQ(refusal(shown, true, used_by(container_, true)),
+            fmt::format("conflict: unable to delete {} (cannot be forced) - image is being used by running "
+                        "container cccccccccccc",
+                        shown));
+  EXPECT_EQ(refusal(shown, false, used_by(container_, true)),
+            fmt::format("conflict: unable to delete {} (cannot be forced) - image is being used by running "
+                        "container cccccccccccc",
+                        shown));
+  // Forced by name below a running container: the name goes, the image stays.
+  EXPECT_EQ(refusal("a", true, used_by(container_, true)), "removed");
+  EXPECT_TRUE(store_->resolve(shown).ok());
+}
+
+TEST_F(ImageTest, ParentsGoWithTheirLastChild) {
+  const Layer bottom = layer("one");
+  const Image parent = image({bottom}, "parent");
+  const Image child = image({bottom, layer("two", bottom.snapshot)}, "child", parent.id.to_string());
+  EXPECT_EQ(refusal(parent.id.short_hex(), true),
+            fmt::format("conflict: unable to delete {} (cannot be forced) - image has dependent child images",
+                        parent.id.short_hex()));
+  tag(child, "child");
+  EXPECT_EQ(lines("child").size(), 5u);
+  EXPECT_TRUE(store_->list()->empty());
+  EXPECT_TRUE(snapshots_->list()->empty());
+}
+
+TEST_F(ImageTest, ANamedParentStays) {
+  const Layer bottom = layer("one");
+  const Image parent = image({bottom}, "parent");
+  tag(parent, "parent");
+  const Image child = image({bottom, layer("two", bottom.snapshot)}, "child", parent.id.to_string());
+  lines(child.id.to_string());
+  EXPECT_EQ(store_->list()->size(), 1u);
+  EXPECT_EQ(snapshots_->list()->size(), 1u);
+}
+
+TEST_F(ImageTest, LayersBelowAContainerGoWhenItIsGone) {
+  const Image made = image({layer("one")});
+  ASSERT_TRUE(snapshots_->prepare("container", made.snapshot).ok());
+  ASSERT_EQ(refusal(made.id.to_string(), true, used_by(container_, false)), "removed");
+  EXPECT_EQ(snapshots_->list()->size(), 2u);
+  ASSERT_TRUE(snapshots_->remove("container").ok());
+  restart();
+  EXPECT_TRUE(snapshots_->list()->empty());
+}
+
+TEST_F(ImageTest, AFailedImportLeavesNothing) {
+  std::ofstream(base_ + "/bad.tar") << "this is no tar archive at all";
+  EXPECT_FALSE(store_->import_layer(*sys::open_file(base_ + "/bad.tar", O_RDONLY), "").ok());
+  EXPECT_TRUE(snapshots_->list()->empty());
+}
+
+TEST_F(ImageTest, ACommittedLayerIsTheTarThatDiffMakes) {
+  ASSERT_TRUE(snapshots_->prepare("work", "").ok());
+  std::ofstream(*snapshots_->layer_directory("work") + "/file") << "content";
+  const auto made = store_->commit_layer("work", "done");
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(made->bytes, 7u);
+  const auto diff = archive::diff(*sys::open_directory(*snapshots_->layer_directory("done")));
+  EXPECT_EQ(made->diff_id, diff->diff_id);
+}
+
+TEST_F(ImageTest, ARootFileSystemBecomesAnImage) {
+  spec::oci::Image config;
+  config.platform = spec::Platform::host();
+  config.config.cmd = {"bash"};
+  const auto name = *spec::Reference::parse("base:v1");
+  auto first = import_rootfs(*store_, tar_of("etc/hosts", "x"), config, "import", name);
+  ASSERT_TRUE(first.ok()) << first.error().message();
+  EXPECT_EQ(first->tags, (std::vector<std::string>{"base:v1"}));
+  auto again = import_rootfs(*store_, tar_of("etc/hosts", "x"), config, "import", {});
+  EXPECT_EQ(again->id, first->id);
+  EXPECT_EQ(snapshots_->list()->size(), 1u);
+}
+
+TEST_F(ImageTest, ADamagedConfigIsReportedAndTheRestWorks) {
+  const Image bad = image({layer("one")}, "bad");
+  const Image good = image({layer("two")}, "good");
+  std::ofstream(base_ + "/content/blobs/sha256/" + std::string(bad.id.hex())) << "{}";
+  restart();
+  EXPECT_FALSE(store_->resolve(bad.id.to_string()).ok());
+  EXPECT_TRUE(store_->resolve(good.id.to_string()).ok());
+}
+
+}  // namespace
+}  // namespace skiff::image

@@ -1,0 +1,296 @@
+#include "snapshot/conformance_test.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "archive/tar_writer.h"
+#include "archive/worker.h"
+#include "snapshot/trash.h"
+#include "sys/file.h"
+
+// What every snapshot::Store must do. The trees are written and read through their mounts, by archive
+// workers.
+namespace skiff::snapshot {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Implementation;
+
+class SnapshotConformance : public ::testing::TestWithParam<Implementation> {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "skiff-snapshot-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    base_ = name;
+    database_ = std::move(*meta::Database::open(base_ + "/meta.db"));
+    restart();
+  }
+  void TearDown() override {
+    store_.reset();
+    database_.reset();
+    fs::remove_all(base_);
+  }
+  void restart() {
+    store_.reset();
+    auto opened = GetParam().open(base_ + "/snapshots", *database_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
+    store_ = std::move(*opened);
+  }
+
+  Result<void> write(const std::string& key, const std::string& name, const std::string& data) {
+    std::string bytes;
+    archive::TarWriter tar([&](std::string_view piece) -> Result<void> {
+      bytes += piece;
+      return {};
+    });
+    archive::Entry entry;
+    entry.path = name;
+    entry.mode = 0644;
+    entry.size = data.size();
+    TRY(tar.header(entry));
+    TRY(tar.data(data));
+    TRY(tar.finish());
+    TRY(sys::replace_file(base_ + "/in.tar", bytes));
+    const sys::Fd file = TRY(sys::open_file(base_ + "/in.tar", O_RDONLY));
+    archive::Root root;
+    root.mounts = TRY(store_->mounts(key));
+    TRY(archive::unpack(file, root, "/", archive::layer_options()));
+    return {};
+  }
+  /// The file's content as the mounts show it; "-" when it is not there.
+  std::string read(const std::string& key, const std::string& name) {
+    auto mounts = store_->mounts(key);
+    if (!mounts) return "<" + mounts.error().message() + ">";
+    archive::Root root;
+    root.mounts = *mounts;
+    const sys::Fd out = *sys::open_file(base_ + "/out.tar", O_RDWR | O_CREAT | O_TRUNC);
+    auto packed = archive::pack(root, name, out);
+    if (!packed) return packed.error().kind() == Kind::NotFound ? "-" : "<" + packed.error().message() + ">";
+    auto bytes = *sys::read_file(base_ + "/out.tar");
+    return bytes.substr(512, bytes.find('\0', 512) - 512);
+  }
+  void prepare(const std::string& key, const std::string& parent) {
+    auto mounts = store_->prepare(key, parent);
+    ASSERT_TRUE(mounts.ok()) << mounts.error().message();
+    ASSERT_FALSE(mounts->empty());
+    EXPECT_EQ(mounts->front().destination, "");
+  }
+  /// A committed layer with one file.
+  void layer(const std::string& key, const std::string& parent, const std::string& name,
+             const std::string& data) {
+    prepare("active-" + key, parent);
+    auto written = write("active-" + key, name, data);
+    ASSERT_TRUE(written.ok()) << written.error().message();
+    ASSERT_TRUE(store_->commit("active-" + key, key).ok());
+  }
+
+  std::string base_;
+  std::unique_ptr<meta::Database> database_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_P(SnapshotConformance, AnEmptyTreeCanBeWrittenAndRead) {
+  prepare("c", "");
+  ASSERT_TRUE(write("c", "hello", "world").ok());
+  EXPECT_EQ(read("c", "/hello"), "world");
+  EXPECT_EQ(store_->info("c")->state, State::Active);
+  EXPECT_EQ(store_->info("c")->parent, "");
+}
+
+TEST_P(SnapshotConformance, AChildSeesItsParentsAndChangesOnlyItself) {
+  layer("l1", "", "a", "from l1");
+  layer("l2", "l1", "b", "from l2");
+  prepare("c", "l2");
+  ASSERT_TRUE(write("c", "a", "from c").ok());
+  EXPECT_EQ(read("c", "/a"), "from c");
+  EXPECT_EQ(read("c", "/b"), "from l2");
+  EXPECT_EQ(read("l2", "/a"), "from l1");
+  EXPECT_EQ(read("l1", "/b"), "-");
+}
+
+TEST_P(SnapshotConformance, ALayerDirectoryHoldsOnlyTheLayersOwnFiles) {
+  layer("l1", "", "a", "1");
+  layer("l2", "l1", "b", "2");
+  const std::string directory = *store_->layer_directory("l2");
+  EXPECT_FALSE(sys::exists(directory + "/a"));
+  EXPECT_TRUE(sys::exists(directory + "/b"));
+}
+
+TEST_P(SnapshotConformance, DeletionsAreLayersToo) {
+  layer("l1", "", "a", "1");
+  prepare("x", "l1");
+  // As a layer is unpacked: straight into the folder of its own files.
+  ASSERT_EQ(::mknod((*store_->layer_directory("x") + "/a").c_str(), S_IFCHR, 0), 0);
+  ASSERT_TRUE(store_->commit("x", "l2").ok());
+  prepare("c", "l2");
+  EXPECT_EQ(read("c", "/a"), "-");
+  EXPECT_EQ(read("l1", "/a"), "1");
+}
+
+TEST_P(SnapshotConformance, CommittedSnapshotsAreReadOnly) {
+  layer("l1", "", "a", "1");
+  layer("l2", "l1", "b", "2");
+  EXPECT_FALSE(write("l1", "x", "x").ok());
+  EXPECT_FALSE(write("l2", "x", "x").ok());
+  EXPECT_EQ(store_->commit("l1", "again").error().kind(), Kind::Conflict);
+}
+
+TEST_P(SnapshotConformance, KeysAreUniqueAndUnknownOnesNotFound) {
+  prepare("c", "");
+  layer("l", "", "a", "1");
+  EXPECT_EQ(store_->prepare("c", "").error().kind(), Kind::Conflict);
+  EXPECT_EQ(store_->commit("c", "l").error().kind(), Kind::Conflict);
+  EXPECT_EQ(store_->prepare("d", "nowhere").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->prepare("d", "c").error().kind(), Kind::Conflict);
+  EXPECT_EQ(store_->mounts("nowhere").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->info("nowhere").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->remove("nowhere").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->commit("nowhere", "x").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->info("active-l").error().kind(), Kind::NotFound);
+}
+
+TEST_P(SnapshotConformance, ParentsStayWhileTheyHaveChildren) {
+  layer("l1", "", "a", "1");
+  prepare("c", "l1");
+  EXPECT_EQ(store_->remove("l1").error().kind(), Kind::Conflict);
+  ASSERT_TRUE(store_->remove("c").ok());
+  EXPECT_TRUE(store_->remove("l1").ok());
+  EXPECT_TRUE(store_->list()->empty());
+}
+
+TEST_P(SnapshotConformance, ChainsFindTheirSnapshots) {
+  layer("l1", "", "a", "1");
+  layer("twin", "", "a", "1");
+  const auto chain = spec::Digest::of("layer");
+  EXPECT_EQ(*store_->find_chain(chain), std::nullopt);
+  ASSERT_TRUE(store_->set_chain("l1", chain, 1).ok());
+  ASSERT_TRUE(store_->set_chain("twin", chain, 1).ok());
+  EXPECT_TRUE(store_->find_chain(chain)->has_value());
+  EXPECT_EQ(store_->info("l1")->chain_id, chain);
+  EXPECT_EQ(store_->info("l1")->bytes, 1u);
+  ASSERT_TRUE(store_->remove("l1").ok());
+  EXPECT_EQ(*store_->find_chain(chain), "twin");
+  ASSERT_TRUE(store_->remove("twin").ok());
+  EXPECT_EQ(*store_->find_chain(chain), std::nullopt);
+  prepare("c", "");
+  EXPECT_EQ(store_->set_chain("c", chain, 1).error().kind(), Kind::Conflict);
+}
+
+TEST_P(SnapshotConformance, EverythingIsThereAfterARestart) {
+  layer("l1", "", "a", "1");
+  ASSERT_TRUE(store_->set_chain("l1", spec::Digest::of("x"), 1).ok());
+  prepare("c", "l1");
+  ASSERT_TRUE(write("c", "b", "2").ok());
+  ASSERT_TRUE(store_->sync().ok());
+  restart();
+  EXPECT_EQ(store_->list()->size(), 2u);
+  EXPECT_EQ(read("c", "/a"), "1");
+  EXPECT_EQ(read("c", "/b"), "2");
+  EXPECT_EQ(*store_->find_chain(spec::Digest::of("x")), "l1");
+  EXPECT_EQ(store_->remove("l1").error().kind(), Kind::Conflict);
+}
+
+TEST_P(SnapshotConformance, ManyThreadsPrepareAndRemove) {
+  layer("l1", "", "a", "1");
+  std::vector<std::thread> threads;
+  for (int n = 0; n < 4; ++n) {
+    threads.emplace_back([&, n] {
+      for (int i = 0; i < 20; ++i) {
+        const std::string key = fmt::format("{}-{}", n, i);
+        EXPECT_TRUE(store_->prepare(key, "l1").ok());
+        EXPECT_TRUE(store_->remove(key).ok());
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(store_->list()->size(), 1u);
+}
+
+TEST_P(SnapshotConformance, ManyLayersMount) {
+  std::string parent;
+  for (int i = 0; i < 120; ++i) {
+    const std::string key = fmt::format("l{}", i);
+    prepare("a" + key, parent);
+    std::ofstream(*store_->layer_directory("a" + key) + "/" + key) << i;
+    ASSERT_TRUE(store_->commit("a" + key, key).ok());
+    parent = key;
+  }
+  prepare("top", parent);
+  EXPECT_EQ(read("top", "/l0"), "0");
+  EXPECT_EQ(read("top", "/l119"), "119");
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, SnapshotConformance,
+                         ::testing::Values(Implementation{"overlay", &Store::open}),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+class OverlayStore : public SnapshotConformance {};
+INSTANTIATE_TEST_SUITE_P(Only, OverlayStore, ::testing::Values(Implementation{"overlay", &Store::open}),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+std::size_t folders(const std::string& path) { return sys::list_directory(path)->size(); }
+
+TEST_P(OverlayStore, RemovedFilesGoBehindTheCallersBack) {
+  prepare("c", "");
+  ASSERT_TRUE(write("c", "x", "x").ok());
+  ASSERT_TRUE(store_->remove("c").ok());
+  EXPECT_EQ(folders(base_ + "/snapshots"), 1u);  // the trash itself
+}
+
+TEST_P(OverlayStore, DeletionGoesOnAfterARestart) {
+  store_.reset();
+  fs::create_directories(base_ + "/snapshots/trash/half/deleted");
+  auto trash = Trash::open(base_ + "/snapshots/trash");
+  ASSERT_TRUE(trash.ok());
+  (*trash)->drain();
+  EXPECT_EQ(folders(base_ + "/snapshots/trash"), 0u);
+}
+
+TEST_P(OverlayStore, FoldersWithoutARecordAndRecordsWithoutAFolderGo) {
+  layer("l1", "", "a", "1");
+  prepare("c", "l1");
+  const std::string lost = fs::path(*store_->layer_directory("c")).parent_path();
+  store_.reset();
+  fs::create_directories(base_ + "/snapshots/0123456789ab/fs");
+  fs::remove_all(lost);
+  restart();
+  EXPECT_FALSE(sys::exists(base_ + "/snapshots/0123456789ab"));
+  EXPECT_EQ(store_->info("c").error().kind(), Kind::NotFound);
+  EXPECT_EQ(read("l1", "/a"), "1");
+}
+
+TEST_P(OverlayStore, TheRootFoldersModeIsInherited) {
+  prepare("a", "");
+  ASSERT_EQ(::chmod(store_->layer_directory("a")->c_str(), 0711), 0);
+  ASSERT_EQ(::chown(store_->layer_directory("a")->c_str(), 7, 8), 0);
+  ASSERT_TRUE(store_->commit("a", "l").ok());
+  prepare("c", "l");
+  struct stat status {};
+  ASSERT_EQ(::stat(store_->layer_directory("c")->c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0711u);
+  EXPECT_EQ(status.st_uid, 7u);
+  EXPECT_EQ(status.st_gid, 8u);
+}
+
+TEST_P(OverlayStore, MountsNameTheTopmostLayerFirst) {
+  layer("l1", "", "a", "1");
+  layer("l2", "l1", "a", "2");
+  const auto mounts = *store_->prepare("c", "l2");
+  std::vector<std::string> lowers;
+  for (const auto& option : mounts[0].options)
+    if (option.starts_with("lowerdir+=")) lowers.push_back(option.substr(10));
+  EXPECT_EQ(lowers,
+            (std::vector<std::string>{*store_->layer_directory("l2"), *store_->layer_directory("l1")}));
+  EXPECT_EQ(read("c", "/a"), "2");
+  EXPECT_EQ(store_->mounts("l1")->front().type, "bind");
+}
+
+}  // namespace
+}  // namespace skiff::snapshot
