@@ -37,12 +37,17 @@ Result<std::string> parse_detach_keys(std::string_view text) {
       bytes += key;
       continue;
     }
-    if (!key.starts_with("ctrl-") || key.size() != 6) return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
+    if (!key.starts_with("ctrl-") || key.size() != 6)
+      return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
     const char letter = key[5];
-    if (letter >= 'a' && letter <= 'z') bytes += static_cast<char>(letter - 'a' + 1);
-    else if (letter == '@') bytes += '\0';
-    else if (letter >= '[' && letter <= '_') bytes += static_cast<char>(letter - '[' + 27);
-    else return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
+    if (letter >= 'a' && letter <= 'z')
+      bytes += static_cast<char>(letter - 'a' + 1);
+    else if (letter == '@')
+      bytes += '\0';
+    else if (letter >= '[' && letter <= '_')
+      bytes += static_cast<char>(letter - '[' + 27);
+    else
+      return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
   }
   return bytes;
 }
@@ -54,7 +59,8 @@ Result<AttachPlan> Attach::prepare(std::string_view name, AttachOptions options)
                                   options.detach_keys);
   const State state = plan.container->state_now();
   if (state == State::Paused) {
-    return fail(Kind::Conflict, "container {} is paused, unpause the container before attach", plan.container->id);
+    return fail(Kind::Conflict, "container {} is paused, unpause the container before attach",
+                plan.container->id);
   }
   if (state == State::Restarting) {
     return fail(Kind::Conflict, "container {} is restarting, wait until the container is running",

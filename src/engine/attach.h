@@ -30,7 +30,8 @@ struct AttachPlan {
 /// "ctrl-p,ctrl-q", "a,ctrl-@": the bytes those keys send. InvalidArgument: `Unknown character: 'x'`.
 Result<std::string> parse_detach_keys(std::string_view text);
 
-/// Joins clients to containers. A container that was not started yet keeps the client until it is. Thread-safe.
+/// Joins clients to containers. A container that was not started yet keeps the client until it is.
+/// Thread-safe.
 class Attach {
  public:
   Attach(Parts& parts, ContainerSet& set, Events& events) : parts_(parts), set_(set), events_(events) {}

@@ -19,7 +19,9 @@ TEST(DetachKeys, ReadsDockersSpelling) {
 }
 
 TEST(Frames, HaveDockersHeader) {
-  EXPECT_EQ(frame(2, "abc"), "\x02\0\0\0\0\0\0\x03" "abc"s);
+  EXPECT_EQ(frame(2, "abc"),
+            "\x02\0\0\0\0\0\0\x03"
+            "abc"s);
   EXPECT_EQ(frame(1, std::string(258, 'x')).substr(0, 8), "\x01\0\0\0\0\0\x01\x02"s);
 }
 

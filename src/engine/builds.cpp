@@ -20,7 +20,8 @@ Result<std::string> Builds::build(const sys::Fd& tar, build::Request request, bu
     const std::string& path;
     ~Cleanup() {
       workers.post([path = path] {
-        if (auto removed = sys::remove_tree(path); !removed.ok()) log::warning("{}", removed.error().message());
+        if (auto removed = sys::remove_tree(path); !removed.ok())
+          log::warning("{}", removed.error().message());
       });
     }
   } const cleanup{parts_.workers, directory};

@@ -13,10 +13,11 @@ namespace skiff::engine {
 /// Builds from a context that arrives as a tar stream. Thread-safe.
 class Builds {
  public:
-  Builds(Parts& parts, build::Service& service, Events& events) : parts_(parts), service_(service), events_(events) {}
+  Builds(Parts& parts, build::Service& service, Events& events)
+      : parts_(parts), service_(service), events_(events) {}
 
-  /// Unpacks `tar` (plain, gzip or zstd) into a private directory by the archive worker, builds, and removes it again.
-  /// request.context is filled in here. Words go to `progress`; the image's id comes back.
+  /// Unpacks `tar` (plain, gzip or zstd) into a private directory by the archive worker, builds, and removes
+  /// it again. request.context is filled in here. Words go to `progress`; the image's id comes back.
   Result<std::string> build(const sys::Fd& tar, build::Request request, build::Progress& progress,
                             std::stop_token stop);
 

@@ -100,8 +100,8 @@ Result<void> check_name(std::string_view name) {
   bool good = name.size() >= 2 && is_name_character(name[0], true);
   for (std::size_t i = 1; good && i < name.size(); ++i) good = is_name_character(name[i], false);
   if (!good) {
-    return fail(Kind::InvalidArgument, "Invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-                name);
+    return fail(Kind::InvalidArgument,
+                "Invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
   }
   return {};
 }
@@ -188,10 +188,11 @@ Result<ContainerSet::Reservation> ContainerSet::reserve(const std::string& wante
   }
   const auto [taken, fresh] = names_.emplace(name, id);
   if (!fresh) {
-    return fail(Kind::Conflict,
-                "Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to remove (or "
-                "rename) that container to be able to reuse that name.",
-                name, taken->second);
+    return fail(
+        Kind::Conflict,
+        "Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to remove (or "
+        "rename) that container to be able to reuse that name.",
+        name, taken->second);
   }
   return Reservation(*this, std::move(name));
 }

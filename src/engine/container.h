@@ -31,13 +31,13 @@ enum class Intent : std::uint8_t { Run, Stop };
 /// A mount as it was settled at create.
 struct ContainerMount {
   spec::docker::MountPoint point;
-  bool copy_up = false;       ///< a fresh volume takes the image's content over
-  bool anonymous = false;     ///< a volume that goes with the container
-  bool from_mounts = false;   ///< came by --mount: shown there, not in Binds
-  std::string subpath;        ///< inside the volume
+  bool copy_up = false;      ///< a fresh volume takes the image's content over
+  bool anonymous = false;    ///< a volume that goes with the container
+  bool from_mounts = false;  ///< came by --mount: shown there, not in Binds
+  std::string subpath;       ///< inside the volume
   bool non_recursive = false;
   bool read_only_non_recursive = false;
-  bool create_source = false;           ///< -v: a missing host directory is made
+  bool create_source = false;  ///< -v: a missing host directory is made
   std::vector<std::string> tmpfs_options;
 };
 
@@ -74,11 +74,13 @@ void describe(json::Fields& f, ContainerMount& mount);
 void describe(json::Fields& f, Definition& definition);
 void describe(json::Fields& f, RunState& state);
 
-/// One container. Two locks: `operation` is held through a whole start, exit, removal or change of networks, so that
-/// those follow one another; `mutex` guards the fields and is never held across I/O. Take `operation` first.
+/// One container. Two locks: `operation` is held through a whole start, exit, removal or change of networks,
+/// so that those follow one another; `mutex` guards the fields and is never held across I/O. Take `operation`
+/// first.
 class Container {
  public:
-  Container(Definition settled, RunState state) : id(settled.id), definition(std::move(settled)), run(std::move(state)) {}
+  Container(Definition settled, RunState state)
+      : id(settled.id), definition(std::move(settled)), run(std::move(state)) {}
 
   const std::string id;
   Mutex operation;
@@ -87,8 +89,9 @@ class Container {
   std::condition_variable_any changed;  ///< after every change of `run` or `exits`
   Definition definition GUARDED_BY(mutex);
   RunState run GUARDED_BY(mutex);
-  std::uint64_t exits GUARDED_BY(mutex) = 0;    ///< counts ends, for wait(next-exit)
-  bool removed GUARDED_BY(mutex) = false;       ///< its record is gone; the object lives as long as somebody looks at it
+  std::uint64_t exits GUARDED_BY(mutex) = 0;  ///< counts ends, for wait(next-exit)
+  bool removed GUARDED_BY(mutex) =
+      false;  ///< its record is gone; the object lives as long as somebody looks at it
   std::shared_ptr<runner::Task> task GUARDED_BY(mutex);
   std::vector<runner::Attachment> pending GUARDED_BY(mutex);  ///< attached before the start
   Time running_since GUARDED_BY(mutex){};
@@ -128,7 +131,8 @@ class ContainerSet {
   /// Reads all records; damaged ones are an error, because they would be lost otherwise.
   Result<void> load();
 
-  /// By name (with or without "/"), id or unique id prefix. NotFound: "No such container: x". InvalidArgument for a prefix of several.
+  /// By name (with or without "/"), id or unique id prefix. NotFound: "No such container: x". InvalidArgument
+  /// for a prefix of several.
   Result<std::shared_ptr<Container>> find(std::string_view name);
   std::shared_ptr<Container> by_id(const std::string& id);
   std::vector<std::shared_ptr<Container>> all();  ///< newest first
@@ -139,7 +143,8 @@ class ContainerSet {
    public:
     Reservation() = default;
     Reservation(ContainerSet& set, std::string name) : set_(&set), name_(std::move(name)) {}
-    Reservation(Reservation&& other) noexcept : set_(std::exchange(other.set_, nullptr)), name_(std::move(other.name_)) {}
+    Reservation(Reservation&& other) noexcept
+        : set_(std::exchange(other.set_, nullptr)), name_(std::move(other.name_)) {}
     Reservation& operator=(Reservation&& other) noexcept {
       std::swap(set_, other.set_);
       std::swap(name_, other.name_);

@@ -16,11 +16,16 @@ std::string health_text(const spec::docker::Health& health) {
 std::string status_text(const RunState& run, Time at) {
   const auto since = [&](Time time) { return human_duration(at - time); };
   switch (run.state) {
-    case State::Created: return "Created";
-    case State::Removing: return "Removal In Progress";
-    case State::Dead: return "Dead";
-    case State::Paused: return fmt::format("Up {} (Paused)", since(run.started_at));
-    case State::Restarting: return fmt::format("Restarting ({}) {} ago", run.exit_code, since(run.finished_at));
+    case State::Created:
+      return "Created";
+    case State::Removing:
+      return "Removal In Progress";
+    case State::Dead:
+      return "Dead";
+    case State::Paused:
+      return fmt::format("Up {} (Paused)", since(run.started_at));
+    case State::Restarting:
+      return fmt::format("Restarting ({}) {} ago", run.exit_code, since(run.finished_at));
     case State::Running:
       if (run.health) return fmt::format("Up {} ({})", since(run.started_at), health_text(*run.health));
       return fmt::format("Up {}", since(run.started_at));
@@ -48,7 +53,8 @@ std::vector<spec::docker::Port> port_list(const Definition& definition, const Ru
     if (!range.ok()) continue;
     for (const auto& binding : bindings) {
       ports.push_back({binding.host_ip, range->first,
-                       static_cast<std::uint16_t>(parse_uint(binding.host_port).value_or(0)), range->protocol});
+                       static_cast<std::uint16_t>(parse_uint(binding.host_port).value_or(0)),
+                       range->protocol});
     }
   }
   for (const auto& [name, unused] : definition.config.exposed_ports) {
@@ -83,8 +89,8 @@ std::vector<spec::docker::MountPoint> shown_mounts(const Definition& definition)
   return mounts;
 }
 
-std::map<std::string, spec::docker::EndpointSettings> shown_endpoints(const Definition& definition,
-                                                                      const std::vector<network::Endpoint>& endpoints) {
+std::map<std::string, spec::docker::EndpointSettings> shown_endpoints(
+    const Definition& definition, const std::vector<network::Endpoint>& endpoints) {
   std::map<std::string, spec::docker::EndpointSettings> shown;
   for (const auto& [name, wanted] : definition.endpoints) {
     const network::Endpoint* got = nullptr;

@@ -19,8 +19,8 @@ std::vector<spec::docker::Port> port_list(const Definition& definition, const Ru
 spec::docker::ContainerState shown_state(const RunState& run);
 std::vector<spec::docker::MountPoint> shown_mounts(const Definition& definition);
 /// By network name; with what it got where it is connected.
-std::map<std::string, spec::docker::EndpointSettings> shown_endpoints(const Definition& definition,
-                                                                      const std::vector<network::Endpoint>& endpoints);
+std::map<std::string, spec::docker::EndpointSettings> shown_endpoints(
+    const Definition& definition, const std::vector<network::Endpoint>& endpoints);
 spec::docker::NetworkSettings shown_network(const Definition& definition, const RunState& run,
                                             const std::vector<network::Endpoint>& endpoints);
 

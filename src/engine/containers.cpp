@@ -58,15 +58,16 @@ bool port_filter(const Filters& filters, std::string_view name, const std::vecto
     const auto range = parse_port(wanted);
     if (!range.ok()) continue;
     for (int port = range->first; port <= range->last; ++port)
-      if (std::find(present.begin(), present.end(), fmt::format("{}/{}", port, range->protocol)) != present.end())
+      if (std::find(present.begin(), present.end(), fmt::format("{}/{}", port, range->protocol)) !=
+          present.end())
         return true;
   }
   return false;
 }
 
 Result<void> check_list_filters(const Filters& filters) {
-  TRY(filters.check({"ancestor", "before", "exited", "expose", "health", "id", "isolation", "is-task", "label",
-                     "label!", "name", "network", "publish", "since", "status", "volume"}));
+  TRY(filters.check({"ancestor", "before", "exited", "expose", "health", "id", "isolation", "is-task",
+                     "label", "label!", "name", "network", "publish", "since", "status", "volume"}));
   for (const std::string& status : filters.values("status"))
     if (!parse_state(status)) return fail(Kind::InvalidArgument, "invalid filter 'status={}'", status);
   for (const std::string& code : filters.values("exited"))
@@ -92,7 +93,8 @@ Result<spec::docker::TopResponse> parse_ps(const std::string& output, const std:
   const std::vector<std::string> lines = split(output, '\n');
   answer.titles = fields_of(lines[0], SIZE_MAX);
   const auto title = std::find(answer.titles.begin(), answer.titles.end(), "PID");
-  if (title == answer.titles.end()) return Error(Kind::InvalidArgument, "Couldn't find PID field in ps output");
+  if (title == answer.titles.end())
+    return Error(Kind::InvalidArgument, "Couldn't find PID field in ps output");
   const auto column = static_cast<std::size_t>(title - answer.titles.begin());
   for (std::size_t i = 1; i < lines.size(); ++i) {
     auto fields = fields_of(lines[i], answer.titles.size());
@@ -129,8 +131,8 @@ Result<bool> Containers::matches(Container& container, const Definition& definit
   if (!filters.prefix("id", container.id) || !filters.pattern("name", "/" + definition.name) ||
       !filters.exact("status", to_string(run.state)) || !filters.labels(definition.config.labels))
     return false;
-  if (filters.has("exited") &&
-      (run.state != State::Exited || run.started_at == Time{} || !filters.exact("exited", std::to_string(run.exit_code))))
+  if (filters.has("exited") && (run.state != State::Exited || run.started_at == Time{} ||
+                                !filters.exact("exited", std::to_string(run.exit_code))))
     return false;
   if (!filters.exact("health", run.health ? run.health->status : "none")) return false;
   if (filters.has("is-task") && TRY(filters.boolean("is-task", false))) return false;
@@ -165,8 +167,10 @@ Result<std::vector<spec::docker::ContainerSummary>> Containers::list(const ListO
     if (const auto image = parts_.images.resolve(name); image.ok()) ancestors.insert(image->id.to_string());
   std::optional<Time> before;
   std::optional<Time> since;
-  for (const std::string& name : filters.values("before")) before = TRY(set_.find(name))->definition_now().created;
-  for (const std::string& name : filters.values("since")) since = TRY(set_.find(name))->definition_now().created;
+  for (const std::string& name : filters.values("before"))
+    before = TRY(set_.find(name))->definition_now().created;
+  for (const std::string& name : filters.values("since"))
+    since = TRY(set_.find(name))->definition_now().created;
 
   std::map<std::string, std::string> names;  // image name -> id, asked once
   const auto shown_image = [&](const Definition& definition) {
@@ -192,15 +196,17 @@ Result<std::vector<spec::docker::ContainerSummary>> Containers::list(const ListO
     summary.image = shown_image(definition);
     summary.image_id = definition.image;
     summary.command = command_text(definition);
-    summary.created = std::chrono::duration_cast<std::chrono::seconds>(definition.created.time_since_epoch()).count();
+    summary.created =
+        std::chrono::duration_cast<std::chrono::seconds>(definition.created.time_since_epoch()).count();
     summary.ports = port_list(definition, run);
     summary.labels = definition.config.labels;
     summary.state = to_string(run.state);
     summary.status = status_text(run, at);
     summary.host_config.network_mode = definition.host.network_mode;
     summary.host_config.annotations = definition.host.annotations;
-    summary.network_settings.networks = shown_endpoints(
-        definition, is_running(run.state) ? TRY(parts_.networks.endpoints(container->id)) : std::vector<network::Endpoint>());
+    summary.network_settings.networks =
+        shown_endpoints(definition, is_running(run.state) ? TRY(parts_.networks.endpoints(container->id))
+                                                          : std::vector<network::Endpoint>());
     summary.mounts = shown_mounts(definition);
     if (options.size) {
       summary.size_rw = layer_size(parts_, container->id);
@@ -217,9 +223,10 @@ Result<spec::docker::ContainerInspect> Containers::inspect(std::string_view name
   const Definition definition = container->definition_now();
   const RunState run = container->run_now();
   const std::string directory = container_directory(parts_.config, container->id);
-  const std::string files = container_mode(definition.host.network_mode).empty()
-                                ? directory
-                                : container_directory(parts_.config, std::string(container_mode(definition.host.network_mode)));
+  const std::string files =
+      container_mode(definition.host.network_mode).empty()
+          ? directory
+          : container_directory(parts_.config, std::string(container_mode(definition.host.network_mode)));
   spec::docker::ContainerInspect shown;
   shown.id = container->id;
   shown.created = definition.created;
@@ -279,11 +286,13 @@ Result<void> Containers::remove(std::string_view name, const RemoveOptions& opti
   if (state == State::Removing)
     return fail(Kind::Conflict, "removal of container {} is already in progress", name);
   if (is_running(state) && !options.force) {
-    const char* what = state == State::Paused ? "container is paused and must be unpaused first"
-                                              : "container is running: stop the container before removing or force remove";
+    const char* what = state == State::Paused
+                           ? "container is paused and must be unpaused first"
+                           : "container is running: stop the container before removing or force remove";
     return fail(Kind::Conflict, "cannot remove container \"/{}\": {}", own_name, what);
   }
-  if (options.force) TRY_CONTEXT(lifecycle_.end(container), "cannot remove container \"/{}\": could not kill", own_name);
+  if (options.force)
+    TRY_CONTEXT(lifecycle_.end(container), "cannot remove container \"/{}\": could not kill", own_name);
   auto removed = lifecycle_.destroy(container, options.volumes);
   // With --rm the end itself has taken it away.
   if (!removed.ok() && removed.error().kind() == Kind::NotFound && options.force) return {};
@@ -328,8 +337,7 @@ Result<spec::docker::TopResponse> Containers::top(std::string_view name, const s
   for (std::string& word : fields_of(ps_arguments.empty() ? "-ef" : ps_arguments, SIZE_MAX))
     options.arguments.push_back(std::move(word));
   const auto output = TRY_CONTEXT(sys::run(std::move(options)), "error running ps");
-  if (output.status != 0)
-    return fail(Kind::InvalidArgument, "ps: {}", trim(output.standard_error));
+  if (output.status != 0) return fail(Kind::InvalidArgument, "ps: {}", trim(output.standard_error));
   auto answer = TRY(parse_ps(output.standard_output, std::set<pid_t>(pids.begin(), pids.end())));
   events_.publish("container", "top", container->id, event_attributes(container->definition_now()));
   return answer;
@@ -349,7 +357,8 @@ Result<spec::docker::ContainerPruneReport> Containers::prune(const Filters& filt
     if (state != State::Created && state != State::Exited && state != State::Dead) continue;
     if (!filters.labels(definition.config.labels) || (until && definition.created > *until)) continue;
     const std::int64_t size = layer_size(parts_, container->id);
-    if (!lifecycle_.destroy(container, false).ok()) continue;  // started or removed by somebody else meanwhile
+    if (!lifecycle_.destroy(container, false).ok())
+      continue;  // started or removed by somebody else meanwhile
     report.containers_deleted.push_back(container->id);
     report.space_reclaimed += static_cast<std::uint64_t>(size);
   }

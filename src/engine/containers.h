@@ -43,7 +43,8 @@ class Containers {
   Result<void> rename(std::string_view name, const std::string& new_name);
   Result<void> remove(std::string_view name, const RemoveOptions& options);
   /// Warnings come back.
-  Result<std::vector<std::string>> update(std::string_view name, const spec::docker::ContainerUpdate& request);
+  Result<std::vector<std::string>> update(std::string_view name,
+                                          const spec::docker::ContainerUpdate& request);
   Result<spec::docker::TopResponse> top(std::string_view name, const std::string& ps_arguments);
   Result<spec::docker::ContainerPruneReport> prune(const Filters& filters);
 

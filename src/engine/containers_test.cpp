@@ -167,9 +167,10 @@ TEST(Execs, MissingProgramsAre127) {
   const auto id = rig.execs->create("web", request);
   const auto started = rig.execs->start(*id, {}, {}, "");
   ASSERT_FALSE(started.ok());
-  EXPECT_EQ(started.error().message(),
-            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"x\": executable file "
-            "not found in $PATH");
+  EXPECT_EQ(
+      started.error().message(),
+      "OCI runtime exec failed: exec failed: unable to start container process: exec: \"x\": executable file "
+      "not found in $PATH");
   EXPECT_EQ(rig.execs->inspect(*id)->exit_code, 127);
 }
 

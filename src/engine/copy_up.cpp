@@ -13,7 +13,8 @@
 namespace skiff::engine {
 namespace {
 
-Result<void> copy_tree(const std::vector<spec::Mount>& rootfs, const std::string& path, const std::string& target) {
+Result<void> copy_tree(const std::vector<spec::Mount>& rootfs, const std::string& path,
+                       const std::string& target) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   sys::Fd reading(ends[0]);
@@ -54,8 +55,8 @@ Result<void> copy_up(Parts& parts, const Definition& definition) {
       view.emplace(TRY(RootView::open(rootfs)));
     }
     if (!view->is_directory(mount.point.destination)) continue;
-    TRY_CONTEXT(copy_tree(rootfs, mount.point.destination, mount.point.source), "failed to populate volume {}",
-                mount.point.name);
+    TRY_CONTEXT(copy_tree(rootfs, mount.point.destination, mount.point.source),
+                "failed to populate volume {}", mount.point.name);
   }
   return {};
 }

@@ -21,8 +21,9 @@ Result<void> check_platform(const std::string& wanted, const image::Image& image
   if (wanted.empty()) return {};
   const auto platform = TRY(spec::Platform::parse(wanted));
   if (platform.accepts(image.config.platform)) return {};
-  return fail(Kind::NotFound, "image with reference {} was found but does not provide the specified platform ({})",
-              name, platform.to_string());
+  return fail(Kind::NotFound,
+              "image with reference {} was found but does not provide the specified platform ({})", name,
+              platform.to_string());
 }
 
 /// Modes that name another container keep its id: names can change.
@@ -39,7 +40,8 @@ std::map<std::string, spec::docker::EndpointSettings> settle_endpoints(
     const spec::docker::HostConfig& host, std::map<std::string, spec::docker::EndpointSettings> wanted) {
   std::map<std::string, spec::docker::EndpointSettings> endpoints;
   if (!container_mode(host.network_mode).empty()) return endpoints;
-  for (auto& [name, settings] : wanted) endpoints[name == "default" ? host.network_mode : name] = std::move(settings);
+  for (auto& [name, settings] : wanted)
+    endpoints[name == "default" ? host.network_mode : name] = std::move(settings);
   // Asked for by --network alone, or by its older form: the only entry stands for the mode.
   endpoints.try_emplace(host.network_mode);
   if (host.network_mode == "host" || host.network_mode == "none") {
@@ -85,7 +87,8 @@ Result<Definition> Containers::settle(const std::string& name, const std::string
   definition.image = image.id.to_string();
   definition.config = std::move(request.config);
   definition.host = std::move(request.host_config);
-  definition.endpoints = settle_endpoints(definition.host, std::move(request.networking_config.endpoints_config));
+  definition.endpoints =
+      settle_endpoints(definition.host, std::move(request.networking_config.endpoints_config));
   settle_hostname(definition);
   settle_command(definition);
   TRY(settle_mounts(definition));
@@ -141,7 +144,8 @@ Result<void> Containers::make_volumes(Definition& definition, UndoStack& undo) {
     for (const auto& wanted : definition.host.mounts) {
       if (!wanted.volume_options || sys::clean_path(wanted.target) != mount.point.destination) continue;
       request.labels = wanted.volume_options->labels;
-      if (wanted.volume_options->driver_config) request.driver_opts = wanted.volume_options->driver_config->options;
+      if (wanted.volume_options->driver_config)
+        request.driver_opts = wanted.volume_options->driver_config->options;
     }
     const auto volume = TRY(parts_.volumes.create(request));
     mount.point.name = volume.name;
@@ -158,7 +162,8 @@ Result<void> Containers::make_volumes(Definition& definition, UndoStack& undo) {
   return {};
 }
 
-Result<spec::docker::ContainerCreated> Containers::create(const std::string& name, const std::string& platform,
+Result<spec::docker::ContainerCreated> Containers::create(const std::string& name,
+                                                          const std::string& platform,
                                                           spec::docker::ContainerCreate request) {
   spec::docker::ContainerCreated answer;
   const bool ports = !request.host_config.port_bindings.empty();

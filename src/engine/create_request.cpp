@@ -30,7 +30,8 @@ void merge_environment(std::vector<std::string>& own, const std::vector<std::str
   }
 }
 
-void merge_health(std::optional<spec::oci::HealthConfig>& own, const std::optional<spec::oci::HealthConfig>& image) {
+void merge_health(std::optional<spec::oci::HealthConfig>& own,
+                  const std::optional<spec::oci::HealthConfig>& image) {
   if (!image) return;
   if (!own) {
     own = image;
@@ -80,14 +81,17 @@ Result<void> check_cpu(const spec::docker::Resources& r, const HostFacts& facts)
   if (r.nano_cpus > 0 && r.cpu_quota > 0)
     return invalid("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
   if (r.nano_cpus < 0 || r.nano_cpus > facts.cpus * 1'000'000'000LL)
-    return invalid("range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", facts.cpus, facts.cpus);
+    return invalid("range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", facts.cpus,
+                   facts.cpus);
   if (r.cpu_period != 0 && (r.cpu_period < 1000 || r.cpu_period > 1'000'000))
     return invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
-  if (r.cpu_quota > 0 && r.cpu_quota < 1000) return invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)");
+  if (r.cpu_quota > 0 && r.cpu_quota < 1000)
+    return invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)");
   bool valid = true;
   if (!cpuset_contains(r.cpuset_cpus, facts.online_cpus, &valid)) {
     if (!valid) return invalid("Invalid value {} for cpuset cpus", r.cpuset_cpus);
-    return invalid("Requested CPUs are not available - requested {}, available: {}", r.cpuset_cpus, facts.online_cpus);
+    return invalid("Requested CPUs are not available - requested {}, available: {}", r.cpuset_cpus,
+                   facts.online_cpus);
   }
   if (!cpuset_contains(r.cpuset_mems, facts.online_mems, &valid)) {
     if (!valid) return invalid("Invalid value {} for cpuset mems", r.cpuset_mems);
@@ -104,7 +108,8 @@ Result<void> check_modes(const HostConfig& host) {
   if (!one_of(host.ipc_mode, {"", "host", "private", "shareable", "none"}) && !joins(host.ipc_mode))
     return invalid("invalid IPC mode: {}", host.ipc_mode);
   if (!one_of(host.uts_mode, {"", "host", "private"})) return invalid("invalid UTS mode: {}", host.uts_mode);
-  if (!one_of(host.userns_mode, {"", "host"})) return invalid("invalid user namespace mode: {}", host.userns_mode);
+  if (!one_of(host.userns_mode, {"", "host"}))
+    return invalid("invalid user namespace mode: {}", host.userns_mode);
   if (!one_of(host.cgroupns_mode, {"", "host", "private"}))
     return invalid("invalid cgroup namespace mode: {}", host.cgroupns_mode);
   for (const std::string& mode : {host.pid_mode, host.ipc_mode, host.network_mode})
@@ -112,9 +117,13 @@ Result<void> check_modes(const HostConfig& host) {
   if (joins(host.network_mode) && !host.port_bindings.empty())
     return invalid("conflicting options: port publishing and the container type network mode");
   if (joins(host.network_mode) && (!host.links.empty()))
-    return invalid("conflicting options: container type network can't be used with links. This would result in undefined behavior");
+    return invalid(
+        "conflicting options: container type network can't be used with links. This would result in "
+        "undefined behavior");
   if (host.network_mode == "host" && !host.links.empty())
-    return invalid("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+    return invalid(
+        "conflicting options: host type networking can't be used with links. This would result in undefined "
+        "behavior");
   return {};
 }
 
@@ -137,8 +146,8 @@ Result<void> check_logging(const spec::docker::LogConfig& log) {
   if (!one_of(log.type, {"", "local", "json-file", "none"}))
     return invalid("error looking up logging plugin {0}: plugin \"{0}\" not found", log.type);
   for (const auto& [name, value] : log.config) {
-    if (!one_of(name, {"max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode",
-                       "max-buffer-size"}))
+    if (!one_of(name, {"max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex",
+                       "tag", "mode", "max-buffer-size"}))
       return invalid("unknown log opt '{}' for {} log driver", name, log.type.empty() ? "local" : log.type);
     if (name == "max-size" && !parse_ram_size(value)) return invalid("invalid size: '{}'", value);
     if (name == "max-file" && parse_int(value).value_or(0) < 1)
@@ -165,7 +174,8 @@ Result<SecurityOptions> parse_security_options(const std::vector<std::string>& o
     const auto [name, value] = cut(option, separator);
     if (!value) return invalid("invalid --security-opt 1: {}", quote(option));
     if (name == "no-new-privileges") {
-      if (!one_of(*value, {"true", "false", "1", "0"})) return invalid("invalid --security-opt 2: {}", quote(option));
+      if (!one_of(*value, {"true", "false", "1", "0"}))
+        return invalid("invalid --security-opt 2: {}", quote(option));
       result.no_new_privileges = *value == "true" || *value == "1";
     } else if (name == "seccomp") {
       result.unconfined = *value == "unconfined";
@@ -222,7 +232,8 @@ Result<void> merge_image(spec::docker::ContainerConfig& config, const spec::oci:
 
 Result<void> check_config(const spec::docker::ContainerConfig& config) {
   if (!config.working_dir.empty() && config.working_dir[0] != '/')
-    return invalid("the working directory '{}' is invalid, it needs to be an absolute path", config.working_dir);
+    return invalid("the working directory '{}' is invalid, it needs to be an absolute path",
+                   config.working_dir);
   if (!config.stop_signal.empty()) TRY(parse_signal(config.stop_signal));
   for (const std::string& variable : config.env)
     if (variable.empty() || variable[0] == '=') return invalid("invalid environment variable: {}", variable);
@@ -238,10 +249,12 @@ Result<void> check_restart_policy(const spec::docker::RestartPolicy& policy, boo
   if (auto_remove && !none) return invalid("can't create 'AutoRemove' container with restart policy");
   if (!none && !one_of(policy.name, {"always", "on-failure", "unless-stopped"})) {
     return invalid(
-        "invalid restart policy: unknown policy '{}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
+        "invalid restart policy: unknown policy '{}'; use one of 'no', 'always', 'on-failure', or "
+        "'unless-stopped'",
         policy.name);
   }
-  if (policy.maximum_retry_count < 0) return invalid("invalid restart policy: maximum retry count cannot be negative");
+  if (policy.maximum_retry_count < 0)
+    return invalid("invalid restart policy: maximum retry count cannot be negative");
   if (policy.maximum_retry_count > 0 && policy.name != "on-failure")
     return invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'");
   return {};
@@ -253,12 +266,13 @@ Result<void> check_resources(const spec::docker::Resources& resources, const Hos
   if (resources.blkio_weight != 0 && (resources.blkio_weight < 10 || resources.blkio_weight > 1000))
     return invalid("Range of blkio weight is from 10 to 1000");
   if (!resources.device_requests.empty())
-    return invalid("could not select device driver \"{}\" with capabilities: {}", resources.device_requests[0].driver,
-                   "[[gpu]]");
+    return invalid("could not select device driver \"{}\" with capabilities: {}",
+                   resources.device_requests[0].driver, "[[gpu]]");
   return {};
 }
 
-Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig& engine, const HostFacts& facts) {
+Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig& engine,
+                               const HostFacts& facts) {
   TRY(check_restart_policy(host.restart_policy, host.auto_remove));
   TRY(check_ports(host.port_bindings));
   TRY(check_resources(host.resources, facts));
@@ -270,7 +284,8 @@ Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig&
   if (host.oom_score_adj < -1000 || host.oom_score_adj > 1000)
     return invalid("Invalid value {}, range for oom score adj is [-1000, 1000]", host.oom_score_adj);
   for (const std::string& entry : host.extra_hosts)
-    if (entry.find_first_of(":=") == std::string::npos) return invalid("bad format for add-host: {}", quote(entry));
+    if (entry.find_first_of(":=") == std::string::npos)
+      return invalid("bad format for add-host: {}", quote(entry));
   if (!host.runtime.empty() && host.runtime != "skiff" && host.runtime != "runc" &&
       engine.runtimes.find(host.runtime) == engine.runtimes.end())
     return invalid("unknown or invalid runtime name: {}", host.runtime);
@@ -287,7 +302,8 @@ void fill_defaults(HostConfig& host, const spec::EngineConfig& engine, const Hos
   if (!r.oom_kill_disable) r.oom_kill_disable = false;
   if (host.shm_size == 0) host.shm_size = 64 << 20;
   if (host.ipc_mode.empty()) host.ipc_mode = "private";
-  if (host.cgroupns_mode.empty()) host.cgroupns_mode = facts.cgroup_v2 && !host.privileged ? "private" : "host";
+  if (host.cgroupns_mode.empty())
+    host.cgroupns_mode = facts.cgroup_v2 && !host.privileged ? "private" : "host";
   if (host.network_mode.empty() || host.network_mode == "default")
     host.network_mode = engine.bridge == "none" ? "none" : "bridge";
   if (host.restart_policy.name.empty()) host.restart_policy.name = "no";

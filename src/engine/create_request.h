@@ -16,15 +16,16 @@ namespace skiff::engine {
 /// --security-opt, read.
 struct SecurityOptions {
   bool no_new_privileges = false;
-  bool unconfined = false;          ///< seccomp=unconfined
-  std::string seccomp_profile;      ///< a profile's text; "" is the built-in one
+  bool unconfined = false;      ///< seccomp=unconfined
+  std::string seccomp_profile;  ///< a profile's text; "" is the built-in one
   bool system_paths_unconfined = false;
 };
-/// AppArmor profiles and SELinux labels are accepted and without effect, as in Docker on a kernel that has neither.
-/// InvalidArgument: `invalid --security-opt 2: "x"`.
+/// AppArmor profiles and SELinux labels are accepted and without effect, as in Docker on a kernel that has
+/// neither. InvalidArgument: `invalid --security-opt 2: "x"`.
 Result<SecurityOptions> parse_security_options(const std::vector<std::string>& options);
 
-/// "80", "80/tcp", "80-90/udp": protocol and first and last port. InvalidArgument: "invalid port specification: ...".
+/// "80", "80/tcp", "80-90/udp": protocol and first and last port. InvalidArgument: "invalid port
+/// specification: ...".
 struct PortRange {
   std::string protocol = "tcp";
   std::uint16_t first = 0;
@@ -32,8 +33,8 @@ struct PortRange {
 };
 Result<PortRange> parse_port(std::string_view text);
 
-/// Fills what the user left open from the image (ports, environment, labels, command, health check, volumes ...) and
-/// checks that something can be run: "no command specified".
+/// Fills what the user left open from the image (ports, environment, labels, command, health check, volumes
+/// ...) and checks that something can be run: "no command specified".
 Result<void> merge_image(spec::docker::ContainerConfig& config, const spec::oci::ImageConfig& image);
 
 /// Judges a request with Docker's sentences, before anything is made. Kinds: InvalidArgument, Conflict.

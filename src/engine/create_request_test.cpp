@@ -28,7 +28,8 @@ TEST(CreateRequest, NothingAskedIsFine) {
 }
 
 TEST(CreateRequest, ResourcesAreJudgedInDockersWords) {
-  EXPECT_EQ(refusal([](HostConfig& h) { h.resources.memory = 1 << 20; }), "Minimum memory limit allowed is 6MB");
+  EXPECT_EQ(refusal([](HostConfig& h) { h.resources.memory = 1 << 20; }),
+            "Minimum memory limit allowed is 6MB");
   EXPECT_EQ(refusal([](HostConfig& h) { h.resources.nano_cpus = 100'000'000'000; }),
             "range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available");
   EXPECT_EQ(refusal([](HostConfig& h) { h.resources.cpuset_cpus = "77"; }),
@@ -44,9 +45,13 @@ TEST(CreateRequest, ResourcesAreJudgedInDockersWords) {
 }
 
 TEST(CreateRequest, PoliciesModesAndOptions) {
-  EXPECT_EQ(refusal([](HostConfig& h) { h.restart_policy = {"on-failure", -1}; }),
+  EXPECT_EQ(refusal([](HostConfig& h) {
+              h.restart_policy = {"on-failure", -1};
+            }),
             "invalid restart policy: maximum retry count cannot be negative");
-  EXPECT_EQ(refusal([](HostConfig& h) { h.restart_policy = {"always", 3}; }),
+  EXPECT_EQ(refusal([](HostConfig& h) {
+              h.restart_policy = {"always", 3};
+            }),
             "invalid restart policy: maximum retry count can only be used with 'on-failure'");
   EXPECT_EQ(refusal([](HostConfig& h) {
               h.auto_remove = true;
@@ -59,9 +64,11 @@ TEST(CreateRequest, PoliciesModesAndOptions) {
   EXPECT_EQ(refusal([](HostConfig& h) { h.runtime = "foo"; }), "unknown or invalid runtime name: foo");
   EXPECT_EQ(refusal([](HostConfig& h) { h.oom_score_adj = 5000; }),
             "Invalid value 5000, range for oom score adj is [-1000, 1000]");
-  EXPECT_EQ(refusal([](HostConfig& h) { h.cap_add = {"FOO"}; }), "invalid CapAdd: unknown capability: \"CAP_FOO\"");
+  EXPECT_EQ(refusal([](HostConfig& h) { h.cap_add = {"FOO"}; }),
+            "invalid CapAdd: unknown capability: \"CAP_FOO\"");
   EXPECT_EQ(refusal([](HostConfig& h) { h.security_opt = {"foo"}; }), "invalid --security-opt 1: \"foo\"");
-  EXPECT_EQ(refusal([](HostConfig& h) { h.port_bindings["http"] = {}; }), "invalid port specification: \"http\"");
+  EXPECT_EQ(refusal([](HostConfig& h) { h.port_bindings["http"] = {}; }),
+            "invalid port specification: \"http\"");
 }
 
 TEST(CreateRequest, ConfigIsJudged) {
@@ -131,7 +138,8 @@ TEST(CreateRequest, DefaultsAreDockers) {
 }
 
 TEST(CreateRequest, SecurityOptions) {
-  const auto options = parse_security_options({"no-new-privileges", "seccomp={\"defaultAction\":\"x\"}", "label=disable"});
+  const auto options =
+      parse_security_options({"no-new-privileges", "seccomp={\"defaultAction\":\"x\"}", "label=disable"});
   ASSERT_TRUE(options.ok());
   EXPECT_TRUE(options->no_new_privileges);
   EXPECT_EQ(options->seccomp_profile, "{\"defaultAction\":\"x\"}");

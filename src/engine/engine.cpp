@@ -10,8 +10,8 @@
 
 namespace skiff::engine {
 
-/// Everything in the order it is opened; closed the other way round. The workers stand last: what they do may need
-/// everything else.
+/// Everything in the order it is opened; closed the other way round. The workers stand last: what they do may
+/// need everything else.
 struct Engine::Wiring {
   std::unique_ptr<meta::Database> database;
   std::unique_ptr<content::Store> content;
@@ -63,7 +63,8 @@ Result<void> Engine::Wiring::open_stores(const spec::EngineConfig& config) {
 Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   set = std::make_unique<ContainerSet>(*database);
   TRY(set->load());
-  parts = std::make_unique<Parts>(Parts{config, *database, *images, *networks, *volumes, nullptr, nullptr, *workers});
+  parts = std::make_unique<Parts>(
+      Parts{config, *database, *images, *networks, *volumes, nullptr, nullptr, *workers});
   execs = std::make_unique<Execs>(*parts, *set, events);
   health = std::make_unique<Health>(*parts, *set, events, *execs);
   lifecycle = std::make_unique<Lifecycle>(*parts, *set, events, *health, *execs);
@@ -91,9 +92,12 @@ void Engine::Wiring::dispatch(runner::Event event) {
   workers->post([this, event = std::move(event)] {
     if (parts->builds && parts->builds->handle(event)) return;
     switch (event.type) {
-      case runner::Event::Type::Exited: return lifecycle->exited(event.container, event.exit);
-      case runner::Event::Type::ExecExited: return execs->exited(event.container, event.exec, event.exit);
-      case runner::Event::Type::OutOfMemory: return lifecycle->out_of_memory(event.container);
+      case runner::Event::Type::Exited:
+        return lifecycle->exited(event.container, event.exit);
+      case runner::Event::Type::ExecExited:
+        return execs->exited(event.container, event.exec, event.exit);
+      case runner::Event::Type::OutOfMemory:
+        return lifecycle->out_of_memory(event.container);
     }
   });
 }

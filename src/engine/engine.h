@@ -21,10 +21,11 @@
 
 namespace skiff::engine {
 
-/// The services side by side; each handler takes the one it needs. This is wiring only: opening the stores in order,
-/// leading the runner's events to the right service, and closing in reverse order.
+/// The services side by side; each handler takes the one it needs. This is wiring only: opening the stores in
+/// order, leading the runner's events to the right service, and closing in reverse order.
 struct Engine {
-  /// Opens everything below the data root and recovers what a former daemon left. `config` outlives the engine.
+  /// Opens everything below the data root and recovers what a former daemon left. `config` outlives the
+  /// engine.
   static Result<std::unique_ptr<Engine>> open(const spec::EngineConfig& config);
   ~Engine();
 

@@ -3,7 +3,9 @@
 namespace skiff::engine {
 namespace {
 
-Time time_of(const spec::docker::EventMessage& event) { return Time(std::chrono::nanoseconds(event.time_nano)); }
+Time time_of(const spec::docker::EventMessage& event) {
+  return Time(std::chrono::nanoseconds(event.time_nano));
+}
 
 /// The filters named after a type ("container=web") match that type's events by id prefix or name.
 bool matches_actor(const Filters& filters, std::string_view type, const spec::docker::EventMessage& event) {

@@ -24,7 +24,8 @@ class Events {
   static constexpr std::size_t kHistory = 1024;
 
   /// `type` is "container", "image", "network", "volume", "daemon" or "builder"; `id` is what it happened to.
-  void publish(std::string type, std::string action, std::string id, std::map<std::string, std::string> attributes);
+  void publish(std::string type, std::string action, std::string id,
+               std::map<std::string, std::string> attributes);
 
   using Sink = std::function<Result<void>(const spec::docker::EventMessage&)>;
   struct Options {
@@ -34,8 +35,8 @@ class Events {
   };
   /// Checks the filters' names.
   static Result<void> check(const Options& options);
-  /// Feeds `sink`: first what is kept since `since`, then what comes, until `until`, `stop` or the sink's failure.
-  /// A reader that falls more than kHistory events behind misses the oldest.
+  /// Feeds `sink`: first what is kept since `since`, then what comes, until `until`, `stop` or the sink's
+  /// failure. A reader that falls more than kHistory events behind misses the oldest.
   Result<void> read(const Options& options, const Sink& sink, std::stop_token stop) NO_THREAD_SAFETY_ANALYSIS;
   int listeners();
 

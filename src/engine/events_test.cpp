@@ -31,7 +31,8 @@ TEST(Events, HistoryIsReplayedInOrder) {
 
 TEST(Events, FiltersByTypeActorActionAndLabel) {
   Events events;
-  events.publish("container", "create", "abc1", {{"name", "web"}, {"image", "busybox:latest"}, {"tier", "front"}});
+  events.publish("container", "create", "abc1",
+                 {{"name", "web"}, {"image", "busybox:latest"}, {"tier", "front"}});
   events.publish("container", "exec_create: ls -l", "abc1", {{"name", "web"}, {"image", "busybox:latest"}});
   events.publish("network", "connect", "net1", {{"name", "bridge"}});
   const auto with = [&](const char* name, const char* value) {

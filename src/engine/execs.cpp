@@ -26,7 +26,8 @@ namespace {
 
 constexpr auto kKeptAfterEnd = std::chrono::minutes(5);
 constexpr std::size_t kLongestOutput = 4096;
-constexpr std::string_view kExecFailed = "OCI runtime exec failed: exec failed: unable to start container process: ";
+constexpr std::string_view kExecFailed =
+    "OCI runtime exec failed: exec failed: unable to start container process: ";
 
 enum class Stage : std::uint8_t { Created, Running, Ended };
 
@@ -85,8 +86,8 @@ Result<std::string> Execs::create(std::string_view name, const spec::docker::Exe
   exec->id = random_id();
   exec->container = container->id;
   exec->request = request;
-  exec->detach_bytes = TRY_CONTEXT(parse_detach_keys(request.detach_keys), "Invalid detach keys ({}) provided",
-                                   request.detach_keys);
+  exec->detach_bytes = TRY_CONTEXT(parse_detach_keys(request.detach_keys),
+                                   "Invalid detach keys ({}) provided", request.detach_keys);
   exec->ended = sys::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!exec->ended.valid()) return fail_errno("eventfd");
   {
@@ -111,7 +112,8 @@ Result<bool> Execs::prepare(const std::string& id) {
   return exec->request.tty;
 }
 
-Result<spec::oci::Process> Execs::make_process(Container& container, const spec::docker::ExecCreate& request) {
+Result<spec::oci::Process> Execs::make_process(Container& container,
+                                               const spec::docker::ExecCreate& request) {
   const Definition definition = container.definition_now();
   const pid_t pid = container.run_now().pid;
   const std::string user = request.user.empty() ? definition.config.user : request.user;
@@ -129,7 +131,8 @@ Result<spec::oci::Process> Execs::make_process(Container& container, const spec:
       make_environment(definition, definition.config.hostname, request.tty, request.env, identity.home);
   process.cwd = request.working_dir.empty() ? definition.config.working_dir : request.working_dir;
   if (process.cwd.empty()) process.cwd = "/";
-  process.capabilities = TRY(make_capabilities(definition.host, definition.host.privileged || request.privileged));
+  process.capabilities =
+      TRY(make_capabilities(definition.host, definition.host.privileged || request.privileged));
   process.no_new_privileges = TRY(parse_security_options(definition.host.security_opt)).no_new_privileges;
   process.oom_score_adj = definition.host.oom_score_adj;
   return process;
@@ -180,8 +183,8 @@ Result<void> Execs::start(const std::string& id, const spec::docker::ExecStart& 
   const bool program = pid.error().kind() == Kind::NotFound || pid.error().kind() == Kind::Forbidden;
   exec->end(pid.error().kind() == Kind::NotFound ? 127 : 126);
   forget_later(id);
-  const Error error = program ? Error(Kind::InvalidArgument, std::string(kExecFailed) + pid.error().message())
-                              : pid.error();
+  const Error error =
+      program ? Error(Kind::InvalidArgument, std::string(kExecFailed) + pid.error().message()) : pid.error();
   if (for_errors.valid()) {
     const std::string text = error.message() + "\r\n";
     (void)sys::write_all(for_errors, wanted.tty ? text : frame(1, text));  // the client may be gone already
@@ -221,8 +224,8 @@ Result<void> Execs::resize(const std::string& id, int columns, int rows) {
 }
 
 Result<Execs::RunResult> Execs::run(const std::shared_ptr<Container>& container,
-                                    const std::vector<std::string>& arguments, std::chrono::nanoseconds timeout,
-                                    std::stop_token stop) {
+                                    const std::vector<std::string>& arguments,
+                                    std::chrono::nanoseconds timeout, std::stop_token stop) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   const sys::Fd output(ends[0]);
@@ -258,7 +261,8 @@ Result<Execs::RunResult> Execs::run(const std::shared_ptr<Container>& container,
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   bool over = !task.ok();
   while (!over) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     struct pollfd fds[2] = {{output.get(), POLLIN, 0}, {exec->ended.get(), POLLIN, 0}};
     const int ready = ::poll(fds, 2, static_cast<int>(std::max<std::int64_t>(0, left.count())));
     if (ready == 0) {
@@ -270,7 +274,9 @@ Result<Execs::RunResult> Execs::run(const std::shared_ptr<Container>& container,
     char buffer[4096];
     ssize_t size = 0;
     while ((size = ::read(output.get(), buffer, sizeof buffer)) > 0)
-      result.output.append(buffer, std::min<std::size_t>(static_cast<std::size_t>(size), kLongestOutput - std::min(kLongestOutput, result.output.size())));
+      result.output.append(
+          buffer, std::min<std::size_t>(static_cast<std::size_t>(size),
+                                        kLongestOutput - std::min(kLongestOutput, result.output.size())));
     // The pipe is closed but the end was not told yet: only that is waited for now.
     if (size == 0 && !over) {
       struct pollfd end = {exec->ended.get(), POLLIN, 0};

@@ -27,8 +27,8 @@ class Execs {
   Result<std::string> create(std::string_view container, const spec::docker::ExecCreate& request);
   /// The exec may be started: it exists, is new, and its container runs. Answers whether it has a terminal.
   Result<bool> prepare(const std::string& id);
-  /// Starts it; `client` (invalid when detached) is given to the monitor. A program that cannot run is told to the client on
-  /// its stream, as Docker does, and returned.
+  /// Starts it; `client` (invalid when detached) is given to the monitor. A program that cannot run is told
+  /// to the client on its stream, as Docker does, and returned.
   Result<void> start(const std::string& id, const spec::docker::ExecStart& request, sys::Fd client,
                      std::string early_input);
   Result<spec::docker::ExecInspect> inspect(const std::string& id);
@@ -40,8 +40,9 @@ class Execs {
     bool timed_out = false;
   };
   /// Runs a program to its end (health checks).
-  Result<RunResult> run(const std::shared_ptr<Container>& container, const std::vector<std::string>& arguments,
-                        std::chrono::nanoseconds timeout, std::stop_token stop);
+  Result<RunResult> run(const std::shared_ptr<Container>& container,
+                        const std::vector<std::string>& arguments, std::chrono::nanoseconds timeout,
+                        std::stop_token stop);
 
   /// The runner told of its end; on a worker.
   void exited(const std::string& container, const std::string& id, const runner::Exit& exit);

@@ -71,7 +71,8 @@ void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner
     run.pid = 0;
     run.ports.clear();
     container->task.reset();
-    if (!closing_ && should_restart(container->definition.host.restart_policy, run.intent, exit.code, run.restart_count)) {
+    if (!closing_ &&
+        should_restart(container->definition.host.restart_policy, run.intent, exit.code, run.restart_count)) {
       run.state = State::Restarting;
       container->restart_delay = next_restart_delay(container->restart_delay, ran);
       delay = container->restart_delay;
@@ -96,7 +97,8 @@ void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner
   if (delay) schedule_restart(container, *delay);
 }
 
-void Lifecycle::schedule_restart(const std::shared_ptr<Container>& container, std::chrono::milliseconds delay) {
+void Lifecycle::schedule_restart(const std::shared_ptr<Container>& container,
+                                 std::chrono::milliseconds delay) {
   const MutexLock lock(container->mutex);
   if (container->run.state != State::Restarting) return;
   container->restart_timer = parts_.workers.post_after(delay, [this, container] { restart_now(container); });
@@ -133,7 +135,9 @@ Result<void> Lifecycle::destroy_locked(Container& container, bool volumes) {
     const MutexLock lock(container.mutex);
     if (container.removed) return fail(Kind::NotFound, "No such container: {}", id);
     if (is_running(container.run.state))
-      return fail(Kind::Conflict, "cannot remove container \"/{}\": container is running: stop the container before removing or force remove",
+      return fail(Kind::Conflict,
+                  "cannot remove container \"/{}\": container is running: stop the container before removing "
+                  "or force remove",
                   container.definition.name);
     container.run.state = State::Removing;
     container.pending.clear();
@@ -149,14 +153,16 @@ Result<void> Lifecycle::destroy_locked(Container& container, bool volumes) {
     for (const ContainerMount& mount : definition.mounts)
       if (mount.anonymous) {
         const auto removed = parts_.volumes.remove(mount.point.name, false);
-        if (!removed.ok() && removed.error().kind() != Kind::Conflict) log_failure(removed, "removal of a volume", id);
+        if (!removed.ok() && removed.error().kind() != Kind::Conflict)
+          log_failure(removed, "removal of a volume", id);
       }
   }
   const std::string directory = container_directory(parts_.config, id);
   const std::string trash = temporary_directory(parts_.config) + "/removed-" + id;
   if (::rename(directory.c_str(), trash.c_str()) == 0) {
     parts_.workers.post([trash] {
-      if (auto removed = sys::remove_tree(trash); !removed.ok()) log::warning("{}", removed.error().message());
+      if (auto removed = sys::remove_tree(trash); !removed.ok())
+        log::warning("{}", removed.error().message());
     });
   }
   TRY(set_.erase(container));

@@ -45,7 +45,8 @@ Result<void> Files::get(std::string_view name, const std::string& path, const sy
   return {};
 }
 
-Result<void> Files::put(std::string_view name, const std::string& path, const sys::Fd& in, PutOptions options) {
+Result<void> Files::put(std::string_view name, const std::string& path, const sys::Fd& in,
+                        PutOptions options) {
   const auto container = TRY(set_.find(name));
   const Definition definition = container->definition_now();
   for (const ContainerMount& mount : definition.mounts) {
@@ -53,8 +54,7 @@ Result<void> Files::put(std::string_view name, const std::string& path, const sy
     if (!mount.point.rw && (path == at || path.starts_with(at + "/")))
       return Error(Kind::Forbidden, "mounted volume is marked read-only");
   }
-  if (definition.host.readonly_rootfs)
-    return Error(Kind::Forbidden, "container rootfs is marked read-only");
+  if (definition.host.readonly_rootfs) return Error(Kind::Forbidden, "container rootfs is marked read-only");
   archive::ApplyOptions apply;
   apply.escape = archive::Escape::Confine;
   apply.devices = true;

@@ -10,8 +10,8 @@ namespace {
 
 Error bad_filter() { return Error(Kind::InvalidArgument, "invalid filter"); }
 
-/// A user's pattern as the regular expression Docker takes it for; nothing when it is none. Patterns are short
-/// because std::regex recurses: a long one could exhaust the stack.
+/// A user's pattern as the regular expression Docker takes it for; nothing when it is none. Patterns are
+/// short because std::regex recurses: a long one could exhaust the stack.
 bool regex_matches(const std::string& pattern, std::string_view text) {
   constexpr std::size_t kLongest = 256;
   if (pattern.size() > kLongest || text.size() > kLongest) return false;
@@ -79,7 +79,8 @@ bool Filters::exact(std::string_view name, std::string_view value) const {
 bool Filters::prefix(std::string_view name, std::string_view value) const {
   if (!has(name)) return true;
   const auto& wanted = values(name);
-  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) { return value.starts_with(w); });
+  return std::any_of(wanted.begin(), wanted.end(),
+                     [&](const std::string& w) { return value.starts_with(w); });
 }
 
 bool Filters::pattern(std::string_view name, std::string_view value) const {
@@ -94,7 +95,8 @@ bool Filters::labels(const std::map<std::string, std::string>& labels) const {
   const auto met = [&](const std::string& filter) { return label_matches(filter, labels); };
   const auto& wanted = values("label");
   const auto& unwanted = values("label!");
-  return std::all_of(wanted.begin(), wanted.end(), met) && std::none_of(unwanted.begin(), unwanted.end(), met);
+  return std::all_of(wanted.begin(), wanted.end(), met) &&
+         std::none_of(unwanted.begin(), unwanted.end(), met);
 }
 
 Result<bool> Filters::boolean(std::string_view name, bool otherwise) const {

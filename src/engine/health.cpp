@@ -147,7 +147,8 @@ void Health::check(const std::string& id, std::uint64_t run) {
   }
   set_.store_state(*container);
   if (changed) {
-    events_.publish("container", "health_status: " + status, id, event_attributes(container->definition_now()));
+    events_.publish("container", "health_status: " + status, id,
+                    event_attributes(container->definition_now()));
   }
   const bool starting = in_start_period && status == "starting";
   schedule(id, run, starting ? std::min(plan->start_interval, plan->interval) : plan->interval);

@@ -13,7 +13,8 @@ namespace skiff::engine {
 
 class Execs;
 
-/// Runs the health checks of running containers, each as an exec, and keeps their results in the run state. Thread-safe.
+/// Runs the health checks of running containers, each as an exec, and keeps their results in the run state.
+/// Thread-safe.
 class Health {
  public:
   Health(Parts& parts, ContainerSet& set, Events& events, Execs& execs)

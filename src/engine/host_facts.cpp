@@ -29,7 +29,8 @@ std::string pretty_name() {
       const auto [name, value] = cut(line, '=');
       if (name != "PRETTY_NAME" || !value) continue;
       std::string_view quoted = trim(*value);
-      if (quoted.size() >= 2 && (quoted[0] == '"' || quoted[0] == '\'')) quoted = quoted.substr(1, quoted.size() - 2);
+      if (quoted.size() >= 2 && (quoted[0] == '"' || quoted[0] == '\''))
+        quoted = quoted.substr(1, quoted.size() - 2);
       return std::string(quoted);
     }
   }

@@ -10,8 +10,8 @@ struct HostFacts {
   int cpus = 1;                   ///< that this process may use
   std::string online_cpus = "0";  ///< as /sys/devices/system/cpu/online: "0-3,5"
   std::string online_mems = "0";
-  std::int64_t memory = 0;        ///< bytes
-  bool cgroup_v2 = false;         ///< the unified hierarchy alone
+  std::int64_t memory = 0;  ///< bytes
+  bool cgroup_v2 = false;   ///< the unified hierarchy alone
   int kernel_major = 0;
   int kernel_minor = 0;
   std::string kernel_release;
@@ -23,7 +23,8 @@ struct HostFacts {
 /// Read once, then the same value.
 const HostFacts& host_facts();
 
-/// True when every number of `wanted` ("0,2-3") is in `available`. Nothing when `wanted` is malformed: `valid` says so.
+/// True when every number of `wanted` ("0,2-3") is in `available`. Nothing when `wanted` is malformed:
+/// `valid` says so.
 bool cpuset_contains(const std::string& wanted, const std::string& available, bool* valid);
 
 }  // namespace skiff::engine

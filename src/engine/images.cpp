@@ -15,7 +15,8 @@ std::int64_t seconds_of(const std::optional<Time>& time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time->time_since_epoch()).count();
 }
 
-/// `pattern` of the reference filter, with * and ? as in a shell's file names; without a tag it matches any tag.
+/// `pattern` of the reference filter, with * and ? as in a shell's file names; without a tag it matches any
+/// tag.
 bool glob(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
   std::size_t t = 0;
@@ -73,8 +74,10 @@ struct TimeWindow {
 
 Result<TimeWindow> time_window(image::Store& images, const Filters& filters) {
   TimeWindow window;
-  for (const std::string& name : filters.values("before")) window.before = TRY(images.resolve(name)).config.created;
-  for (const std::string& name : filters.values("since")) window.since = TRY(images.resolve(name)).config.created;
+  for (const std::string& name : filters.values("before"))
+    window.before = TRY(images.resolve(name)).config.created;
+  for (const std::string& name : filters.values("since"))
+    window.since = TRY(images.resolve(name)).config.created;
   for (const std::string& text : filters.values("until")) {
     window.until = parse_timestamp(text, now());
     if (!window.until) return fail(Kind::InvalidArgument, "invalid filter 'until={}'", text);
@@ -84,7 +87,8 @@ Result<TimeWindow> time_window(image::Store& images, const Filters& filters) {
 
 }  // namespace
 
-Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Filters& filters, bool shared_size) {
+Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Filters& filters,
+                                                             bool shared_size) {
   TRY(filters.check({"before", "dangling", "label", "label!", "reference", "since", "until"}));
   const TimeWindow window = TRY(time_window(parts_.images, filters));
   const bool by_name = filters.has("dangling");
@@ -119,7 +123,8 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     }
     list.push_back(std::move(summary));
   }
-  std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.created > b.created; });
+  std::stable_sort(list.begin(), list.end(),
+                   [](const auto& a, const auto& b) { return a.created > b.created; });
   return list;
 }
 
@@ -143,7 +148,8 @@ Result<spec::docker::ImageInspect> Images::inspect(std::string_view name) {
   if (!image.snapshot.empty())
     if (const auto directory = parts_.images.snapshots().layer_directory(image.snapshot); directory.ok())
       shown.graph_driver.data["UpperDir"] = *directory;
-  for (const auto& diff_id : image.config.rootfs.diff_ids) shown.root_fs.layers.push_back(diff_id.to_string());
+  for (const auto& diff_id : image.config.rootfs.diff_ids)
+    shown.root_fs.layers.push_back(diff_id.to_string());
   shown.metadata.last_tag_time = image.tagged;
   return shown;
 }
@@ -188,7 +194,8 @@ Result<void> Images::tag(std::string_view name, const std::string& repository, c
   return {};
 }
 
-Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_view name, bool force, bool no_prune) {
+Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_view name, bool force,
+                                                                  bool no_prune) {
   const auto in_use = [this](const spec::Digest& id, bool* running) -> std::string {
     std::string user;
     for (const auto& container : set_.all()) {
@@ -207,7 +214,8 @@ Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_vi
     items.push_back({removal.untagged, removal.deleted});
     if (!removal.untagged.empty())
       events_.publish("image", "untag", image.id.to_string(), {{"name", removal.untagged}});
-    if (!removal.deleted.empty()) events_.publish("image", "delete", removal.deleted, {{"name", removal.deleted}});
+    if (!removal.deleted.empty())
+      events_.publish("image", "delete", removal.deleted, {{"name", removal.deleted}});
   }
   return items;
 }

@@ -18,7 +18,8 @@ class Images {
  public:
   Images(Parts& parts, ContainerSet& set, Events& events) : parts_(parts), set_(set), events_(events) {}
 
-  Result<std::vector<spec::docker::ImageSummary>> list(bool all, const Filters& filters, bool shared_size = false);
+  Result<std::vector<spec::docker::ImageSummary>> list(bool all, const Filters& filters,
+                                                       bool shared_size = false);
   Result<spec::docker::ImageInspect> inspect(std::string_view name);
   Result<std::vector<spec::docker::ImageHistoryItem>> history(std::string_view name);
   Result<void> tag(std::string_view name, const std::string& repository, const std::string& tag);

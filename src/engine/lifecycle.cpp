@@ -32,7 +32,8 @@ std::map<std::string, std::string> event_attributes(const Definition& definition
   return attributes;
 }
 
-void Lifecycle::publish(Container& container, const std::string& action, std::map<std::string, std::string> more) {
+void Lifecycle::publish(Container& container, const std::string& action,
+                        std::map<std::string, std::string> more) {
   auto attributes = event_attributes(container.definition_now());
   attributes.merge(more);
   events_.publish("container", action, container.id, std::move(attributes));
@@ -55,9 +56,12 @@ bool Waiter::holds() const {
   const Container& c = *container_;
   switch (condition_) {
     case WaitCondition::NotRunning:
-      return c.removed || c.exits != exits_before_ || (!is_running(c.run.state) && c.run.state != State::Restarting);
-    case WaitCondition::NextExit: return c.removed || c.exits != exits_before_;
-    case WaitCondition::Removed: return c.removed;
+      return c.removed || c.exits != exits_before_ ||
+             (!is_running(c.run.state) && c.run.state != State::Restarting);
+    case WaitCondition::NextExit:
+      return c.removed || c.exits != exits_before_;
+    case WaitCondition::Removed:
+      return c.removed;
   }
   return true;
 }
@@ -102,7 +106,8 @@ bool Lifecycle::cancel_restart(Container& container) {
   return true;
 }
 
-bool Lifecycle::await_exit(Container& container, std::uint64_t exits_before, std::optional<milliseconds> timeout) {
+bool Lifecycle::await_exit(Container& container, std::uint64_t exits_before,
+                           std::optional<milliseconds> timeout) {
   std::unique_lock lock(container.mutex);
   const auto ended = [&] { return container.exits != exits_before || container.removed; };
   if (timeout) return container.changed.wait_for(lock, *timeout, ended);
@@ -128,7 +133,8 @@ Result<void> Lifecycle::stop_running(const std::shared_ptr<Container>& container
     auto sent = task->kill(number);
     // A frozen program cannot die: the signal is delivered when it thaws.
     if (paused) (void)task->resume();
-    if (!sent.ok() && sent.error().kind() != Kind::NotFound && sent.error().kind() != Kind::Unavailable) return sent;
+    if (!sent.ok() && sent.error().kind() != Kind::NotFound && sent.error().kind() != Kind::Unavailable)
+      return sent;
     return {};
   };
   if (signal != SIGKILL) {
@@ -160,7 +166,8 @@ Result<void> Lifecycle::stop(std::string_view name, std::optional<int> timeout, 
   return {};
 }
 
-Result<void> Lifecycle::restart(std::string_view name, std::optional<int> timeout, const std::string& signal) {
+Result<void> Lifecycle::restart(std::string_view name, std::optional<int> timeout,
+                                const std::string& signal) {
   const auto container = TRY(set_.find(name));
   const Definition definition = container->definition_now();
   const int number = TRY(stop_signal(definition, signal));
@@ -205,7 +212,8 @@ Result<void> Lifecycle::kill(std::string_view name, const std::string& signal) {
   publish(*container, "kill", {{"signal", std::to_string(number)}});
   auto sent = (*task)->kill(number);
   if (!sent.ok() && sent.error().kind() == Kind::NotFound)
-    return fail(Kind::Conflict, "cannot kill container: {}: container {} is not running", name, container->id);
+    return fail(Kind::Conflict, "cannot kill container: {}: container {} is not running", name,
+                container->id);
   return sent;
 }
 
@@ -223,7 +231,8 @@ Result<void> Lifecycle::pause(std::string_view name) {
   const MutexLock operation(container->operation);
   const State state = container->state_now();
   if (state == State::Paused) return fail(Kind::Conflict, "Container {} is already paused", name);
-  if (state == State::Restarting) return fail(Kind::Conflict, "Container {} is restarting, wait until the container is running", name);
+  if (state == State::Restarting)
+    return fail(Kind::Conflict, "Container {} is restarting, wait until the container is running", name);
   const auto task = TRY(running_task(*container));
   TRY_CONTEXT(task->pause(), "cannot pause container {}", name);
   {
@@ -240,7 +249,8 @@ Result<void> Lifecycle::pause(std::string_view name) {
 Result<void> Lifecycle::unpause(std::string_view name) {
   const auto container = TRY(set_.find(name));
   const MutexLock operation(container->operation);
-  if (container->state_now() != State::Paused) return fail(Kind::Conflict, "Container {} is not paused", name);
+  if (container->state_now() != State::Paused)
+    return fail(Kind::Conflict, "Container {} is not paused", name);
   const auto task = TRY(running_task(*container));
   TRY_CONTEXT(task->resume(), "cannot resume container {}", name);
   {

@@ -28,7 +28,8 @@ struct WaitResult {
   std::string error;  ///< why the program never ran, or ""
 };
 
-/// A registered wait: made before the answer's headers go out, so that nothing that happens after them is missed.
+/// A registered wait: made before the answer's headers go out, so that nothing that happens after them is
+/// missed.
 class Waiter {
  public:
   Waiter(std::shared_ptr<Container> container, WaitCondition condition);
@@ -43,19 +44,22 @@ class Waiter {
   std::uint64_t exits_before_ = 0;
 };
 
-/// Starts, stops and watches containers: the state machine of docs/engine.md. Thread-safe. Verbs take names, ids or
-/// unique id prefixes.
+/// Starts, stops and watches containers: the state machine of docs/engine.md. Thread-safe. Verbs take names,
+/// ids or unique id prefixes.
 class Lifecycle {
  public:
   Lifecycle(Parts& parts, ContainerSet& set, Events& events, Health& health, Execs& execs)
       : parts_(parts), set_(set), events_(events), health_(health), execs_(execs) {}
 
-  /// NotModified when it runs already. A program that cannot run leaves the container created, with exit code 127 or 126.
+  /// NotModified when it runs already. A program that cannot run leaves the container created, with exit code
+  /// 127 or 126.
   Result<void> start(std::string_view name);
-  /// `timeout`: seconds until SIGKILL, -1 for ever; the container's own when absent. NotModified when it does not run.
+  /// `timeout`: seconds until SIGKILL, -1 for ever; the container's own when absent. NotModified when it does
+  /// not run.
   Result<void> stop(std::string_view name, std::optional<int> timeout, const std::string& signal);
   Result<void> restart(std::string_view name, std::optional<int> timeout, const std::string& signal);
-  /// `signal`: "KILL", "SIGKILL", "9"; "" is SIGKILL. Conflict: "cannot kill container: x: container ID is not running".
+  /// `signal`: "KILL", "SIGKILL", "9"; "" is SIGKILL. Conflict: "cannot kill container: x: container ID is
+  /// not running".
   Result<void> kill(std::string_view name, const std::string& signal);
   Result<void> pause(std::string_view name);
   Result<void> unpause(std::string_view name);
@@ -71,7 +75,8 @@ class Lifecycle {
   void exited(const std::string& id, const runner::Exit& exit);
   void out_of_memory(const std::string& id);
 
-  /// After a daemon start: takes over what lives, records what ended, removes half-made things, then applies restart policies.
+  /// After a daemon start: takes over what lives, records what ended, removes half-made things, then applies
+  /// restart policies.
   Result<void> recover();
   Execs& execs() { return execs_; }
 
@@ -81,11 +86,13 @@ class Lifecycle {
  private:
   Result<void> start_locked(Container& container) REQUIRES(container.operation);
   Result<void> launch(Container& container) REQUIRES(container.operation);
-  Result<void> stop_running(const std::shared_ptr<Container>& container, int signal, std::optional<int> timeout);
+  Result<void> stop_running(const std::shared_ptr<Container>& container, int signal,
+                            std::optional<int> timeout);
   bool await_exit(Container& container, std::uint64_t exits_before,
                   std::optional<std::chrono::milliseconds> timeout) NO_THREAD_SAFETY_ANALYSIS;
   bool cancel_restart(Container& container);
-  void finish(const std::shared_ptr<Container>& container, const runner::Exit& exit) REQUIRES(container->operation);
+  void finish(const std::shared_ptr<Container>& container, const runner::Exit& exit)
+      REQUIRES(container->operation);
   void schedule_restart(const std::shared_ptr<Container>& container, std::chrono::milliseconds delay);
   void restart_now(const std::shared_ptr<Container>& container);
   Result<void> destroy_locked(Container& container, bool volumes) REQUIRES(container.operation);

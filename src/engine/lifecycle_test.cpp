@@ -125,7 +125,8 @@ TEST(Lifecycle, PauseForbidsWhatItMust) {
   ASSERT_TRUE(rig.lifecycle->start("web").ok());
   ASSERT_TRUE(rig.lifecycle->pause("web").ok());
   EXPECT_EQ(rig.get("web").state_now(), State::Paused);
-  EXPECT_EQ(rig.lifecycle->start("web").error().message(), "cannot start a paused container, try unpause instead");
+  EXPECT_EQ(rig.lifecycle->start("web").error().message(),
+            "cannot start a paused container, try unpause instead");
   EXPECT_FALSE(rig.lifecycle->pause("web").ok());
   ASSERT_TRUE(rig.lifecycle->unpause("web").ok());
   EXPECT_FALSE(rig.lifecycle->unpause("web").ok());
@@ -148,7 +149,8 @@ TEST(Lifecycle, RemovalNeedsAStoppedContainerOrForce) {
   const std::string id = rig.create("web");
   ASSERT_TRUE(rig.lifecycle->start("web").ok());
   EXPECT_EQ(rig.containers->remove("web", {}).error().message(),
-            "cannot remove container \"/web\": container is running: stop the container before removing or force remove");
+            "cannot remove container \"/web\": container is running: stop the container before removing or "
+            "force remove");
   RemoveOptions force;
   force.force = true;
   ASSERT_TRUE(rig.containers->remove("web", force).ok());

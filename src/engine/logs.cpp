@@ -34,7 +34,8 @@ Result<bool> Logs::prepare(std::string_view name, const LogOptions& options) {
   return definition.config.tty;
 }
 
-Result<void> Logs::read(std::string_view name, const LogOptions& options, const LogSink& sink, std::stop_token stop) {
+Result<void> Logs::read(std::string_view name, const LogOptions& options, const LogSink& sink,
+                        std::stop_token stop) {
   const auto container = TRY(set_.find(name));
   monitor::LogQuery query;
   query.standard_output = options.standard_output;
@@ -43,7 +44,8 @@ Result<void> Logs::read(std::string_view name, const LogOptions& options, const 
   query.until = options.until;
   query.tail = options.tail;
   const bool follow = options.follow && may_write_more(*container);
-  auto reader = TRY(monitor::LogReader::open(container_directory(parts_.config, container->id) + "/log", query));
+  auto reader =
+      TRY(monitor::LogReader::open(container_directory(parts_.config, container->id) + "/log", query));
   const auto end = TRY(EndSignal::create(container, stop));
   while (!stop.stop_requested()) {
     // Asked before the reading, so that what was written last is not missed.

@@ -32,10 +32,12 @@ class Logs {
  public:
   Logs(Parts& parts, ContainerSet& set) : parts_(parts), set_(set) {}
 
-  /// InvalidArgument: "you must choose at least one stream". Answers whether the container has a terminal (no frames then).
+  /// InvalidArgument: "you must choose at least one stream". Answers whether the container has a terminal (no
+  /// frames then).
   Result<bool> prepare(std::string_view name, const LogOptions& options);
   /// Feeds `sink` until the end, the container's end when following, or `stop`.
-  Result<void> read(std::string_view name, const LogOptions& options, const LogSink& sink, std::stop_token stop);
+  Result<void> read(std::string_view name, const LogOptions& options, const LogSink& sink,
+                    std::stop_token stop);
 
  private:
   Parts& parts_;

@@ -19,8 +19,8 @@ Result<spec::oci::Mount> prepare_bind(const ContainerMount& mount) {
   struct stat status {};
   if (::stat(source.c_str(), &status) != 0) {
     if (errno != ENOENT || !mount.create_source) {
-      return fail(Kind::InvalidArgument, "invalid mount config for type \"bind\": bind source path does not exist: {}",
-                  source);
+      return fail(Kind::InvalidArgument,
+                  "invalid mount config for type \"bind\": bind source path does not exist: {}", source);
     }
     TRY_CONTEXT(sys::make_directories(source), "error while creating mount source path '{}'", source);
   }
@@ -52,12 +52,16 @@ Result<spec::oci::Mount> prepare_volume(Parts& parts, const ContainerMount& moun
 
 }  // namespace
 
-Result<std::vector<spec::oci::Mount>> prepare_mounts(Parts& parts, const std::vector<ContainerMount>& mounts) {
+Result<std::vector<spec::oci::Mount>> prepare_mounts(Parts& parts,
+                                                     const std::vector<ContainerMount>& mounts) {
   std::vector<spec::oci::Mount> made;
   for (const ContainerMount& mount : mounts) {
-    if (mount.point.type == "bind") made.push_back(TRY(prepare_bind(mount)));
-    else if (mount.point.type == "volume") made.push_back(TRY(prepare_volume(parts, mount)));
-    else made.emplace_back(mount.point.destination, "tmpfs", "tmpfs", mount.tmpfs_options);
+    if (mount.point.type == "bind")
+      made.push_back(TRY(prepare_bind(mount)));
+    else if (mount.point.type == "volume")
+      made.push_back(TRY(prepare_volume(parts, mount)));
+    else
+      made.emplace_back(mount.point.destination, "tmpfs", "tmpfs", mount.tmpfs_options);
   }
   return made;
 }

@@ -10,8 +10,9 @@
 
 namespace skiff::engine {
 
-/// The container's own mounts as the runtime makes them: host directories of -v that are missing are made, those of --mount must be
-/// there; volumes are asked how they are mounted. InvalidArgument with Docker's sentence for a missing source.
+/// The container's own mounts as the runtime makes them: host directories of -v that are missing are made,
+/// those of --mount must be there; volumes are asked how they are mounted. InvalidArgument with Docker's
+/// sentence for a missing source.
 Result<std::vector<spec::oci::Mount>> prepare_mounts(Parts& parts, const std::vector<ContainerMount>& mounts);
 
 }  // namespace skiff::engine

@@ -14,7 +14,8 @@ Error invalid_spec(std::string_view spec) {
 }
 
 bool is_propagation(std::string_view word) {
-  constexpr std::array<std::string_view, 6> kWords = {"private", "rprivate", "slave", "rslave", "shared", "rshared"};
+  constexpr std::array<std::string_view, 6> kWords = {"private", "rprivate", "slave",
+                                                      "rslave",  "shared",   "rshared"};
   return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
 }
 
@@ -73,7 +74,8 @@ Result<void> settle_bind(const spec::docker::MountRequest& request, bool (*exist
   if (request.tmpfs_options) return mount_error(request, "field TmpfsOptions must not be specified");
   if (request.source.empty()) return mount_error(request, "field Source must not be empty");
   if (request.source[0] != '/') {
-    return mount_error(request, fmt::format("invalid mount path: '{}' mount path must be absolute", request.source));
+    return mount_error(request,
+                       fmt::format("invalid mount path: '{}' mount path must be absolute", request.source));
   }
   mount.point.source = sys::clean_path(request.source);
   mount.point.propagation = "rprivate";
@@ -102,7 +104,8 @@ Result<void> settle_volume(const spec::docker::MountRequest& request, ContainerM
   if (options) {
     mount.copy_up = !options->no_copy;
     mount.subpath = options->subpath;
-    if (!mount.subpath.empty() && (mount.subpath[0] == '/' || sys::clean_path(mount.subpath).starts_with("..")))
+    if (!mount.subpath.empty() &&
+        (mount.subpath[0] == '/' || sys::clean_path(mount.subpath).starts_with("..")))
       return mount_error(request, "subpath must be a relative path within the volume");
   }
   return {};
@@ -151,8 +154,8 @@ Result<ContainerMount> parse_bind(std::string_view spec, std::string_view volume
   }
   auto clean = check_destination(destination);
   if (!clean.ok()) {
-    return clean.error().with_context(
-        fmt::format("invalid volume specification: '{}': invalid mount config for type \"{}\"", spec, mount.point.type));
+    return clean.error().with_context(fmt::format(
+        "invalid volume specification: '{}': invalid mount config for type \"{}\"", spec, mount.point.type));
   }
   mount.point.destination = std::move(clean).value();
   if (!mode.empty()) TRY(apply_mode(mode, mount));
@@ -160,7 +163,8 @@ Result<ContainerMount> parse_bind(std::string_view spec, std::string_view volume
   return mount;
 }
 
-Result<ContainerMount> parse_mount(const spec::docker::MountRequest& request, bool (*exists)(const std::string&)) {
+Result<ContainerMount> parse_mount(const spec::docker::MountRequest& request,
+                                   bool (*exists)(const std::string&)) {
   ContainerMount mount;
   mount.from_mounts = true;
   mount.point.type = request.type;
@@ -183,7 +187,8 @@ Result<ContainerMount> parse_mount(const spec::docker::MountRequest& request, bo
 }
 
 Result<VolumesFrom> parse_volumes_from(std::string_view spec) {
-  if (spec.empty()) return Error(Kind::InvalidArgument, "volumes-from specification cannot be an empty string");
+  if (spec.empty())
+    return Error(Kind::InvalidArgument, "volumes-from specification cannot be an empty string");
   const auto [container, mode] = cut(spec, ':');
   VolumesFrom from{std::string(container), mode ? std::string(*mode) : "rw", false};
   ContainerMount probe;
@@ -197,9 +202,12 @@ Result<std::vector<std::string>> tmpfs_options(std::string_view text) {
   std::vector<std::string> options = {"noexec", "nosuid", "nodev"};
   if (text.empty()) return options;
   constexpr std::array<std::string_view, 22> kPlain = {
-      "ro",   "rw",     "exec",  "noexec",  "suid",    "nosuid",     "dev",      "nodev",    "sync",    "async", "atime",
-      "noatime", "relatime", "norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime", "dirsync", "mand", "nomand", "swap"};
-  constexpr std::array<std::string_view, 7> kWithValue = {"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"};
+      "ro",       "rw",         "exec",        "noexec",        "suid",     "nosuid",
+      "dev",      "nodev",      "sync",        "async",         "atime",    "noatime",
+      "relatime", "norelatime", "strictatime", "nostrictatime", "diratime", "nodiratime",
+      "dirsync",  "mand",       "nomand",      "swap"};
+  constexpr std::array<std::string_view, 7> kWithValue = {"size",      "mode",      "uid", "gid",
+                                                          "nr_inodes", "nr_blocks", "mpol"};
   for (std::string& word : split(text, ',')) {
     const auto [name, value] = cut(word, '=');
     const bool plain = !value && std::find(kPlain.begin(), kPlain.end(), name) != kPlain.end();
@@ -218,7 +226,8 @@ void sort_by_destination(std::vector<ContainerMount>& mounts) {
   const auto depth = [](const ContainerMount& mount) {
     return std::count(mount.point.destination.begin(), mount.point.destination.end(), '/');
   };
-  std::stable_sort(mounts.begin(), mounts.end(), [&](const auto& a, const auto& b) { return depth(a) < depth(b); });
+  std::stable_sort(mounts.begin(), mounts.end(),
+                   [&](const auto& a, const auto& b) { return depth(a) < depth(b); });
 }
 
 }  // namespace skiff::engine

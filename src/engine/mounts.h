@@ -11,12 +11,13 @@
 /// Reading -v and --mount: text and structs in, ContainerMounts out. Nothing is made or mounted here.
 namespace skiff::engine {
 
-/// One of HostConfig.Binds: "source:destination[:options]" or "destination[:options]". A source that begins with "/" is a
-/// host path, any other one a volume's name. InvalidArgument with Docker's sentences.
+/// One of HostConfig.Binds: "source:destination[:options]" or "destination[:options]". A source that begins
+/// with "/" is a host path, any other one a volume's name. InvalidArgument with Docker's sentences.
 Result<ContainerMount> parse_bind(std::string_view spec, std::string_view volume_driver);
 
 /// One of HostConfig.Mounts. `exists` tells whether a host path is there: a bind needs its source.
-Result<ContainerMount> parse_mount(const spec::docker::MountRequest& mount, bool (*exists)(const std::string&));
+Result<ContainerMount> parse_mount(const spec::docker::MountRequest& mount,
+                                   bool (*exists)(const std::string&));
 
 /// "container[:ro|rw|z|Z]" of --volumes-from.
 struct VolumesFrom {
@@ -26,8 +27,8 @@ struct VolumesFrom {
 };
 Result<VolumesFrom> parse_volumes_from(std::string_view spec);
 
-/// The options of a tmpfs mount from --tmpfs ("size=64m,mode=1777,exec") as mount options: noexec, nosuid and nodev come
-/// first, and what the user says of them last. InvalidArgument: `invalid tmpfs option ["x"]`.
+/// The options of a tmpfs mount from --tmpfs ("size=64m,mode=1777,exec") as mount options: noexec, nosuid and
+/// nodev come first, and what the user says of them last. InvalidArgument: `invalid tmpfs option ["x"]`.
 Result<std::vector<std::string>> tmpfs_options(std::string_view text);
 
 /// All mounts of a container in the order they are made: parents before what lies in them.

@@ -35,9 +35,10 @@ TEST(Mounts, VolumeForms) {
 }
 
 TEST(Mounts, DockersSentences) {
-  EXPECT_EQ(error_of("/:/"),
-            "invalid volume specification: '/:/': invalid mount config for type \"bind\": invalid specification: "
-            "destination can't be '/'");
+  EXPECT_EQ(
+      error_of("/:/"),
+      "invalid volume specification: '/:/': invalid mount config for type \"bind\": invalid specification: "
+      "destination can't be '/'");
   EXPECT_EQ(error_of("/tmp/aaa:/x:zz"), "invalid mode: zz");
   EXPECT_EQ(error_of("a:b:c:d"), "invalid volume specification: 'a:b:c:d'");
   EXPECT_EQ(error_of(":/x"), "invalid volume specification: ':/x'");
@@ -72,7 +73,8 @@ TEST(Mounts, MountRequests) {
 }
 
 TEST(Mounts, TmpfsOptions) {
-  EXPECT_EQ(*tmpfs_options("size=64m,exec"), (std::vector<std::string>{"nosuid", "nodev", "size=64m", "exec"}));
+  EXPECT_EQ(*tmpfs_options("size=64m,exec"),
+            (std::vector<std::string>{"nosuid", "nodev", "size=64m", "exec"}));
   EXPECT_FALSE(tmpfs_options("upperdir=/etc").ok());
 }
 

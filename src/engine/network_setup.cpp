@@ -84,7 +84,8 @@ Result<std::vector<network::Endpoint>> allocate_endpoints(Parts& parts, const De
 Result<std::vector<network::PortBinding>> wanted_ports(const Definition& definition) {
   std::vector<network::PortBinding> ports;
   for (const auto& [port, wanted] : definition.host.port_bindings) {
-    auto bindings = TRY(bindings_of(port, wanted.empty() ? std::vector<spec::docker::PortBinding>(1) : wanted));
+    auto bindings =
+        TRY(bindings_of(port, wanted.empty() ? std::vector<spec::docker::PortBinding>(1) : wanted));
     ports.insert(ports.end(), bindings.begin(), bindings.end());
   }
   if (!definition.host.publish_all_ports) return ports;
@@ -107,7 +108,8 @@ spec::docker::PortMap port_map(const std::vector<network::PortBinding>& publishe
 }
 
 Result<spec::docker::PortMap> connect_networks(Parts& parts, const Definition& definition, runner::Task& task,
-                                               const std::vector<network::Endpoint>& endpoints, UndoStack& undo) {
+                                               const std::vector<network::Endpoint>& endpoints,
+                                               UndoStack& undo) {
   spec::docker::PortMap ports;
   if (endpoints.empty() || definition.host.network_mode == "host") return ports;
   const std::string& id = definition.id;

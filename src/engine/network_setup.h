@@ -8,20 +8,23 @@
 #include "base/undo.h"
 #include "engine/container.h"
 
-/// The network side of a start and an end: the order of calls to network::Service, and how their answers look in Docker's types.
+/// The network side of a start and an end: the order of calls to network::Service, and how their answers look
+/// in Docker's types.
 namespace skiff::engine {
 
-/// Reserves an address on each network of the container, in the order of preference. Nothing is left on failure.
-/// NotFound: "failed to set up container networking: network x not found".
+/// Reserves an address on each network of the container, in the order of preference. Nothing is left on
+/// failure. NotFound: "failed to set up container networking: network x not found".
 Result<std::vector<network::Endpoint>> allocate_endpoints(Parts& parts, const Definition& definition);
 
 /// The request for one network, from what the user asked for there.
 network::EndpointRequest endpoint_request(const Definition& definition, const std::string& network,
                                           const spec::docker::EndpointSettings& wanted);
 
-/// Plugs the container's endpoints in, opens its ports and its DNS; each step adds its undoing. The ports come back.
+/// Plugs the container's endpoints in, opens its ports and its DNS; each step adds its undoing. The ports
+/// come back.
 Result<spec::docker::PortMap> connect_networks(Parts& parts, const Definition& definition, runner::Task& task,
-                                               const std::vector<network::Endpoint>& endpoints, UndoStack& undo);
+                                               const std::vector<network::Endpoint>& endpoints,
+                                               UndoStack& undo);
 
 /// Takes everything back when the container's namespace is gone; failures are logged.
 void disconnect_networks(Parts& parts, const std::string& id);

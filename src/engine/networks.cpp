@@ -56,7 +56,9 @@ Result<std::vector<spec::docker::NetworkInspect>> Networks::list(const Filters& 
   return list;
 }
 
-Result<spec::docker::NetworkInspect> Networks::inspect(std::string_view name) { return parts_.networks.inspect(name); }
+Result<spec::docker::NetworkInspect> Networks::inspect(std::string_view name) {
+  return parts_.networks.inspect(name);
+}
 
 Result<spec::docker::NetworkCreated> Networks::create(const spec::docker::NetworkCreate& request) {
   const std::string id = TRY(parts_.networks.create(request));
@@ -80,17 +82,23 @@ Result<void> Networks::connect(std::string_view name, std::string_view container
   const Definition definition = container->definition_now();
   const std::string& mode = definition.host.network_mode;
   if (mode == "host" || mode.starts_with("container:") || network.name == "host") {
-    return Error(Kind::InvalidArgument,
-                 network.name == "host"
-                     ? "cannot connect container to host network - container must be created in host network mode"
-                     : "container sharing network namespace with another container or host cannot be connected to any other network");
+    return Error(
+        Kind::InvalidArgument,
+        network.name == "host"
+            ? "cannot connect container to host network - container must be created in host network mode"
+            : "container sharing network namespace with another container or host cannot be connected to any "
+              "other network");
   }
   if (mode == "none" || network.name == "none")
-    return Error(Kind::InvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+    return Error(
+        Kind::InvalidArgument,
+        "container cannot be connected to multiple networks with one of the networks in private (none) mode");
   if (definition.endpoints.contains(network.name)) {
-    return fail(Kind::Forbidden, "endpoint with name {} already exists in network {}", definition.name, network.name);
+    return fail(Kind::Forbidden, "endpoint with name {} already exists in network {}", definition.name,
+                network.name);
   }
-  if (is_running(container->state_now())) TRY(plug_running(parts_, *container, definition, network.id, settings));
+  if (is_running(container->state_now()))
+    TRY(plug_running(parts_, *container, definition, network.id, settings));
   {
     const MutexLock lock(container->mutex);
     container->definition.endpoints[network.name] = settings;
@@ -109,7 +117,9 @@ Result<void> Networks::disconnect(std::string_view name, std::string_view contai
   const MutexLock operation(container->operation);
   const Definition definition = container->definition_now();
   if (definition.host.network_mode == "host" && network.name == "host")
-    return Error(Kind::InvalidArgument, "container cannot be disconnected from host network - container is not connected to the network host");
+    return Error(Kind::InvalidArgument,
+                 "container cannot be disconnected from host network - container is not connected to the "
+                 "network host");
   if (!definition.endpoints.contains(network.name) && !force)
     return fail(Kind::Forbidden, "container {} is not connected to network {}", container->id, network.name);
   if (is_running(container->state_now())) {
@@ -142,7 +152,8 @@ Result<spec::docker::NetworkPruneReport> Networks::prune(const Filters& filters)
   report.networks_deleted = TRY(parts_.networks.prune([&](const spec::docker::NetworkInspect& network) {
     return filters.labels(network.labels) && (!until || network.created <= *until);
   }));
-  for (const std::string& name : report.networks_deleted) events_.publish("network", "destroy", name, {{"name", name}});
+  for (const std::string& name : report.networks_deleted)
+    events_.publish("network", "destroy", name, {{"name", name}});
   return report;
 }
 

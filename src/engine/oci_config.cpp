@@ -15,7 +15,8 @@ using spec::docker::HostConfig;
 using spec::oci::Mount;
 
 bool has_destination(const std::vector<Mount>& mounts, std::string_view destination) {
-  return std::any_of(mounts.begin(), mounts.end(), [&](const Mount& m) { return m.destination == destination; });
+  return std::any_of(mounts.begin(), mounts.end(),
+                     [&](const Mount& m) { return m.destination == destination; });
 }
 
 void replace_variable(std::vector<std::string>& environment, const std::string& variable) {
@@ -51,7 +52,8 @@ std::vector<Mount> base_mounts(const BundleInputs& inputs) {
   const HostConfig& host = inputs.definition.host;
   std::vector<Mount> mounts = spec::default_mounts(host.shm_size);
   std::erase_if(mounts, [&](const Mount& m) {
-    return has_destination(inputs.mounts, m.destination) || host.tmpfs.find(m.destination) != host.tmpfs.end() ||
+    return has_destination(inputs.mounts, m.destination) ||
+           host.tmpfs.find(m.destination) != host.tmpfs.end() ||
            (m.destination == "/dev/shm" && host.ipc_mode == "none");
   });
   for (Mount& mount : mounts) {
@@ -76,8 +78,11 @@ Result<std::vector<Mount>> all_mounts(const BundleInputs& inputs) {
   add_file(inputs.resolv_conf, "/etc/resolv.conf");
   for (const auto& [destination, text] : inputs.definition.host.tmpfs)
     own.emplace_back(sys::clean_path(destination), "tmpfs", "tmpfs", TRY(tmpfs_options(text)));
-  const auto depth = [](const Mount& m) { return std::count(m.destination.begin(), m.destination.end(), '/'); };
-  std::stable_sort(own.begin(), own.end(), [&](const Mount& a, const Mount& b) { return depth(a) < depth(b); });
+  const auto depth = [](const Mount& m) {
+    return std::count(m.destination.begin(), m.destination.end(), '/');
+  };
+  std::stable_sort(own.begin(), own.end(),
+                   [&](const Mount& a, const Mount& b) { return depth(a) < depth(b); });
   mounts.insert(mounts.end(), own.begin(), own.end());
   return mounts;
 }
@@ -108,14 +113,16 @@ Result<spec::oci::Process> make_process(const BundleInputs& inputs, const Securi
   spec::oci::Process process;
   process.terminal = definition.config.tty;
   if (process.terminal && definition.host.console_size.size() == 2 && definition.host.console_size[0] > 0)
-    process.console_size = spec::oci::ConsoleSize{definition.host.console_size[0], definition.host.console_size[1]};
+    process.console_size =
+        spec::oci::ConsoleSize{definition.host.console_size[0], definition.host.console_size[1]};
   process.user.uid = inputs.user.uid;
   process.user.gid = inputs.user.gid;
   process.user.additional_gids = inputs.user.additional_gids;
   process.args.push_back(definition.path);
   process.args.insert(process.args.end(), definition.args.begin(), definition.args.end());
-  process.env = make_environment(definition, inputs.hostname.empty() ? definition.config.hostname : inputs.hostname,
-                                 definition.config.tty, {}, inputs.user.home);
+  process.env =
+      make_environment(definition, inputs.hostname.empty() ? definition.config.hostname : inputs.hostname,
+                       definition.config.tty, {}, inputs.user.home);
   process.cwd = definition.config.working_dir.empty() ? "/" : sys::clean_path(definition.config.working_dir);
   process.capabilities = TRY(make_capabilities(definition.host, definition.host.privileged));
   process.rlimits = rlimits(definition.host);
@@ -124,13 +131,14 @@ Result<spec::oci::Process> make_process(const BundleInputs& inputs, const Securi
   return process;
 }
 
-Result<std::optional<spec::oci::Seccomp>> make_seccomp(const BundleInputs& inputs, const SecurityOptions& security,
+Result<std::optional<spec::oci::Seccomp>> make_seccomp(const BundleInputs& inputs,
+                                                       const SecurityOptions& security,
                                                        const std::vector<std::string>& capabilities) {
   const HostFacts& facts = inputs.facts;
   if (inputs.definition.host.privileged || security.unconfined) return std::optional<spec::oci::Seccomp>();
   if (!security.seccomp_profile.empty()) {
-    return std::optional(TRY(spec::seccomp_from_profile(security.seccomp_profile, capabilities, facts.architecture,
-                                                        facts.kernel_major, facts.kernel_minor)));
+    return std::optional(TRY(spec::seccomp_from_profile(
+        security.seccomp_profile, capabilities, facts.architecture, facts.kernel_major, facts.kernel_minor)));
   }
   return std::optional(
       spec::default_seccomp(capabilities, facts.architecture, facts.kernel_major, facts.kernel_minor));
@@ -156,8 +164,9 @@ spec::oci::BlockIo make_block_io(const spec::docker::Resources& r) {
 
 }  // namespace
 
-std::vector<std::string> make_environment(const Definition& definition, const std::string& hostname, bool terminal,
-                                          const std::vector<std::string>& extra, const std::string& home) {
+std::vector<std::string> make_environment(const Definition& definition, const std::string& hostname,
+                                          bool terminal, const std::vector<std::string>& extra,
+                                          const std::string& home) {
   std::vector<std::string> environment = {std::string(spec::kDefaultPath), "HOSTNAME=" + hostname};
   if (terminal) environment.emplace_back("TERM=xterm");
   for (const std::string& variable : definition.config.env) {
@@ -194,7 +203,8 @@ spec::oci::Resources make_resources(const HostConfig& host) {
   if (memory != spec::oci::Memory{}) result.memory = memory;
 
   spec::oci::Cpu cpu;
-  if (r.cpu_shares > 0) cpu.shares = static_cast<std::uint64_t>(std::clamp<std::int64_t>(r.cpu_shares, 2, 262144));
+  if (r.cpu_shares > 0)
+    cpu.shares = static_cast<std::uint64_t>(std::clamp<std::int64_t>(r.cpu_shares, 2, 262144));
   if (r.nano_cpus > 0) {
     constexpr std::int64_t kPeriod = 100'000;  // microseconds
     cpu.period = kPeriod;
@@ -208,7 +218,8 @@ spec::oci::Resources make_resources(const HostConfig& host) {
   cpu.mems = r.cpuset_mems;
   if (cpu != spec::oci::Cpu{}) result.cpu = cpu;
 
-  if (r.pids_limit && *r.pids_limit != 0) result.pids = spec::oci::Pids{*r.pids_limit > 0 ? *r.pids_limit : -1};
+  if (r.pids_limit && *r.pids_limit != 0)
+    result.pids = spec::oci::Pids{*r.pids_limit > 0 ? *r.pids_limit : -1};
   if (auto io = make_block_io(r); io != spec::oci::BlockIo{}) result.block_io = std::move(io);
   return result;
 }

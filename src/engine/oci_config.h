@@ -7,8 +7,8 @@
 #include "base/result.h"
 #include "engine/container.h"
 #include "engine/host_facts.h"
-#include "spec/users.h"
 #include "spec/oci_runtime.h"
+#include "spec/users.h"
 
 namespace skiff::engine {
 
@@ -24,17 +24,19 @@ struct BundleInputs {
   std::string resolv_conf;  ///< paths on the host; "" for none
   std::string hostname_file;
   std::string hosts_file;
-  std::string shared_shm;             ///< source of /dev/shm when the IPC namespace is another's
+  std::string shared_shm;                ///< source of /dev/shm when the IPC namespace is another's
   std::vector<spec::oci::Mount> mounts;  ///< of the user: binds, volumes, tmpfs; sources are there
 };
 
-/// Docker's config.json for a container. InvalidArgument for what only shows here: a device that does not exist, a seccomp
-/// profile that is none.
+/// Docker's config.json for a container. InvalidArgument for what only shows here: a device that does not
+/// exist, a seccomp profile that is none.
 Result<spec::oci::Runtime> make_oci_config(const BundleInputs& inputs);
 
-/// The environment of a program: PATH, HOSTNAME, TERM with a terminal, what is configured, and HOME if that is missing.
-std::vector<std::string> make_environment(const Definition& definition, const std::string& hostname, bool terminal,
-                                          const std::vector<std::string>& extra, const std::string& home);
+/// The environment of a program: PATH, HOSTNAME, TERM with a terminal, what is configured, and HOME if that
+/// is missing.
+std::vector<std::string> make_environment(const Definition& definition, const std::string& hostname,
+                                          bool terminal, const std::vector<std::string>& extra,
+                                          const std::string& home);
 
 /// Limits in the form the runtime takes; also for update.
 spec::oci::Resources make_resources(const spec::docker::HostConfig& host);

@@ -20,7 +20,8 @@ class OciConfig : public testing::Test {
     fill_defaults(definition.host, spec::EngineConfig{}, facts);
   }
   spec::oci::Runtime make() {
-    BundleInputs inputs{definition, facts, "skiff/x", {}, joined, "web", "/c/resolv.conf", "/c/hostname", "/c/hosts", "", mounts};
+    BundleInputs inputs{definition,       facts,         "skiff/x",  {}, joined, "web",
+                        "/c/resolv.conf", "/c/hostname", "/c/hosts", "", mounts};
     inputs.user.home = "/root";
     auto config = make_oci_config(inputs);
     EXPECT_TRUE(config.ok()) << (config.ok() ? "" : config.error().message());
@@ -58,7 +59,8 @@ TEST_F(OciConfig, DefaultsAreConfined) {
   EXPECT_EQ(config.linux_->masked_paths, spec::default_masked_paths());
   EXPECT_EQ(config.linux_->sysctl.at("net.ipv4.ip_unprivileged_port_start"), "0");
   EXPECT_FALSE(config.linux_->resources->memory.has_value());
-  for (const char* file : {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}) ASSERT_NE(mount(config, file), nullptr);
+  for (const char* file : {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
+    ASSERT_NE(mount(config, file), nullptr);
   EXPECT_EQ(mount(config, "/etc/hosts")->source, "/c/hosts");
   EXPECT_EQ(config.hostname, "web");
 }
@@ -130,7 +132,8 @@ TEST_F(OciConfig, DevicesAndRules) {
   definition.host.resources.devices = {{"/dev/nonex", "", ""}};
   BundleInputs inputs{definition, facts, "", {}, {}, "", "", "", "", "", {}};
   EXPECT_EQ(make_oci_config(inputs).error().message(),
-            "error gathering device information while adding custom device \"/dev/nonex\": no such file or directory");
+            "error gathering device information while adding custom device \"/dev/nonex\": no such file or "
+            "directory");
 }
 
 }  // namespace

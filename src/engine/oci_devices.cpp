@@ -17,7 +17,8 @@ std::string_view device_type(mode_t mode) {
   return "";
 }
 
-void add_device(const struct stat& status, const std::string& path, const std::string& access, spec::oci::Linux& part) {
+void add_device(const struct stat& status, const std::string& path, const std::string& access,
+                spec::oci::Linux& part) {
   spec::oci::Device device;
   device.path = path;
   device.type = device_type(status.st_mode);
@@ -38,14 +39,16 @@ void add_tree(const std::string& from, const std::string& to, const std::string&
   const auto names = sys::list_directory(from);
   if (!names.ok() || depth > kDeepest) return;
   for (const std::string& name : *names) {
-    if (name == "pts" || name == "shm" || name == "fd" || name == "mqueue" || name == ".lxc" || name == ".lxd-mounts" ||
-        name == ".udev" || name == "console" || name == "ptmx")
+    if (name == "pts" || name == "shm" || name == "fd" || name == "mqueue" || name == ".lxc" ||
+        name == ".lxd-mounts" || name == ".udev" || name == "console" || name == "ptmx")
       continue;
     struct stat status {};
     const std::string path = from + "/" + name;
     if (::lstat(path.c_str(), &status) != 0) continue;
-    if (S_ISDIR(status.st_mode)) add_tree(path, to + "/" + name, access, depth + 1, part);
-    else if (!device_type(status.st_mode).empty()) add_device(status, to + "/" + name, access, part);
+    if (S_ISDIR(status.st_mode))
+      add_tree(path, to + "/" + name, access, depth + 1, part);
+    else if (!device_type(status.st_mode).empty())
+      add_device(status, to + "/" + name, access, part);
   }
 }
 
@@ -55,7 +58,8 @@ Result<void> add_mapping(const spec::docker::DeviceMapping& mapping, spec::oci::
   struct stat status {};
   // Links are followed: /dev/disk/by-id/... names a device like any other.
   if (::stat(mapping.path_on_host.c_str(), &status) != 0) {
-    return fail(Kind::InvalidArgument, "error gathering device information while adding custom device \"{}\": {}",
+    return fail(Kind::InvalidArgument,
+                "error gathering device information while adding custom device \"{}\": {}",
                 mapping.path_on_host, errno == ENOENT ? "no such file or directory" : "cannot be read");
   }
   if (S_ISDIR(status.st_mode)) {
@@ -63,7 +67,8 @@ Result<void> add_mapping(const spec::docker::DeviceMapping& mapping, spec::oci::
     return {};
   }
   if (device_type(status.st_mode).empty()) {
-    return fail(Kind::InvalidArgument, "error gathering device information while adding custom device \"{}\": not a device node",
+    return fail(Kind::InvalidArgument,
+                "error gathering device information while adding custom device \"{}\": not a device node",
                 mapping.path_on_host);
   }
   add_device(status, sys::clean_path(to), access, part);
@@ -74,7 +79,8 @@ Result<void> add_mapping(const spec::docker::DeviceMapping& mapping, spec::oci::
 Result<spec::oci::DeviceRule> parse_rule(const std::string& text) {
   const Error bad = fail(Kind::InvalidArgument, "invalid device cgroup rule format: '{}'", text);
   const auto parts = split(text, ' ');
-  if (parts.size() != 3 || parts[0].size() != 1 || std::string_view("abc").find(parts[0][0]) == std::string_view::npos)
+  if (parts.size() != 3 || parts[0].size() != 1 ||
+      std::string_view("abc").find(parts[0][0]) == std::string_view::npos)
     return bad;
   spec::oci::DeviceRule rule{true, parts[0], std::nullopt, std::nullopt, parts[2]};
   const auto [major_text, minor_text] = cut(parts[1], ':');

@@ -10,8 +10,8 @@
 #include "engine/workers.h"
 #include "sys/file.h"
 
-/// What a daemon does when it finds containers of the one before it. Monitors hold the truth about what lives, exit
-/// records about what ended; the tables say only what was meant.
+/// What a daemon does when it finds containers of the one before it. Monitors hold the truth about what
+/// lives, exit records about what ended; the tables say only what was meant.
 namespace skiff::engine {
 namespace {
 
@@ -52,7 +52,8 @@ bool Lifecycle::recover_one(const std::shared_ptr<Container>& container) {
   const MutexLock operation(container->operation);
   const RunState before = container->run_now();
   if (before.state == State::Removing || before.state == State::Dead) {
-    if (auto removed = destroy_locked(*container, container->definition_now().host.auto_remove); !removed.ok())
+    if (auto removed = destroy_locked(*container, container->definition_now().host.auto_remove);
+        !removed.ok())
       log::error("removing container {}: {}", container->id, removed.error().message());
     return false;
   }
@@ -100,7 +101,8 @@ void Lifecycle::remove_half_made() {
   if (const auto names = sys::list_directory(temporary); names.ok()) {
     for (const std::string& name : *names) {
       parts_.workers.post([path = temporary + "/" + name] {
-        if (auto removed = sys::remove_tree(path); !removed.ok()) log::warning("{}", removed.error().message());
+        if (auto removed = sys::remove_tree(path); !removed.ok())
+          log::warning("{}", removed.error().message());
       });
     }
   }
@@ -117,7 +119,8 @@ void Lifecycle::remove_half_made() {
   const auto snapshots = parts_.images.snapshots().list();
   if (!snapshots.ok()) return log::warning("snapshots: {}", snapshots.error().message());
   for (const auto& snapshot : *snapshots) {
-    if (!snapshot.key.starts_with(kSnapshotPrefix) || set_.by_id(snapshot.key.substr(kSnapshotPrefix.size()))) continue;
+    if (!snapshot.key.starts_with(kSnapshotPrefix) || set_.by_id(snapshot.key.substr(kSnapshotPrefix.size())))
+      continue;
     if (auto removed = parts_.images.snapshots().remove(snapshot.key); !removed.ok())
       log::warning("snapshot {}: {}", snapshot.key, removed.error().message());
   }
@@ -145,7 +148,8 @@ Result<void> Lifecycle::recover() {
         log::error("removing container {}: {}", container->id, removed.error().message());
       continue;
     }
-    const bool again = run.state == State::Restarting || should_start_with_daemon(definition.host.restart_policy, run);
+    const bool again =
+        run.state == State::Restarting || should_start_with_daemon(definition.host.restart_policy, run);
     if (!again) continue;
     {
       const MutexLock lock(container->mutex);

@@ -14,7 +14,8 @@ constexpr seconds kLongRun{10};
 
 }  // namespace
 
-bool should_restart(const spec::docker::RestartPolicy& policy, Intent intent, int exit_code, int restart_count) {
+bool should_restart(const spec::docker::RestartPolicy& policy, Intent intent, int exit_code,
+                    int restart_count) {
   if (intent == Intent::Stop) return false;
   if (policy.name == "always" || policy.name == "unless-stopped") return true;
   if (policy.name != "on-failure" || exit_code == 0) return false;

@@ -34,7 +34,9 @@ std::optional<Entry> entry_in(const sys::Fd& layer, const std::string& path) {
   return entry;
 }
 
-bool is_whiteout(const struct stat& status) { return S_ISCHR(status.st_mode) && status.st_rdev == ::makedev(0, 0); }
+bool is_whiteout(const struct stat& status) {
+  return S_ISCHR(status.st_mode) && status.st_rdev == ::makedev(0, 0);
+}
 
 std::optional<std::string> link_target(const sys::Fd& fd) {
   std::string target(PATH_MAX, '\0');
@@ -90,8 +92,10 @@ std::optional<RootView::Found> RootView::resolve(std::string_view path) const {
       const auto entry = entry_in(layers_[layer], next.path);
       if (!entry) continue;
       if (is_whiteout(entry->status)) break;
-      if (next.layers.empty()) next.status = entry->status;
-      else if (!S_ISDIR(entry->status.st_mode)) break;
+      if (next.layers.empty())
+        next.status = entry->status;
+      else if (!S_ISDIR(entry->status.st_mode))
+        break;
       next.layers.push_back(layer);
       if (!S_ISDIR(entry->status.st_mode) || is_opaque(layers_[layer], next.path)) break;
     }
@@ -115,7 +119,8 @@ std::optional<RootView::Found> RootView::resolve(std::string_view path) const {
 Result<std::optional<std::string>> RootView::read(std::string_view path, std::size_t limit) const {
   const auto found = resolve(path);
   if (!found || !S_ISREG(found->status.st_mode)) return std::optional<std::string>();
-  const auto fd = TRY(sys::open_in_root(layers_[found->layers[0]], found->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  const auto fd =
+      TRY(sys::open_in_root(layers_[found->layers[0]], found->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
   std::string text(std::min<std::size_t>(limit, static_cast<std::size_t>(found->status.st_size)), '\0');
   text.resize(TRY(sys::read_some(fd, text.data(), text.size())));
   return std::optional<std::string>(std::move(text));

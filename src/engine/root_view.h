@@ -11,9 +11,10 @@
 
 namespace skiff::engine {
 
-/// A look into a root file system that is not mounted: the layers of its overlay Mount, read from the top with
-/// whiteouts and opaque directories honoured (Documentation/filesystems/overlayfs.rst). Used for the few small files that are
-/// needed before a start (/etc/passwd, /etc/group); links are followed inside the root only.
+/// A look into a root file system that is not mounted: the layers of its overlay Mount, read from the top
+/// with whiteouts and opaque directories honoured (Documentation/filesystems/overlayfs.rst). Used for the few
+/// small files that are needed before a start (/etc/passwd, /etc/group); links are followed inside the root
+/// only.
 class RootView {
  public:
   static Result<RootView> open(const std::vector<spec::Mount>& rootfs);

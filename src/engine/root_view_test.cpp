@@ -1,10 +1,11 @@
 #include "engine/root_view.h"
 
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "base/ids.h"
 #include "sys/file.h"
@@ -27,8 +28,11 @@ class RootViewTest : public testing::Test {
     ASSERT_TRUE(sys::replace_file(root_ + path, text).ok());
   }
   RootView view() {
-    spec::Mount mount{"", "overlay", "overlay",
-                      {"lowerdir+=" + root_ + "/bottom", "upperdir=" + root_ + "/top", "workdir=/nonexistent"}};
+    spec::Mount mount{
+        "",
+        "overlay",
+        "overlay",
+        {"lowerdir+=" + root_ + "/bottom", "upperdir=" + root_ + "/top", "workdir=/nonexistent"}};
     auto opened = RootView::open({mount});
     EXPECT_TRUE(opened.ok());
     return std::move(opened).value();

@@ -11,10 +11,12 @@
 
 namespace skiff::engine {
 
-/// A descriptor that becomes readable when a container ends or a request is given up: for those who wait in poll(2).
+/// A descriptor that becomes readable when a container ends or a request is given up: for those who wait in
+/// poll(2).
 class EndSignal {
  public:
-  static Result<std::unique_ptr<EndSignal>> create(std::shared_ptr<Container> container, std::stop_token stop) {
+  static Result<std::unique_ptr<EndSignal>> create(std::shared_ptr<Container> container,
+                                                   std::stop_token stop) {
     sys::Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!fd.valid()) return fail_errno("eventfd");
     return std::unique_ptr<EndSignal>(new EndSignal(std::move(container), std::move(fd), std::move(stop)));

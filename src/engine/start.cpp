@@ -24,7 +24,8 @@ constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 constexpr int kNotStarted = 128;
 constexpr std::string_view kCreateFailed =
-    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
+    "failed: "
     "unable to start container process: error during container init: ";
 
 /// What a failed start leaves in State.ExitCode, as Docker reads it from the sentence.
@@ -32,7 +33,8 @@ int exit_code_of(const Error& error) {
   const std::string text = to_lower(error.message());
   const auto contains = [&](std::string_view part) { return text.find(part) != std::string::npos; };
   if (contains("executable file not found") || contains("no such file or directory")) return kNotFound;
-  if (contains("permission denied") || contains("is a directory") || contains("not a directory")) return kNotExecutable;
+  if (contains("permission denied") || contains("is a directory") || contains("not a directory"))
+    return kNotExecutable;
   return kNotStarted;
 }
 
@@ -46,7 +48,7 @@ Error start_error(const Error& error) {
 struct NamespaceSources {
   std::map<std::string, std::string> joined;  ///< OCI type -> path
   std::string shm;
-  std::string hosts_of;     ///< id of the container whose hosts and resolv.conf are used too
+  std::string hosts_of;  ///< id of the container whose hosts and resolv.conf are used too
   std::string hostname;
 };
 
@@ -55,8 +57,8 @@ Result<std::shared_ptr<Container>> running_other(ContainerSet& set, std::string_
   if (other->state_now() == State::Restarting)
     return fail(Kind::Conflict, "container {} is restarting, wait until the container is running", other->id);
   if (!is_running(other->state_now()))
-    return fail(Kind::Conflict, "cannot join {} namespace of a non running container: container {} is {}", what,
-                short_id(other->id), to_string(other->state_now()));
+    return fail(Kind::Conflict, "cannot join {} namespace of a non running container: container {} is {}",
+                what, short_id(other->id), to_string(other->state_now()));
   return other;
 }
 
@@ -90,11 +92,13 @@ Result<std::vector<std::pair<std::string, std::string>>> link_lines(Parts& parts
   for (const std::string& link : definition.host.links) {
     const auto [name, alias] = cut(link, ':');
     const auto other = set.find(name);
-    if (!other.ok()) return fail(Kind::InvalidArgument, "could not get container for {}: {}", name, other.error().message());
+    if (!other.ok())
+      return fail(Kind::InvalidArgument, "could not get container for {}: {}", name, other.error().message());
     const std::string other_name = (*other)->definition_now().name;
     for (const auto& endpoint : TRY(parts.networks.endpoints((*other)->id)))
       if (!endpoint.ipv4.empty())
-        lines.emplace_back(endpoint.ipv4, fmt::format("{} {} {}", alias.value_or(name), short_id((*other)->id), other_name));
+        lines.emplace_back(endpoint.ipv4,
+                           fmt::format("{} {} {}", alias.value_or(name), short_id((*other)->id), other_name));
   }
   return lines;
 }
@@ -115,8 +119,9 @@ Result<NetworkFiles> write_network_files(Parts& parts, ContainerSet& set, const 
   if (!sources.hosts_of.empty()) return files;
   TRY(sys::replace_file(files.hostname, definition.config.hostname + "\n"));
   const bool on_host = definition.host.network_mode == "host";
-  auto hosts = on_host && definition.host.extra_hosts.empty() ? sys::read_file("/etc/hosts", 1 << 20)
-                                                              : Result<std::string>(Error(Kind::NotFound, ""));
+  auto hosts = on_host && definition.host.extra_hosts.empty()
+                   ? sys::read_file("/etc/hosts", 1 << 20)
+                   : Result<std::string>(Error(Kind::NotFound, ""));
   if (!hosts.ok()) {
     hosts = network::hosts_file(definition.config.hostname, definition.config.domainname, endpoints,
                                 definition.host.extra_hosts, parts.networks.host_gateway(),
@@ -125,10 +130,12 @@ Result<NetworkFiles> write_network_files(Parts& parts, ContainerSet& set, const 
   TRY(sys::replace_file(files.hosts, TRY(std::move(hosts))));
   const auto has_dns = [&](const network::Endpoint& e) { return parts.networks.has_dns(e.network); };
   const bool user_defined = std::any_of(endpoints.begin(), endpoints.end(), has_dns);
-  const network::DnsOptions wanted{definition.host.dns, definition.host.dns_search, definition.host.dns_options};
+  const network::DnsOptions wanted{definition.host.dns, definition.host.dns_search,
+                                   definition.host.dns_options};
   const bool as_host = on_host && wanted.servers.empty() && wanted.search.empty() && wanted.options.empty();
-  TRY(sys::replace_file(files.resolv_conf, as_host ? network::host_resolv_conf()
-                                                   : network::resolv_conf(parts.config, wanted, user_defined)));
+  TRY(sys::replace_file(files.resolv_conf, as_host
+                                               ? network::host_resolv_conf()
+                                               : network::resolv_conf(parts.config, wanted, user_defined)));
   return files;
 }
 

@@ -39,8 +39,8 @@ std::map<std::string, spec::docker::NetworkStats> network_counters(int pid) {
     spec::docker::NetworkStats n;
     unsigned long long v[12] = {};
     const std::string numbers(*counters);
-    if (std::sscanf(numbers.c_str(), "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2],
-                    &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11]) != 12)
+    if (std::sscanf(numbers.c_str(), "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0],
+                    &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11]) != 12)
       continue;
     n.rx_bytes = v[0];
     n.rx_packets = v[1];
@@ -57,7 +57,8 @@ std::map<std::string, spec::docker::NetworkStats> network_counters(int pid) {
 
 std::vector<spec::docker::BlkioEntry> entries(const std::vector<runtime::BlockIoEntry>& counted) {
   std::vector<spec::docker::BlkioEntry> result;
-  for (const auto& entry : counted) result.push_back({entry.major, entry.minor, entry.operation, entry.value});
+  for (const auto& entry : counted)
+    result.push_back({entry.major, entry.minor, entry.operation, entry.value});
   return result;
 }
 
@@ -68,7 +69,8 @@ void take_counters(const runtime::Stats& counted, StatsResponse& stats) {
   cpu.cpu_usage.percpu_usage = counted.cpu.per_cpu;
   cpu.cpu_usage.usage_in_usermode = counted.cpu.user;
   cpu.cpu_usage.usage_in_kernelmode = counted.cpu.system;
-  cpu.throttling_data = {counted.cpu.throttling_periods, counted.cpu.throttled_periods, counted.cpu.throttled_time};
+  cpu.throttling_data = {counted.cpu.throttling_periods, counted.cpu.throttled_periods,
+                         counted.cpu.throttled_time};
   auto& memory = stats.memory_stats;
   memory.usage = counted.memory.usage;
   memory.max_usage = counted.memory.max_usage;
@@ -88,8 +90,10 @@ Result<StatsResponse> sample(Container& container) {
   StatsResponse stats;
   if (const auto task = container.task_now(); task && is_running(run.state)) {
     auto counters = task->stats();
-    if (counters.ok()) take_counters(TRY(json::decode<runtime::Stats>(*counters)), stats);
-    else if (counters.error().kind() != Kind::Unavailable && counters.error().kind() != Kind::NotFound) return counters.error();
+    if (counters.ok())
+      take_counters(TRY(json::decode<runtime::Stats>(*counters)), stats);
+    else if (counters.error().kind() != Kind::Unavailable && counters.error().kind() != Kind::NotFound)
+      return counters.error();
     if (definition.host.network_mode != "host" && run.pid > 0) stats.networks = network_counters(run.pid);
     stats.cpu_stats.system_cpu_usage = system_cpu();
     stats.cpu_stats.online_cpus = static_cast<std::uint32_t>(host_facts().cpus);
@@ -130,7 +134,8 @@ Result<StatsResponse> Stats::once(std::string_view name, bool pre, std::stop_tok
   return second;
 }
 
-Result<void> Stats::stream(std::string_view name, const std::function<Result<void>(const StatsResponse&)>& sink,
+Result<void> Stats::stream(std::string_view name,
+                           const std::function<Result<void>(const StatsResponse&)>& sink,
                            std::stop_token stop) {
   const auto container = TRY(set_.find(name));
   StatsResponse before;

@@ -45,8 +45,8 @@ bool file_says_one(const char* path) {
 
 void describe_host(spec::docker::Info& info) {
   const HostFacts& facts = host_facts();
-  info.memory_limit = info.swap_limit = info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = info.cpu_set =
-      info.pids_limit = true;
+  info.memory_limit = info.swap_limit = info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares =
+      info.cpu_set = info.pids_limit = true;
   info.oom_kill_disable = !facts.cgroup_v2;
   info.ipv4_forwarding = file_says_one("/proc/sys/net/ipv4/ip_forward");
   info.n_fd = count_of("/proc/self/fd");
@@ -101,9 +101,12 @@ Result<spec::docker::Info> System::info() {
   for (const auto& container : set_.all()) {
     ++info.containers;
     const State state = container->state_now();
-    if (state == State::Paused) ++info.containers_paused;
-    else if (is_running(state)) ++info.containers_running;
-    else ++info.containers_stopped;
+    if (state == State::Paused)
+      ++info.containers_paused;
+    else if (is_running(state))
+      ++info.containers_running;
+    else
+      ++info.containers_stopped;
   }
   info.images = static_cast<std::int64_t>(TRY(parts_.images.list()).size());
   info.driver = "overlay2";
@@ -119,12 +122,14 @@ Result<spec::docker::Info> System::info() {
   info.docker_root_dir = parts_.config.data_root;
   info.labels = parts_.config.labels;
   info.server_version = kEngineVersion;
-  for (const auto& [name, runtime] : parts_.config.runtimes) info.runtimes[name] = {runtime.path, runtime.arguments};
+  for (const auto& [name, runtime] : parts_.config.runtimes)
+    info.runtimes[name] = {runtime.path, runtime.arguments};
   info.runtimes.try_emplace("skiff", spec::docker::RuntimeInfo{"skiff-monitor", {}});
   info.default_runtime = parts_.config.default_runtime;
   info.live_restore_enabled = true;
   info.init_binary = "skiff-monitor";
-  for (const auto& pool : parts_.config.address_pools) info.default_address_pools.push_back({pool.base, pool.size});
+  for (const auto& pool : parts_.config.address_pools)
+    info.default_address_pools.push_back({pool.base, pool.size});
   return info;
 }
 
@@ -149,8 +154,9 @@ Result<spec::docker::DiskUsage> System::disk_usage(const std::set<std::string>& 
     usage.volumes = TRY(volumes_.list({})).volumes;
     for (auto& volume : *usage.volumes) {
       const auto users = TRY(parts_.volumes.users(volume.name));
-      volume.usage_data = spec::docker::VolumeUsage{static_cast<std::int64_t>(users.size()),
-                                                    static_cast<std::int64_t>(TRY(parts_.volumes.size(volume.name)))};
+      volume.usage_data =
+          spec::docker::VolumeUsage{static_cast<std::int64_t>(users.size()),
+                                    static_cast<std::int64_t>(TRY(parts_.volumes.size(volume.name)))};
     }
   }
   if (wanted("build-cache")) {

@@ -15,8 +15,14 @@ namespace skiff::engine {
 /// What the engine says of itself. Thread-safe.
 class System {
  public:
-  System(Parts& parts, ContainerSet& set, Events& events, Containers& containers, Images& images, Volumes& volumes)
-      : parts_(parts), set_(set), events_(events), containers_(containers), images_(images), volumes_(volumes) {}
+  System(Parts& parts, ContainerSet& set, Events& events, Containers& containers, Images& images,
+         Volumes& volumes)
+      : parts_(parts),
+        set_(set),
+        events_(events),
+        containers_(containers),
+        images_(images),
+        volumes_(volumes) {}
 
   Result<spec::docker::Version> version();
   Result<spec::docker::Info> info();

@@ -26,7 +26,9 @@ Result<spec::docker::Volume> Volumes::create(const spec::docker::VolumeCreate& r
   return volume;
 }
 
-Result<spec::docker::Volume> Volumes::inspect(const std::string& name) { return parts_.volumes.inspect(name); }
+Result<spec::docker::Volume> Volumes::inspect(const std::string& name) {
+  return parts_.volumes.inspect(name);
+}
 
 Result<void> Volumes::remove(const std::string& name, bool force) {
   const bool existed = parts_.volumes.inspect(name).ok();
@@ -40,7 +42,8 @@ Result<spec::docker::VolumePruneReport> Volumes::prune(const Filters& filters) {
   const bool all = TRY(filters.boolean("all", false));
   const auto pruned = TRY(parts_.volumes.prune(
       all, [&](const spec::docker::Volume& volume) { return filters.labels(volume.labels); }));
-  for (const std::string& name : pruned.names) events_.publish("volume", "destroy", name, {{"driver", "local"}});
+  for (const std::string& name : pruned.names)
+    events_.publish("volume", "destroy", name, {{"driver", "local"}});
   events_.publish("volume", "prune", "", {{"reclaimed", std::to_string(pruned.bytes)}});
   return spec::docker::VolumePruneReport{pruned.names, pruned.bytes};
 }

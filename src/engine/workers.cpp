@@ -76,7 +76,8 @@ void Workers::work() {
       --waiting_;
       if (!in_time && jobs_.empty() && !closing_) {
         // The thread cannot join itself: whoever posts next does.
-        if (auto self = threads_.extract(std::this_thread::get_id())) finished_.push_back(std::move(self.mapped()));
+        if (auto self = threads_.extract(std::this_thread::get_id()))
+          finished_.push_back(std::move(self.mapped()));
         return;
       }
     }

@@ -13,8 +13,9 @@
 
 namespace skiff::engine {
 
-/// Threads that run jobs behind the callers' backs, now or later: exits, restarts, health checks, removal of files. As many
-/// threads as there are blocked jobs, up to kMost; idle ones end after a while. Jobs deal with their own failures. Thread-safe.
+/// Threads that run jobs behind the callers' backs, now or later: exits, restarts, health checks, removal of
+/// files. As many threads as there are blocked jobs, up to kMost; idle ones end after a while. Jobs deal with
+/// their own failures. Thread-safe.
 class Workers {
  public:
   using Clock = std::chrono::steady_clock;

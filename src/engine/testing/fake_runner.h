@@ -13,8 +13,8 @@ namespace skiff::engine::testing {
 /// A container without kernel: it runs until a test ends it, or a signal that kills does.
 class FakeTask final : public runner::Task {
  public:
-  FakeTask(std::string id, std::function<void(runner::Event)> listener, runner::Bundle bundle)
-      : bundle(std::move(bundle)), id_(std::move(id)), listener_(std::move(listener)) {}
+  FakeTask(std::string id, std::function<void(runner::Event)> listener, runner::Bundle wanted)
+      : bundle(std::move(wanted)), id_(std::move(id)), listener_(std::move(listener)) {}
 
   const std::string& id() const override { return id_; }
   pid_t pid() const override { return 4242; }

@@ -23,12 +23,15 @@ class FakeSnapshots final : public snapshot::Store {
     return mounts(key);
   }
   Result<std::vector<spec::Mount>> mounts(const std::string&) override {
-    return std::vector<spec::Mount>{{"", "overlay", "overlay", {"lowerdir+=/usr/share", "upperdir=/usr/share", "workdir=/tmp"}}};
+    return std::vector<spec::Mount>{
+        {"", "overlay", "overlay", {"lowerdir+=/usr/share", "upperdir=/usr/share", "workdir=/tmp"}}};
   }
   Result<std::string> layer_directory(const std::string&) override { return std::string("/nonexistent"); }
   Result<void> commit(const std::string&, const std::string&) override { return {}; }
   Result<void> set_chain(const std::string&, const spec::Digest&, std::uint64_t) override { return {}; }
-  Result<std::optional<std::string>> find_chain(const spec::Digest&) override { return std::optional<std::string>(); }
+  Result<std::optional<std::string>> find_chain(const spec::Digest&) override {
+    return std::optional<std::string>();
+  }
   Result<snapshot::Info> info(const std::string&) override { return Error(Kind::NotFound, "no snapshot"); }
   Result<std::vector<snapshot::Info>> list() override {
     std::vector<snapshot::Info> infos;
@@ -59,12 +62,14 @@ class FakeImages final : public image::Store {
     return fail(Kind::NotFound, "No such image: {}", name);
   }
   Result<std::vector<image::Image>> list() override { return std::vector<image::Image>{image}; }
-  Result<image::Image> create(const spec::oci::Image&, const std::vector<image::Layer>&, const std::string&) override {
+  Result<image::Image> create(const spec::oci::Image&, const std::vector<image::Layer>&,
+                              const std::string&) override {
     return image;
   }
   Result<void> tag(const spec::Digest&, const spec::Reference&) override { return {}; }
   Result<std::vector<image::Removal>> remove(
-      std::string_view, bool, bool, const std::function<std::string(const spec::Digest&, bool*)>& in_use) override {
+      std::string_view, bool, bool,
+      const std::function<std::string(const spec::Digest&, bool*)>& in_use) override {
     bool running = false;
     if (const std::string user = in_use(image.id, &running); !user.empty())
       return fail(Kind::Conflict, "in use by {} (running: {})", user, running);
@@ -105,13 +110,17 @@ class FakeNetworks final : public network::Service {
     network.driver = "bridge";
     return network;
   }
-  Result<std::string> create(const spec::docker::NetworkCreate& request) override { return "id-" + request.name; }
+  Result<std::string> create(const spec::docker::NetworkCreate& request) override {
+    return "id-" + request.name;
+  }
   Result<void> remove(std::string_view) override { return {}; }
-  Result<std::vector<std::string>> prune(const std::function<bool(const spec::docker::NetworkInspect&)>&) override {
+  Result<std::vector<std::string>> prune(
+      const std::function<bool(const spec::docker::NetworkInspect&)>&) override {
     return std::vector<std::string>();
   }
   Result<network::Endpoint> allocate(const network::EndpointRequest& request) override {
-    const auto network = TRY(inspect(request.network.starts_with("id-") ? request.network.substr(3) : request.network));
+    const auto network =
+        TRY(inspect(request.network.starts_with("id-") ? request.network.substr(3) : request.network));
     network::Endpoint endpoint;
     endpoint.id = "endpoint-" + request.container.substr(0, 4);
     endpoint.network = network.id;
@@ -152,7 +161,8 @@ class FakeNetworks final : public network::Service {
       for (const auto& [container, taken] : ports)
         for (const auto& other : taken)
           if (other.host_port == port.host_port)
-            return fail(Kind::Conflict, "Bind for 0.0.0.0:{} failed: port is already allocated", port.host_port);
+            return fail(Kind::Conflict, "Bind for 0.0.0.0:{} failed: port is already allocated",
+                        port.host_port);
     }
     ports[endpoint.container] = wanted;
     return wanted;
@@ -170,7 +180,8 @@ class FakeNetworks final : public network::Service {
     fds.emplace_back(::dup(0));
     return fds;
   }
-  Result<void> serve_dns(const std::string& container, std::vector<sys::Fd>, const std::vector<std::string>&) override {
+  Result<void> serve_dns(const std::string& container, std::vector<sys::Fd>,
+                         const std::vector<std::string>&) override {
     dns.insert(container);
     return {};
   }
@@ -192,7 +203,8 @@ class FakeVolumes final : public volume::Service {
   Result<spec::docker::Volume> create(const spec::docker::VolumeCreate& request) override {
     if (request.name.find('/') != std::string::npos)
       return fail(Kind::InvalidArgument, "create {}: includes invalid characters", request.name);
-    const std::string name = request.name.empty() ? "anonymous" + std::to_string(volumes.size()) : request.name;
+    const std::string name =
+        request.name.empty() ? "anonymous" + std::to_string(volumes.size()) : request.name;
     auto& volume = volumes[name];
     volume.name = name;
     volume.mountpoint = "/volumes/" + name;
@@ -231,7 +243,9 @@ class FakeVolumes final : public volume::Service {
     volumes.erase(name);
     return {};
   }
-  Result<Pruned> prune(bool, const std::function<bool(const spec::docker::Volume&)>&) override { return Pruned{}; }
+  Result<Pruned> prune(bool, const std::function<bool(const spec::docker::Volume&)>&) override {
+    return Pruned{};
+  }
   Result<bool> is_empty(const std::string&) override { return false; }
 };
 

@@ -46,7 +46,8 @@ class Rig {
     workers = std::make_unique<Workers>();
     set = std::make_unique<ContainerSet>(*database);
     ASSERT_TRUE(set->load().ok());
-    parts = std::make_unique<Parts>(Parts{config, *database, *images, networks, volumes, &runner, nullptr, *workers});
+    parts = std::make_unique<Parts>(
+        Parts{config, *database, *images, networks, volumes, &runner, nullptr, *workers});
     execs = std::make_unique<Execs>(*parts, *set, events);
     health = std::make_unique<Health>(*parts, *set, events, *execs);
     lifecycle = std::make_unique<Lifecycle>(*parts, *set, events, *health, *execs);
@@ -56,7 +57,8 @@ class Rig {
     if (!workers) return;
     workers->post([this, event = std::move(event)] {
       if (event.type == runner::Event::Type::Exited) lifecycle->exited(event.container, event.exit);
-      if (event.type == runner::Event::Type::ExecExited) execs->exited(event.container, event.exec, event.exit);
+      if (event.type == runner::Event::Type::ExecExited)
+        execs->exited(event.container, event.exec, event.exit);
     });
   }
 
