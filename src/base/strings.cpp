@@ -133,7 +133,7 @@ std::optional<std::int64_t> parse_ram_size(std::string_view text) {
   if (unit.size() > 1 && unit.back() == 'b') unit.pop_back();
   if (unit.size() > 1 && unit.back() == 'i') unit.pop_back();
   constexpr std::string_view kPrefixes = "bkmgtp";
-  if (unit.empty()) unit = "b";
+  if (unit.empty()) unit.push_back('b');
   const auto power = kPrefixes.find(unit[0]);
   if (unit.size() != 1 || power == std::string_view::npos) return std::nullopt;
   const double bytes = *number * std::pow(1024.0, static_cast<double>(power));
