@@ -197,7 +197,7 @@ Result<void> Applier::make(const Entry& entry, const Place& place, const std::st
 
 Result<void> Applier::make_file(const Entry& entry, const Place& place) {
   const sys::Fd file(::openat(place.parent->get(), place.name.c_str(),
-                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, entry.mode & 0777));
   if (!file) return fail_errno("create");
   std::int64_t offset = 0;
   std::int64_t position = 0;
@@ -267,9 +267,15 @@ Result<void> Applier::own_entry(const Entry& entry, const Place& place) const {
 }
 
 Result<void> Applier::finish_open(const Entry& entry, const sys::Fd& file, bool with_time) const {
-  if (::fchown(file.get(), uid(entry), gid(entry)) != 0) return fail_errno("chown");
+  // A worker's new file mostly is as it should be already; each change that is not made saves a journal
+  // entry.
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return fail_errno("stat");
+  const bool other_owner = status.st_uid != uid(entry) || status.st_gid != gid(entry);
+  if (other_owner && ::fchown(file.get(), uid(entry), gid(entry)) != 0) return fail_errno("chown");
   // After chown, which takes set-uid away; capabilities after both for the same reason.
-  if (::fchmod(file.get(), entry.mode) != 0) return fail_errno("chmod");
+  if ((other_owner || (status.st_mode & 07777) != entry.mode) && ::fchmod(file.get(), entry.mode) != 0)
+    return fail_errno("chmod");
   write_xattrs(file, entry.xattrs);
   const timespec times[2] = {entry.mtime, entry.mtime};
   if (with_time && ::futimens(file.get(), times) != 0) return fail_errno("utimes");
