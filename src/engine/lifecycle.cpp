@@ -79,9 +79,23 @@ Result<Waiter> Lifecycle::wait(std::string_view name, WaitCondition condition) {
 
 Result<void> Lifecycle::start(std::string_view name) {
   const auto container = TRY(set_.find(name));
-  const MutexLock operation(container->operation);
-  cancel_restart(*container);
-  return start_locked(*container);
+  Result<void> started;
+  bool removes_itself = false;
+  {
+    const MutexLock operation(container->operation);
+    cancel_restart(*container);
+    started = start_locked(*container);
+    const MutexLock lock(container->mutex);
+    const State state = container->run.state;
+    removes_itself =
+        container->definition.host.auto_remove && (state == State::Created || state == State::Exited);
+  }
+  // A --rm container goes when it cannot be started, as it goes when it ends.
+  if (!started.ok() && removes_itself) {
+    if (auto removed = destroy(container, true); !removed.ok() && removed.error().kind() != Kind::NotFound)
+      log::error("removing container {}: {}", container->id, removed.error().message());
+  }
+  return started;
 }
 
 Result<void> Lifecycle::start_locked(Container& container) {

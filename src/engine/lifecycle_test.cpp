@@ -57,6 +57,20 @@ TEST(Lifecycle, MissingProgramsAre127AndLeaveNothing) {
   EXPECT_EQ(rig.task("web").released, 1);
 }
 
+TEST(Lifecycle, AContainerThatRemovesItselfGoesWhenItCannotStart) {
+  Rig rig;
+  rig.runner.prepare = [](FakeTask& task) {
+    task.start_error = Error(Kind::NotFound, "exec: no such file or directory");
+  };
+  auto body = Rig::request();
+  body.host_config.auto_remove = true;
+  rig.create("web", body);
+  auto removed = rig.lifecycle->wait("web", WaitCondition::Removed);
+  EXPECT_FALSE(rig.lifecycle->start("web").ok());
+  EXPECT_EQ(removed->get({})->exit_code, 127);
+  EXPECT_EQ(rig.set->size(), 0U);
+}
+
 TEST(Lifecycle, TakenPortsUndoTheStart) {
   Rig rig;
   auto body = Rig::request();
