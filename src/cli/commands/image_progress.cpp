@@ -1,0 +1,28 @@
+#include "cli/commands/image_progress.h"
+
+namespace skiff::cli {
+
+Result<ProgressEnd> read_progress(client::Stream& stream, const std::function<void(std::string_view)>& write,
+                                  const std::function<void(const json::Value&)>& aux) {
+  while (auto value = TRY(stream.next_json())) {
+    const auto line = TRY(json::from_value<spec::docker::ProgressLine>(*std::move(value)));
+    if (line.error_detail || !line.error.empty()) {
+      ProgressEnd end;
+      end.error =
+          line.error_detail && !line.error_detail->message.empty() ? line.error_detail->message : line.error;
+      end.code = line.error_detail && line.error_detail->code != 0 ? line.error_detail->code : 1;
+      return end;
+    }
+    if (line.aux && aux) aux(*line.aux);
+    if (!line.stream.empty()) {
+      write(line.stream);
+    } else if (!line.status.empty()) {
+      std::string text = line.id.empty() ? line.status : line.id + ": " + line.status;
+      if (!line.progress.empty()) text += " " + line.progress;
+      write(text + "\n");
+    }
+  }
+  return ProgressEnd{};
+}
+
+}  // namespace skiff::cli

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "cli/cli.h"
+
+namespace skiff::cli {
+
+/// What a stream of progress lines came to.
+struct ProgressEnd {
+  int code = 0;
+  std::string error;  ///< empty when all went well
+};
+
+/// Reads progress lines to their end: text goes to `write`, "aux" objects to `aux`.
+Result<ProgressEnd> read_progress(client::Stream& stream, const std::function<void(std::string_view)>& write,
+                                  const std::function<void(const json::Value&)>& aux = {});
+
+}  // namespace skiff::cli

@@ -1,0 +1,98 @@
+#include "cli/commands/resource_entries.h"
+
+namespace skiff::cli {
+
+namespace {
+
+constexpr std::string_view kInfo = "system info|info";
+constexpr std::string_view kEvents = "system events|events";
+constexpr std::string_view kBuild = "image build|build|builder build";
+constexpr std::string_view kImageLs = "image ls|image list|images";
+constexpr std::string_view kImageRm = "image rm|image remove|rmi";
+constexpr std::string_view kTag = "image tag|tag";
+constexpr std::string_view kHistory = "image history|history";
+
+void add_system(std::vector<Entry>& rows) {
+  rows.push_back(
+      {"version", "[OPTIONS]", "Show the Docker version information", "", no_arguments(), make::version});
+  for (const std::string_view path : {"info", "system info"})
+    rows.push_back({path, "[OPTIONS]", "Display system-wide information", kInfo, no_arguments(), make::info});
+  for (const std::string_view path : {"events", "system events"})
+    rows.push_back(
+        {path, "[OPTIONS]", "Get real time events from the server", kEvents, no_arguments(), make::events});
+  rows.push_back({"system df", "[OPTIONS]", "Show docker disk usage", "", no_arguments(), make::system_df});
+  rows.push_back({"system prune", "[OPTIONS]", "Remove unused data", "", no_arguments(), make::system_prune});
+}
+
+void add_images(std::vector<Entry>& rows) {
+  for (const std::string_view path : {"build", "image build", "builder build"})
+    rows.push_back({path, "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile", kBuild, exactly(1),
+                    make::build});
+  for (const std::string_view path : {"images", "image ls"})
+    rows.push_back(
+        {path, "[OPTIONS] [REPOSITORY[:TAG]]", "List images", kImageLs, at_most(1), make::image_ls});
+  for (const std::string_view path : {"rmi", "image rm"})
+    rows.push_back({path, "[OPTIONS] IMAGE [IMAGE...]", "Remove one or more images", kImageRm, at_least(1),
+                    make::image_rm});
+  for (const std::string_view path : {"tag", "image tag"})
+    rows.push_back({path, "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+                    "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", kTag, exactly(2),
+                    make::image_tag});
+  for (const std::string_view path : {"history", "image history"})
+    rows.push_back(
+        {path, "[OPTIONS] IMAGE", "Show the history of an image", kHistory, exactly(1), make::image_history});
+  rows.push_back({"image inspect", "[OPTIONS] IMAGE [IMAGE...]",
+                  "Display detailed information on one or more images", "", at_least(1),
+                  make::image_inspect});
+  rows.push_back({"image prune", "[OPTIONS]", "Remove unused images", "", no_arguments(), make::image_prune});
+  rows.push_back(
+      {"image bootstrap", "[OPTIONS] NAME[:SUITE]", "Make a base image from a package mirror", "", exactly(1),
+       make::image_bootstrap,
+       "Make a base image from a package mirror, for example debian:bookworm or debian:bookworm-slim"});
+}
+
+void add_networks(std::vector<Entry>& rows) {
+  rows.push_back({"network ls", "[OPTIONS]", "List networks", "network ls|network list", no_arguments(),
+                  make::network_ls});
+  rows.push_back({"network inspect", "[OPTIONS] NETWORK [NETWORK...]",
+                  "Display detailed information on one or more networks", "", at_least(1),
+                  make::network_inspect});
+  rows.push_back(
+      {"network create", "[OPTIONS] NETWORK", "Create a network", "", exactly(1), make::network_create});
+  rows.push_back({"network connect", "[OPTIONS] NETWORK CONTAINER", "Connect a container to a network", "",
+                  exactly(2), make::network_connect});
+  rows.push_back({"network disconnect", "[OPTIONS] NETWORK CONTAINER",
+                  "Disconnect a container from a network", "", exactly(2), make::network_disconnect});
+  rows.push_back({"network rm", "NETWORK [NETWORK...]", "Remove one or more networks",
+                  "network rm|network remove", at_least(1), make::network_rm});
+  rows.push_back(
+      {"network prune", "[OPTIONS]", "Remove all unused networks", "", no_arguments(), make::network_prune});
+}
+
+void add_volumes(std::vector<Entry>& rows) {
+  rows.push_back(
+      {"volume ls", "[OPTIONS]", "List volumes", "volume ls|volume list", no_arguments(), make::volume_ls});
+  rows.push_back({"volume inspect", "[OPTIONS] VOLUME [VOLUME...]",
+                  "Display detailed information on one or more volumes", "", at_least(1),
+                  make::volume_inspect});
+  rows.push_back(
+      {"volume create", "[OPTIONS] [VOLUME]", "Create a volume", "", at_most(1), make::volume_create});
+  rows.push_back({"volume rm", "[OPTIONS] VOLUME [VOLUME...]", "Remove one or more volumes",
+                  "volume rm|volume remove", at_least(1), make::volume_rm,
+                  "Remove one or more volumes. You cannot remove a volume that is in use by a container."});
+  rows.push_back(
+      {"volume prune", "[OPTIONS]", "Remove unused local volumes", "", no_arguments(), make::volume_prune});
+}
+
+}  // namespace
+
+std::vector<Entry> resource_entries() {
+  std::vector<Entry> rows;
+  add_system(rows);
+  add_images(rows);
+  add_networks(rows);
+  add_volumes(rows);
+  return rows;
+}
+
+}  // namespace skiff::cli
