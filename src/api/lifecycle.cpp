@@ -80,7 +80,6 @@ Result<void> container_wait(Call& call) {
   docker::WaitResponse response;
   if (result.ok()) {
     response.status_code = result->exit_code;
-    if (!result->error.empty()) response.error = docker::WaitError{result->error};
   } else if (result.error().kind() == Kind::Cancelled) {
     return std::move(result).error();
   } else {

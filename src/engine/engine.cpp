@@ -6,6 +6,7 @@
 #include "engine/health.h"
 #include "engine/workers.h"
 #include "snapshot/store.h"
+#include "sys/cgroup.h"
 #include "sys/file.h"
 
 namespace skiff::engine {
@@ -85,17 +86,20 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   return lifecycle->recover();
 }
 
-/// On the runner's thread: only leads to a worker.
+/// On the runner's thread: leads to a worker what takes time. The end of an exec is recorded here and now,
+/// because the clients are let go when this returns, and then ask for the exit code.
 void Engine::Wiring::dispatch(runner::Event event) {
   const MutexLock lock(gate);
   if (closing) return;
+  if (event.type == runner::Event::Type::ExecExited)
+    return execs->exited(event.container, event.exec, event.exit);
   workers->post([this, event = std::move(event)] {
     if (parts->builds && parts->builds->handle(event)) return;
     switch (event.type) {
       case runner::Event::Type::Exited:
         return lifecycle->exited(event.container, event.exit);
       case runner::Event::Type::ExecExited:
-        return execs->exited(event.container, event.exec, event.exit);
+        return;
       case runner::Event::Type::OutOfMemory:
         return lifecycle->out_of_memory(event.container);
     }
@@ -126,6 +130,19 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       image_store(*wiring->images),
       wiring_(std::move(wiring)) {}
 
+namespace {
+
+/// What all containers were in goes, unless one still runs.
+void remove_cgroup_parent(const spec::EngineConfig& config) {
+  if (!config.own_cgroup_parent) return;
+  const auto remove = [&]() -> Result<void> {
+    return sys::Cgroup(TRY(sys::CgroupLayout::detect()), config.cgroup_parent).remove_if_empty();
+  };
+  if (const auto removed = remove(); !removed) log::warning("{}", removed.error().message());
+}
+
+}  // namespace
+
 Engine::~Engine() {
   wiring_->lifecycle->shut_down();
   {
@@ -139,6 +156,7 @@ Engine::~Engine() {
     container->task.reset();
   }
   wiring_->networks->shutdown();
+  remove_cgroup_parent(wiring_->parts->config);
 }
 
 }  // namespace skiff::engine

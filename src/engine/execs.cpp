@@ -244,6 +244,10 @@ Result<Execs::RunResult> Execs::run(const std::shared_ptr<Container>& container,
     const MutexLock lock(mutex_);
     execs_[exec->id] = exec;
   }
+  auto attributes = event_attributes(container->definition_now());
+  attributes["execID"] = exec->id;
+  for (const char* action : {"exec_create: ", "exec_start: "})
+    events_.publish("container", action + words(arguments), container->id, attributes);
   runner::ExecRequest run;
   run.id = exec->id;
   runner::Attachment attachment;

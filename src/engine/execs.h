@@ -44,7 +44,7 @@ class Execs {
                         const std::vector<std::string>& arguments, std::chrono::nanoseconds timeout,
                         std::stop_token stop);
 
-  /// The runner told of its end; on a worker.
+  /// The runner told of its end; on the runner's thread, so nothing here may take time.
   void exited(const std::string& container, const std::string& id, const runner::Exit& exit);
   /// All execs of a container end with it.
   void container_ended(const std::string& container);

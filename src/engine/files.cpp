@@ -59,6 +59,7 @@ Result<void> Files::put(std::string_view name, const std::string& path, const sy
   apply.escape = archive::Escape::Confine;
   apply.devices = true;
   apply.absolute_names = true;
+  apply.root_attributes = false;
   apply.keep_kinds = options.no_overwrite_dir_non_dir;
   apply.keep_owner = options.copy_owner;
   auto unpacked = archive::unpack(in, TRY(root_of(parts_, *container)), path, apply);

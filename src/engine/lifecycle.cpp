@@ -70,7 +70,7 @@ Result<WaitResult> Waiter::get(std::stop_token stop) {
   std::unique_lock lock(container_->mutex);
   if (!container_->changed.wait(lock, stop, [this] { return holds(); }))
     return Error(Kind::Cancelled, "the wait was given up");
-  return WaitResult{container_->run.exit_code, container_->run.error};
+  return WaitResult{container_->run.exit_code};
 }
 
 Result<Waiter> Lifecycle::wait(std::string_view name, WaitCondition condition) {

@@ -25,7 +25,6 @@ Result<WaitCondition> parse_wait_condition(std::string_view text);
 
 struct WaitResult {
   int exit_code = 0;
-  std::string error;  ///< why the program never ran, or ""
 };
 
 /// A registered wait: made before the answer's headers go out, so that nothing that happens after them is

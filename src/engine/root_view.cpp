@@ -126,6 +126,8 @@ Result<std::optional<std::string>> RootView::read(std::string_view path, std::si
   return std::optional<std::string>(std::move(text));
 }
 
+bool RootView::exists(std::string_view path) const { return resolve(path).has_value(); }
+
 bool RootView::is_directory(std::string_view path) const {
   const auto found = resolve(path);
   return found && S_ISDIR(found->status.st_mode);

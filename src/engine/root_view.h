@@ -22,6 +22,7 @@ class RootView {
   /// The file's content, at most `limit` bytes; nothing when there is no such regular file.
   Result<std::optional<std::string>> read(std::string_view path, std::size_t limit) const;
   bool is_directory(std::string_view path) const;
+  bool exists(std::string_view path) const;
 
  private:
   struct Found;

@@ -75,6 +75,8 @@ TEST_F(RootViewTest, LinksStayInside) {
 TEST_F(RootViewTest, TellsDirectories) {
   EXPECT_TRUE(view().is_directory("/data/sub"));
   EXPECT_FALSE(view().is_directory("/etc/passwd"));
+  EXPECT_TRUE(view().exists("/etc/passwd"));
+  EXPECT_FALSE(view().exists("/etc/passwd/x"));
   EXPECT_FALSE(view().is_directory("/absent"));
 }
 

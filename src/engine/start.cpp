@@ -141,6 +141,9 @@ Result<NetworkFiles> write_network_files(Parts& parts, ContainerSet& set, const 
 
 Result<spec::UserIdentity> identity_of(const std::vector<spec::Mount>& rootfs, const Definition& definition) {
   const RootView view = TRY(RootView::open(rootfs));
+  const std::string& directory = definition.config.working_dir;
+  if (!directory.empty() && view.exists(directory) && !view.is_directory(directory))
+    return fail(Kind::InvalidArgument, "Cannot mkdir: {} is not a directory", directory);
   const auto passwd = TRY(view.read("/etc/passwd", spec::kUserFileLimit));
   const auto group = TRY(view.read("/etc/group", spec::kUserFileLimit));
   return spec::resolve_user(definition.config.user, definition.host.group_add, passwd.value_or(""),
