@@ -27,10 +27,11 @@ struct EngineConfig {
   std::string pidfile;                  ///< <exec_root>/skiffd.pid when empty
   std::string socket_group = "docker";  ///< owns the unix sockets when the group exists
   std::string bridge = "skiff0";        ///< "none" switches the default network off
-  std::string bip;              ///< the bridge's own address as CIDR; chosen from the pools when empty
-  std::string firewall_table;   ///< nftables table; "skiff" for bridge skiff0, else "skiff-<bridge>"
-  std::string cgroup_parent;    ///< "skiff" for the default exec root, else "skiff-<hash of it>"
-  std::string monitor_program;  ///< path of skiff-monitor; found beside skiffd when empty
+  std::string bip;                 ///< the bridge's own address as CIDR; chosen from the pools when empty
+  std::string firewall_table;      ///< nftables table; "skiff" for bridge skiff0, else "skiff-<bridge>"
+  std::string cgroup_parent;       ///< "skiff" for the default exec root, else "skiff-<hash of it>"
+  bool own_cgroup_parent = false;  ///< nobody named it, so it is ours to remove
+  std::string monitor_program;     ///< path of skiff-monitor; found beside skiffd when empty
   std::vector<AddressPool> address_pools;
   std::vector<std::string> dns;  ///< for containers; the host's resolv.conf when empty
   std::vector<std::string> dns_search;

@@ -52,7 +52,8 @@ TEST(Users, UnknownNamesAreDockersSentence) {
             "unable to find user nobody2: no matching entries in passwd file");
   EXPECT_EQ(resolve_user("root:grpx", {}, kPasswd, kGroup).error().message(),
             "unable to find group grpx: no matching entries in group file");
-  EXPECT_EQ(resolve_user("-5", {}, kPasswd, kGroup).error().message(), "uids and gids must be in range 0-2147483647");
+  EXPECT_EQ(resolve_user("-5", {}, kPasswd, kGroup).error().message(),
+            "uids and gids must be in range 0-2147483647");
   EXPECT_FALSE(resolve_user("huge", {}, kPasswd, kGroup).ok());
 }
 

@@ -1,0 +1,103 @@
+#include "cmd/daemon/options.h"
+
+#include <gtest/gtest.h>
+
+#include "base/ids.h"
+#include "cmd/daemon/pidfile.h"
+#include "sys/file.h"
+
+namespace skiff::daemon {
+namespace {
+
+class OptionsTest : public testing::Test {
+ protected:
+  void SetUp() override { file_ = testing::TempDir() + "skiffd-" + random_hex(6) + ".json"; }
+  void TearDown() override { ::unlink(file_.c_str()); }
+
+  Result<Options> read(std::vector<std::string> arguments, const std::string& file) {
+    EXPECT_TRUE(sys::replace_file(file_, file).ok());
+    arguments.insert(arguments.end(), {"--config-file", file_});
+    return read_options(arguments, "/opt/bin/skiffd");
+  }
+
+  std::string file_;
+};
+
+TEST_F(OptionsTest, FlagsAndFileTogether) {
+  const auto options =
+      read({"-H", "tcp://127.0.0.1:99", "-H", "unix:///x.sock", "-D", "--add-runtime", "a=/bin/a"},
+           R"({"data-root": "/d", "mtu": 1400, "log-opts": {"max-size": "1m"},
+                                "runtimes": {"b": {"path": "/bin/b", "runtimeArgs": ["--x"]}},
+                                "default-address-pools": [{"base": "10.0.0.0/8", "size": 24}]})")
+          .value();
+  EXPECT_EQ(options.config.hosts, (std::vector<std::string>{"tcp://127.0.0.1:99", "unix:///x.sock"}));
+  EXPECT_TRUE(options.config.debug);
+  EXPECT_EQ(options.config.data_root, "/d");
+  EXPECT_EQ(options.config.mtu, 1400);
+  EXPECT_EQ(options.config.log_options.at("max-size"), "1m");
+  EXPECT_EQ(options.config.runtimes.at("a").path, "/bin/a");
+  EXPECT_EQ(options.config.runtimes.at("b").arguments, std::vector<std::string>{"--x"});
+  EXPECT_EQ(options.config.address_pools.at(0).size, 24);
+}
+
+TEST_F(OptionsTest, WhatNobodySaysFollowsFromTheRest) {
+  const auto usual = read({}, "{}")->config;
+  EXPECT_EQ(usual.hosts, std::vector<std::string>{"unix:///run/skiff/skiff.sock"});
+  EXPECT_EQ(usual.firewall_table, "skiff");
+  EXPECT_EQ(usual.cgroup_parent, "skiff");
+  EXPECT_TRUE(usual.own_cgroup_parent);
+  EXPECT_FALSE(read({"--cgroup-parent", "given"}, "{}")->config.own_cgroup_parent);
+  EXPECT_EQ(usual.monitor_program, "/opt/bin/skiff-monitor");
+  const auto second = read({"--exec-root", "/run/second", "--bridge", "br2"}, "{}")->config;
+  EXPECT_EQ(second.hosts, std::vector<std::string>{"unix:///run/second/skiff.sock"});
+  EXPECT_EQ(second.pidfile, "/run/second/skiffd.pid");
+  EXPECT_EQ(second.firewall_table, "skiff-br2");
+  EXPECT_NE(second.cgroup_parent, "skiff");
+}
+
+TEST_F(OptionsTest, AnOptionInBothPlacesIsAnError) {
+  const auto options = read({"--debug"}, R"({"debug": false})");
+  ASSERT_FALSE(options.ok());
+  EXPECT_NE(options.error().message().find("both as a flag and in the configuration file: debug"),
+            std::string::npos)
+      << options.error().message();
+}
+
+TEST_F(OptionsTest, MistakesAreNamed) {
+  const auto message = [&](std::vector<std::string> arguments, const std::string& file) {
+    const auto options = read(std::move(arguments), file);
+    return options.ok() ? std::string("accepted") : options.error().message();
+  };
+  EXPECT_NE(message({}, R"({"nosuch": 1})").find("don't match any configuration option: nosuch"),
+            std::string::npos);
+  EXPECT_NE(message({}, R"({"validate": true})").find("don't match any configuration option"),
+            std::string::npos);
+  EXPECT_NE(message({}, "{").find(file_), std::string::npos);
+  EXPECT_NE(message({}, R"({"mtu": {}})").find("mtu"), std::string::npos);
+  EXPECT_NE(message({"--mtu", "1"}, "{}").find("invalid MTU"), std::string::npos);
+  EXPECT_NE(message({"-H", "ftp://x"}, "{}").find("unable to parse docker host"), std::string::npos);
+  EXPECT_NE(message({"--data-root", "relative"}, "{}").find("absolute"), std::string::npos);
+  EXPECT_NE(message({"--default-runtime", "x"}, "{}").find("default runtime 'x' does not exist"),
+            std::string::npos);
+  EXPECT_NE(message({"--nosuch"}, "{}").find("nosuch"), std::string::npos);
+  EXPECT_NE(message({"argument"}, "{}").find("accepts no arguments"), std::string::npos);
+}
+
+TEST(OptionsFileTest, ANamedFileMustExist) {
+  EXPECT_FALSE(read_options({"--config-file", "/nonexistent/daemon.json"}, "/bin/skiffd").ok());
+}
+
+TEST(PidfileTest, KnowsALivingEngine) {
+  const std::string path = testing::TempDir() + "skiffd-" + random_hex(6) + ".pid";
+  {
+    const auto own = Pidfile::create(path);
+    ASSERT_TRUE(own.ok());
+    EXPECT_EQ(sys::read_file(path).value(), std::to_string(::getpid()));
+    ASSERT_TRUE(sys::replace_file(path, std::to_string(::getppid())).ok());
+    EXPECT_EQ(Pidfile::create(path).error().kind(), Kind::Conflict);
+  }
+  EXPECT_FALSE(sys::exists(path));
+}
+
+}  // namespace
+}  // namespace skiff::daemon
