@@ -21,6 +21,7 @@ struct ExecSession {
   ExitStatus exit;
   std::unique_ptr<Streams> streams;  ///< none when nobody was attached
   std::unique_ptr<Loop::Watch> watch;
+  std::unique_ptr<Loop::Timer> record_limit;  ///< while its clients wait for the daemon's record
 
   ExecState state() const { return {.id = id, .pid = process.pid(), .running = running, .exit = exit}; }
 };

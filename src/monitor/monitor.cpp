@@ -55,6 +55,7 @@ Result<void> Monitor::open(sys::Fd daemon) {
 }
 
 Result<void> Monitor::connect(sys::Fd socket) {
+  finish_ended_execs();  // what was said to another daemon this one learns from the state
   const std::uint64_t number = connection_number_ + 1;
   connection_ = TRY(Connection::create(loop_, std::move(socket),
                                        {.message = [this](Message message) { serve(std::move(message)); },
@@ -78,11 +79,13 @@ void Monitor::accept_daemon() {
 void Monitor::disconnected(std::uint64_t number) {
   if (connection_number_ != number) return;  // it was replaced meanwhile
   connection_.reset();
+  finish_ended_execs();
   if (phase_ == Phase::Empty || phase_ == Phase::Exited) end();
 }
 
 void Monitor::serve(Message message) {
   if (!connection_) return;
+  if (message.id == 0) return take_notice(message);
   auto answer = dispatch(message);
   auto packed = answer ? pack(message.id, type::kAnswer, std::move(answer->body), std::move(answer->fds))
                        : pack(message.id, type::kError, json::to_value(Failure::of(answer.error())));
@@ -236,8 +239,10 @@ void Monitor::container_ended() {
   streams_->process_ended();
 }
 
+/// The clients of a container need not wait for the daemon: they ask for its end with a call that waits.
 void Monitor::output_drained() {
   flush_log();
+  streams_->finish_clients();
   record_exit();
 }
 
@@ -290,6 +295,7 @@ void Monitor::end() {
       log::error("container {}: {}", id_, removed.error().message());
   }
   if (streams_) streams_->finish_clients();
+  finish_ended_execs();
   if (!run_directory_.empty()) remove_run_files(run_directory_);
   last_timer_ = loop_.after(kLastClients, [this] { loop_.stop(); });
   end_when_clients_left();

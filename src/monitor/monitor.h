@@ -44,6 +44,7 @@ class Monitor {
   static const Verb kVerbs[];
 
   void serve(Message message);
+  void take_notice(Message& message);
   Result<Answer> dispatch(Message& message);
   Result<Answer> create(Message& message);
   Result<Answer> state(Message& message);
@@ -75,6 +76,8 @@ class Monitor {
   void record_exit();
   void exec_ended(ExecSession& session);
   void exec_drained(ExecSession& session);
+  void finish_exec(ExecSession& session);
+  void finish_ended_execs();
   void forget_old_execs();
   void look_for_oom();
   void disconnected(std::uint64_t number);

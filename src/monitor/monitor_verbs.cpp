@@ -11,6 +11,8 @@ namespace skiff::monitor {
 namespace {
 
 constexpr std::size_t kRememberedExecs = 64;
+/// How long the clients of an exec that ended wait for a daemon that is there but stopped.
+constexpr std::chrono::milliseconds kRecordLimit{5000};
 
 std::string_view phase_name(Monitor::Phase phase) {
   switch (phase) {
@@ -209,6 +211,30 @@ void Monitor::exec_drained(ExecSession& session) {
   session.running = false;
   session.process = sys::Process(session.process.pid(), sys::Fd());  // remembered, but without its pidfd
   push(type::kExecExited, {.exec = session.id, .exit = session.exit});
+  if (!session.streams) return;
+  if (!connection_ || ending_ || !session.streams->has_clients()) return finish_exec(session);
+  session.record_limit = loop_.after(kRecordLimit, [this, &session] { finish_exec(session); });
+}
+
+void Monitor::finish_exec(ExecSession& session) {
+  session.record_limit.reset();
+  if (session.streams) session.streams->finish_clients();
+}
+
+void Monitor::finish_ended_execs() {
+  for (const auto& session : execs_) {
+    if (!session->running) finish_exec(*session);
+  }
+}
+
+/// A client may ask the daemon for the exit code as soon as its stream ends; so the stream ends only when the
+/// daemon knows.
+void Monitor::take_notice(Message& message) {
+  if (message.type != type::kExecRecorded) return;  // from a newer daemon
+  const auto recorded = json::from_value<ExecRecorded>(std::move(message.body));
+  if (!recorded) return log::warning("daemon: {}", recorded.error().message());
+  const auto session = find_exec(recorded->exec);
+  if (session && !(*session)->running) finish_exec(**session);
 }
 
 /// A daemon that was away asks for the ends it missed; a container that runs thousands of health checks must

@@ -212,6 +212,8 @@ void describe(json::Fields& f, ExecRequest& t) {
 void describe(json::Fields& f, ExecReply& t) { f("pid", t.pid); }
 void describe(json::Fields& f, KeepRequest& t) { f("name", t.name); }
 
+void describe(json::Fields& f, ExecRecorded& t) { f("exec", t.exec); }
+
 void describe(json::Fields& f, EventMessage& t) {
   f("exec", t.exec, json::Omit::Empty);
   f("exit", t.exit);

@@ -13,7 +13,8 @@
 
 /// What daemon and monitor say to each other: SOCK_SEQPACKET messages, each one JSON object with descriptors
 /// beside it. A request carries an id and is answered by an "answer" or "error" of the same id, in any order;
-/// events carry id 0. docs/monitor.md draws it. A body that is too large for a packet travels in a memfd, the
+/// events carry id 0, and so does the one message a daemon sends without wanting an answer ("exec_recorded").
+/// docs/monitor.md draws it. A body that is too large for a packet travels in a memfd, the
 /// first descriptor of the message.
 namespace skiff::monitor {
 
@@ -65,6 +66,7 @@ inline constexpr std::string_view kRelease = "release";
 inline constexpr std::string_view kExited = "exited";
 inline constexpr std::string_view kExecExited = "exec_exited";
 inline constexpr std::string_view kOutOfMemory = "out_of_memory";
+inline constexpr std::string_view kExecRecorded = "exec_recorded";
 }  // namespace type
 
 /// Body of "error".
@@ -189,6 +191,12 @@ struct EventMessage {
   ExitStatus exit;
 };
 
+/// "exec_recorded": the daemon has taken note of an "exec_exited". Only then the exec's clients are closed,
+/// so that whoever sees the end of the output can ask the daemon for the exit code.
+struct ExecRecorded {
+  std::string exec;
+};
+
 /// <run_directory>/monitor.json: what a daemon needs to clean up after a monitor that was killed.
 struct Remains {
   std::string cgroup;
@@ -212,6 +220,7 @@ void describe(json::Fields& f, ExecRequest& t);
 void describe(json::Fields& f, ExecReply& t);
 void describe(json::Fields& f, KeepRequest& t);
 void describe(json::Fields& f, EventMessage& t);
+void describe(json::Fields& f, ExecRecorded& t);
 void describe(json::Fields& f, Remains& t);
 
 /// <state_directory>/exit.json, written so that a power loss leaves all of it or nothing.

@@ -83,7 +83,7 @@ Result<void> Streams::attach(AttachmentHeader header, sys::Fd socket) {
   Client& added = *client;
   clients_.push_back(std::move(client));
   added.begin();
-  if (opened_ && !outputs_open()) added.finish();
+  if (finishing_) added.finish();
   return success();
 }
 
@@ -126,8 +126,6 @@ void Streams::end_source(Source& source) {
     options_.log->finish(source.stream, now());
     options_.written();
   }
-  if (outputs_open()) return;
-  for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i]->finish();
   check_drained();
 }
 
@@ -247,12 +245,12 @@ void Streams::check_drained() {
   if (!ended_ || drained_ || outputs_open()) return;
   drained_ = true;
   drain_timer_.reset();
-  finish_clients();
   options_.drained();
 }
 
 void Streams::finish_clients() {
   opened_ = true;
+  finishing_ = true;
   for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i]->finish();
 }
 

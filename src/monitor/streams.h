@@ -25,7 +25,8 @@ struct StreamEnds {
 ///
 /// A client whose queue is full holds the program's output back, as in Docker; one that takes nothing for
 /// kStallLimit meanwhile is dropped. After the program's end nothing is held back: the rest is read to its
-/// end, for at most kDrainLimit if somebody else keeps the streams open.
+/// end, for at most kDrainLimit if somebody else keeps the streams open. Clients stay until the owner calls
+/// finish_clients(), also when the program closes its output early and runs on, as in Docker.
 class Streams final : public Client::Owner {
  public:
   static constexpr std::chrono::seconds kStallLimit{60};
@@ -36,7 +37,7 @@ class Streams final : public Client::Owner {
     LogWriter* log = nullptr;       ///< flushed by the owner at the end of each round, after `written`
     std::function<void()> written;  ///< something was appended to the log
     bool close_stdin = false;       ///< the end of a client's input is the end of the program's (stdin_once)
-    std::function<void()> drained;  ///< all output was read
+    std::function<void()> drained;  ///< all output was read; clients stay until finish_clients()
     std::function<void()> left;     ///< the last client went
   };
 
@@ -90,7 +91,8 @@ class Streams final : public Client::Owner {
   bool opened_ = false;
   bool ended_ = false;
   bool drained_ = false;
-  bool held_ = false;  ///< output waits for a client
+  bool finishing_ = false;  ///< finish_clients() was called
+  bool held_ = false;       ///< output waits for a client
   sys::Fd input_;
   std::unique_ptr<Loop::Watch> input_watch_;
   std::string pending_input_;

@@ -183,8 +183,24 @@ TEST_F(StreamsTest, EndIsToldOnceEverythingWasRead) {
   EXPECT_FALSE(drained_);
   turn();
   EXPECT_TRUE(drained_);
+  EXPECT_TRUE(streams_->has_clients());  // until the owner has told whoever should know first
+  streams_->finish_clients();
+  turn();
   EXPECT_EQ(sys::read_all(client).value_or(""), "last words");
   EXPECT_FALSE(streams_->has_clients());
+}
+
+TEST_F(StreamsTest, ClosedOutputIsNotTheEnd) {
+  open(false);
+  const sys::Fd client = attach({.standard_input = true, .multiplexed = false});
+  program_out_.reset();
+  program_err_.reset();
+  turn();
+  EXPECT_FALSE(drained_);
+  EXPECT_TRUE(streams_->has_clients());
+  ASSERT_TRUE(sys::write_all(client, "still read").ok());
+  turn();
+  EXPECT_EQ(read_now(program_in_), "still read");
 }
 
 TEST_F(StreamsTest, SomebodyElseHoldingThePipeDelaysTheEndOnlySoLong) {

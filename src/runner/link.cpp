@@ -8,6 +8,12 @@ namespace skiff::runner {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+constexpr std::chrono::milliseconds kNotifyLimit{100};
+
+}  // namespace
+
 Error Link::gone() const {
   return fail(Kind::Unavailable, "the monitor of container {} is gone", container_);
 }
@@ -45,6 +51,11 @@ Result<monitor::Message> Link::call(std::string_view type, json::Value body, std
     return TRY(json::from_value<monitor::Failure>(std::move(answer->body))).to_error();
   }
   return answer;
+}
+
+Result<void> Link::notify(std::string_view type, json::Value body) {
+  if (closed()) return gone();
+  return send(TRY(monitor::pack(0, type, std::move(body))), Clock::now() + kNotifyLimit);
 }
 
 Result<void> Link::send(const monitor::Packed& packed, Clock::time_point deadline) {

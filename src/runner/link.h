@@ -29,6 +29,9 @@ class Link {
   Result<monitor::Message> call(std::string_view type, json::Value body, std::vector<sys::Fd> fds,
                                 std::chrono::milliseconds timeout) EXCLUDES(mutex_);
 
+  /// Says something that has no answer. A monitor that takes nothing is waited for only briefly.
+  Result<void> notify(std::string_view type, json::Value body) EXCLUDES(mutex_);
+
   /// Reads what has arrived: answers wake their callers, events go to `event`. False when the monitor closed.
   bool read(const std::function<void(monitor::Message)>& event) EXCLUDES(mutex_);
 

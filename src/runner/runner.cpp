@@ -72,12 +72,13 @@ class EpollRunner final : public Runner {
   std::shared_ptr<MonitorTask> find(std::uint64_t key) EXCLUDES(mutex_);
 
   void read_loop();
-  void read_socket(std::uint64_t key, MonitorTask& task);
+  void read_socket(std::uint64_t key, const std::shared_ptr<MonitorTask>& task);
   void reap(std::uint64_t key);
   void event_loop() EXCLUDES(events_mutex_);
   void tell(std::function<void()> job) EXCLUDES(events_mutex_);
   void tell(Event event);
-  void receive_event(MonitorTask& task, monitor::Message message);
+  void receive_event(const std::shared_ptr<MonitorTask>& task, monitor::Message message);
+  void tell_exec_end(const std::shared_ptr<MonitorTask>& task, Event event);
   void lost(const std::shared_ptr<MonitorTask>& task);
 
   const std::string directory_;
@@ -290,19 +291,19 @@ void EpollRunner::read_loop() {
       const std::uint64_t key = events[i].data.u64;
       if (key == 0) return;
       if (const auto task = find(key))
-        read_socket(key, *task);
+        read_socket(key, task);
       else
         reap(key);
     }
   }
 }
 
-void EpollRunner::read_socket(std::uint64_t key, MonitorTask& task) {
-  if (task.link().read([&](monitor::Message message) { receive_event(task, std::move(message)); })) return;
-  const auto held = find(key);
+void EpollRunner::read_socket(std::uint64_t key, const std::shared_ptr<MonitorTask>& task) {
+  if (task->link().read([&](monitor::Message message) { receive_event(task, std::move(message)); })) return;
+  const bool held = find(key) != nullptr;
   remove(key);
-  task.link().close();
-  if (held && !task.released()) tell([this, held] { lost(held); });
+  task->link().close();
+  if (held && !task->released()) tell([this, task] { lost(task); });
 }
 
 void EpollRunner::reap(std::uint64_t key) {
@@ -318,21 +319,32 @@ void EpollRunner::reap(std::uint64_t key) {
   if (auto status = child.wait(); !status) log::warning("monitor: {}", status.error().message());
 }
 
-void EpollRunner::receive_event(MonitorTask& task, monitor::Message message) {
+void EpollRunner::receive_event(const std::shared_ptr<MonitorTask>& task, monitor::Message message) {
   auto body = json::from_value<monitor::EventMessage>(std::move(message.body));
-  if (!body) return log::warning("container {}: {}", task.id(), body.error().message());
-  Event event{.container = task.id(), .exec = body->exec, .exit = to_exit(body->exit)};
+  if (!body) return log::warning("container {}: {}", task->id(), body.error().message());
+  Event event{.container = task->id(), .exec = body->exec, .exit = to_exit(body->exit)};
   if (message.type == monitor::type::kExited) {
     event.type = Event::Type::Exited;
-    if (!task.first_end()) return;
+    if (!task->first_end()) return;
   } else if (message.type == monitor::type::kExecExited) {
     event.type = Event::Type::ExecExited;
+    return tell_exec_end(task, std::move(event));
   } else if (message.type == monitor::type::kOutOfMemory) {
     event.type = Event::Type::OutOfMemory;
   } else {
     return;  // from a newer monitor
   }
   tell(std::move(event));
+}
+
+/// The monitor keeps the exec's clients until it hears that the end was recorded. When it does not hear it,
+/// it is gone or will not wait for ever.
+void EpollRunner::tell_exec_end(const std::shared_ptr<MonitorTask>& task, Event event) {
+  tell([this, task, event = std::move(event)] {
+    listener_(event);
+    (void)task->link().notify(monitor::type::kExecRecorded,
+                              json::to_value(monitor::ExecRecorded{.exec = event.exec}));
+  });
 }
 
 /// The monitor is gone without having been released: it was killed, or ended by itself with its record on

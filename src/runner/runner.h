@@ -123,7 +123,8 @@ struct Event {
 class Runner {
  public:
   /// `listener` is called from the runner's own thread, one event after the other; it must not block for
-  /// long.
+  /// long. An exec's clients see the end of their stream only after it has returned from ExecExited, so what
+  /// they may ask for then must have been recorded.
   static Result<std::unique_ptr<Runner>> open(const spec::EngineConfig& config,
                                               std::function<void(Event)> listener);
   virtual ~Runner() = default;

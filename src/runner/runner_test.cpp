@@ -48,6 +48,12 @@ class Events {
     }
   }
 
+  bool has(Event::Type type, const std::string& exec) {
+    const MutexLock lock(mutex_);
+    return std::any_of(all_.begin(), all_.end(),
+                       [&](const Event& event) { return event.type == type && event.exec == exec; });
+  }
+
   void clear() {
     const MutexLock lock(mutex_);
     all_.clear();
@@ -87,6 +93,11 @@ struct Peer {
     return text;
   }
   void write(std::string_view text) const { EXPECT_TRUE(sys::write_all(fd, text).ok()); }
+  /// Whether the other side has closed, now.
+  bool closed() const {
+    pollfd state{.fd = fd.get(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&state, 1, 0) > 0;
+  }
   void end_input() const { ::shutdown(fd.get(), SHUT_WR); }
 };
 
@@ -130,7 +141,10 @@ class RunnerTest : public testing::Test {
   }
 
   void open() {
-    auto opened = Runner::open(config_, [this](Event event) { events_.add(std::move(event)); });
+    auto opened = Runner::open(config_, [this](Event event) {
+      if (before_event_) before_event_(event);
+      events_.add(std::move(event));
+    });
     ASSERT_TRUE(opened.ok()) << opened.error().message();
     runner_ = *std::move(opened);
   }
@@ -213,6 +227,7 @@ class RunnerTest : public testing::Test {
   std::string directory_;
   spec::EngineConfig config_;
   Events events_;
+  std::function<void(const Event&)> before_event_;  ///< set while nothing happens that could call it
   std::unique_ptr<Runner> runner_;
   std::vector<std::shared_ptr<Task>> tasks_;
 };
@@ -355,6 +370,50 @@ TEST_F(RunnerTest, ManyExecsAtOnce) {
     ASSERT_TRUE(event.has_value());
     EXPECT_EQ(event->exit.code, static_cast<int>(i));
   }
+}
+
+TEST_F(RunnerTest, EndOfAnExecIsKnownBeforeItsClientIsClosed) {
+  const auto task = run(bundle({"sleep", "1000"}));
+  ASSERT_TRUE(task);
+  for (const bool terminal : {false, true}) {
+    const std::string id = terminal ? "terminal" : "pipes";
+    ExecRequest request{.id = id};
+    request.process.args = {"sh", "-c", "echo out; exit 4"};
+    request.process.env = {"PATH=/bin"};
+    request.process.terminal = terminal;
+    const Peer peer = attach_to(request.attachments, {.multiplexed = false});
+    bool closed_early = false;
+    before_event_ = [&](const Event& event) {
+      if (event.type == Event::Type::ExecExited) closed_early = peer.closed();
+    };
+    ASSERT_TRUE(task->exec(std::move(request)).ok());
+    EXPECT_EQ(peer.read_all(), terminal ? "out\r\n" : "out\n");
+    EXPECT_TRUE(events_.has(Event::Type::ExecExited, id));  // by now, without waiting
+    EXPECT_FALSE(closed_early);
+    ASSERT_TRUE(events_.wait(Event::Type::ExecExited, task->id(), id).has_value());
+    before_event_ = nullptr;
+  }
+}
+
+TEST_F(RunnerTest, ExecClientIsClosedWithoutADaemon) {
+  auto task = run(bundle({"sleep", "1000"}));
+  ASSERT_TRUE(task);
+  const std::string id = task->id();
+  ExecRequest request{.id = "x"};
+  request.process.args = {"sh", "-c", "read x; exit 4"};
+  request.process.env = {"PATH=/bin"};
+  request.open_stdin = true;
+  const Peer peer = attach_to(request.attachments, {.standard_input = true});
+  ASSERT_TRUE(task->exec(std::move(request)).ok());
+  task.reset();
+  lose_daemon();
+  peer.write("\n");
+  EXPECT_EQ(peer.read_all(), "");
+  open();
+  auto recovered = runner_->recover(id);
+  ASSERT_TRUE(recovered.ok());
+  tasks_.push_back(*recovered);
+  EXPECT_EQ(events_.wait(Event::Type::ExecExited, id, "x")->exit.code, 4);
 }
 
 TEST_F(RunnerTest, ExecWithTerminalDetachedAndMissing) {
