@@ -8,8 +8,8 @@
 
 #include "base/strings.h"
 #include "cli/help.h"
-#include "cli/version.h"
 #include "spec/digest.h"
+#include "spec/program_version.h"
 #include "sys/file.h"
 
 namespace skiff::cli {
@@ -82,11 +82,11 @@ Result<client::Client*> Cli::engine() {
                        "Failed to initialize: unable to resolve docker endpoint");
   if (host.empty() && globals.context.empty()) host = environment("DOCKER_HOST");
   if (host.empty()) host = kDefaultHost;
-  auto endpoint = TRY_CONTEXT(client::Endpoint::parse(host), "Failed to initialize: unable to resolve docker endpoint");
+  auto address = TRY_CONTEXT(http::Address::parse(host), "Failed to initialize: unable to resolve docker endpoint");
   std::string version = environment("DOCKER_API_VERSION");
   if (version.starts_with("v")) version.erase(0, 1);
   const bool fixed = !version.empty();
-  client_ = std::make_unique<client::Client>(std::move(endpoint), fixed ? version : std::string(kApiVersion), fixed);
+  client_ = std::make_unique<client::Client>(std::move(address), fixed ? version : std::string(kApiVersion), fixed);
   return client_.get();
 }
 
@@ -238,7 +238,7 @@ int run_cli(std::string_view program, const std::vector<std::string>& arguments)
     return 0;
   }
   if (cli.globals.version) {
-    cli.out.print("{} version {}, build {}\n", program == "docker" ? "Docker" : "Skiff", version(), commit());
+    cli.out.print("{} version {}, build {}\n", program == "docker" ? "Docker" : "Skiff", spec::program_version(), spec::program_commit());
     return 0;
   }
   if (cli.globals.hosts.size() > 1) {

@@ -8,7 +8,6 @@ namespace skiff::cli {
 
 namespace {
 
-constexpr std::size_t kMinimum = 10;
 constexpr std::size_t kPadding = 3;
 
 std::size_t width_of(std::string_view text) {
@@ -20,17 +19,17 @@ using Lines = std::vector<std::vector<std::string>>;
 
 /// Prints lines [from, to), whose columns before `widths.size()` have those widths. Where neighbouring lines
 /// have a further column they are taken together; the last cell of a line belongs to no column.
-void print_block(const Lines& lines, std::size_t from, std::size_t to, std::vector<std::size_t>& widths,
-                 std::string& out) {
+void print_block(const Lines& lines, std::size_t from, std::size_t to, std::size_t minimum,
+                 std::vector<std::size_t>& widths, std::string& out) {
   const std::size_t column = widths.size();
   for (std::size_t at = from; at < to; ++at) {
     if (column + 1 < lines[at].size()) {
       std::size_t end = at;
-      std::size_t width = kMinimum;
+      std::size_t width = minimum;
       for (; end < to && column + 1 < lines[end].size(); ++end)
         width = std::max(width, width_of(lines[end][column]) + kPadding);
       widths.push_back(width);
-      print_block(lines, at, end, widths, out);
+      print_block(lines, at, end, minimum, widths, out);
       widths.pop_back();
       at = end - 1;
       continue;
@@ -45,14 +44,14 @@ void print_block(const Lines& lines, std::size_t from, std::size_t to, std::vect
 
 }  // namespace
 
-std::string align_columns(std::string_view text) {
+std::string align_columns(std::string_view text, std::size_t minimum) {
   Lines lines;
   if (text.ends_with('\n')) text.remove_suffix(1);
   else if (text.empty()) return {};
   for (const auto& line : split(text, '\n')) lines.push_back(split(line, '\t'));
   std::string out;
   std::vector<std::size_t> widths;
-  print_block(lines, 0, lines.size(), widths, out);
+  print_block(lines, 0, lines.size(), minimum, widths, out);
   return out;
 }
 
@@ -93,6 +92,7 @@ namespace {
 TemplateOptions row_options(const ListFormat& format, const Row& row) {
   TemplateOptions options;
   options.root_type = format.go_type;
+  options.escape_html = true;
   options.method = [&row](std::string_view name,
                           const std::vector<json::Value>& arguments) -> std::optional<Result<json::Value>> {
     if (name != "Label" || arguments.size() != 1 || !arguments[0].is_string()) return std::nullopt;

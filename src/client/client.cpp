@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <cerrno>
+
 #include "base/strings.h"
 
 namespace skiff::client {
@@ -41,65 +43,71 @@ Error engine_error(int status, std::string_view body) {
   return Error(kind_of(status), "Error response from daemon: " + message);
 }
 
-Client::Client(Endpoint endpoint, std::string version, bool fixed)
-    : endpoint_(std::move(endpoint)), version_(std::move(version)), settled_(fixed) {}
+Client::Client(http::Address address, std::string version, bool fixed)
+    : address_(std::move(address)), version_(std::move(version)), settled_(fixed) {}
 
-Result<ResponseHead> Client::ping() {
-  auto connection = idle_ ? std::move(idle_) : TRY(Connection::open(endpoint_));
-  Request request;
+std::unique_ptr<http::Client> Client::take_connection() {
+  return idle_ ? std::move(idle_) : std::make_unique<http::Client>(address_);
+}
+
+Result<http::ClientResponse> Client::send(http::Client& connection, http::ClientRequest request) {
+  auto response = connection.send(std::move(request));
+  if (response.ok()) return response;
+  const int code = response.error().code();
+  if (code == EACCES || code == EPERM)
+    return fail(Kind::Forbidden, "permission denied while trying to connect to the Docker daemon socket at {}: {}",
+                address_.to_string(), response.error().message());
+  if (code != 0)
+    return fail(Kind::Unavailable, "Cannot connect to the Docker daemon at {}. Is the docker daemon running?",
+                address_.to_string());
+  return response.error().with_context("error during connect");
+}
+
+Result<http::Fields> Client::ping() {
+  auto connection = take_connection();
+  http::ClientRequest request;
   request.method = "HEAD";
   request.target = "/_ping";
-  const ResponseHead head = TRY(connection->exchange(request));
-  if (connection->reusable()) idle_ = std::move(connection);
-  return head;
+  http::Fields fields = TRY(send(*connection, std::move(request))).fields;
+  idle_ = std::move(connection);
+  return fields;
 }
 
 Result<void> Client::negotiate() {
-  const ResponseHead head = TRY(ping());
-  const std::string_view offered = head.header("api-version");
+  const http::Fields fields = TRY(ping());
+  const std::string_view offered = fields.get("Api-Version");
   if (!offered.empty() && older(offered, version_)) version_ = offered;
   settled_ = true;
   return {};
 }
 
-Result<ResponseHead> Client::exchange(std::unique_ptr<Connection>& connection, const Request& request) {
-  const bool kept = idle_ != nullptr;
-  connection = kept ? std::move(idle_) : TRY(Connection::open(endpoint_));
-  Request sent = request;
-  sent.target = versioned(request.target);
-  auto head = connection->exchange(sent);
-  if (!head.ok() && kept && !connection->answered() && !request.produce &&
-      head.error().kind() == Kind::Unavailable) {
-    // The engine gave up the kept connection before this request reached it.
-    connection = TRY(Connection::open(endpoint_));
-    head = connection->exchange(sent);
-  }
-  if (!head.ok()) return head;
-  if (head->status < 400) {
+Result<http::ClientResponse> Client::exchange(std::unique_ptr<http::Client>& connection, http::ClientRequest request) {
+  connection = take_connection();
+  http::ClientRequest sent = request;
+  sent.target = "/v" + version_ + request.target;
+  auto response = TRY(send(*connection, std::move(sent)));
+  if (response.status < 400) {
     settled_ = true;
-    return head;
+    return response;
   }
-  const std::string body = TRY(connection->read_all());
-  const int status = head->status;
-  if (connection->reusable()) idle_ = std::move(connection);
-  if (status == 400 && !settled_ && !request.produce && body.find("is too new") != std::string::npos) {
+  const std::string body = TRY(response.read_all());
+  idle_ = std::move(connection);
+  if (response.status == 400 && !settled_ && !request.source && body.find("is too new") != std::string::npos) {
     TRY(negotiate());
-    return exchange(connection, request);
+    return exchange(connection, std::move(request));
   }
-  if (status == 404 && request.method == "HEAD") return Error(Kind::NotFound, "Error response from daemon: not found");
-  return engine_error(status, body);
+  return engine_error(response.status, body);
 }
 
 Result<std::string> Client::call(std::string_view method, const std::string& target, std::string body) {
-  Request request;
+  http::ClientRequest request;
   request.method = method;
   request.target = target;
-  if (!body.empty()) request.content_type = "application/json";
   request.body = std::move(body);
-  std::unique_ptr<Connection> connection;
-  (void)TRY(exchange(connection, request));
-  std::string answer = TRY(connection->read_all());
-  if (connection->reusable()) idle_ = std::move(connection);
+  std::unique_ptr<http::Client> connection;
+  auto response = TRY(exchange(connection, std::move(request)));
+  std::string answer = TRY(response.read_all(SIZE_MAX));
+  idle_ = std::move(connection);
   return answer;
 }
 
@@ -108,27 +116,28 @@ Result<json::Value> Client::call_json(std::string_view method, const std::string
   return TRY_CONTEXT(json::parse(text), "the engine's answer to {} {}", method, target);
 }
 
-Result<Stream> Client::open(Request request) {
-  if (request.produce && !settled_) TRY(negotiate());  // a body that is made once cannot be sent twice
-  std::unique_ptr<Connection> connection;
-  ResponseHead head = TRY(exchange(connection, request));
-  return Stream(std::move(connection), std::move(head));
+Result<Stream> Client::open(http::ClientRequest request) {
+  if (request.source && !settled_) TRY(negotiate());  // a body that is made once cannot be sent twice
+  std::unique_ptr<http::Client> connection;
+  auto response = TRY(exchange(connection, std::move(request)));
+  return Stream(std::move(connection), std::move(response));
 }
 
 Result<Hijacked> Client::hijack(const std::string& target, std::string body) {
-  Request request;
+  http::ClientRequest request;
   request.method = "POST";
   request.target = target;
-  if (!body.empty()) request.content_type = "application/json";
   request.body = std::move(body);
   request.upgrade = true;
-  std::unique_ptr<Connection> connection;
-  const ResponseHead head = TRY(exchange(connection, request));
-  if (head.status != 101 && head.status != 200)
-    return fail(Kind::Unavailable, "unable to upgrade to tcp, received {}", head.status);
+  std::unique_ptr<http::Client> connection;
+  auto response = TRY(exchange(connection, std::move(request)));
+  if (response.status != 101 && response.status != 200)
+    return fail(Kind::Unavailable, "unable to upgrade to tcp, received {}", response.status);
   Hijacked hijacked;
-  hijacked.multiplexed = head.header("content-type") != "application/vnd.docker.raw-stream";
-  std::tie(hijacked.socket, hijacked.received) = connection->release();
+  hijacked.multiplexed = response.fields.get("Content-Type") != "application/vnd.docker.raw-stream";
+  auto taken = TRY(response.take_connection());
+  hijacked.socket = std::move(taken.socket);
+  hijacked.received = std::move(taken.early_input);
   return hijacked;
 }
 

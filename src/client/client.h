@@ -8,8 +8,8 @@
 
 #include "base/json.h"
 #include "base/result.h"
-#include "client/connection.h"
 #include "client/query.h"
+#include "http/client.h"
 #include "spec/docker/container.h"
 #include "spec/docker/exec.h"
 #include "spec/docker/image.h"
@@ -24,19 +24,21 @@ namespace docker = spec::docker;
 /// An answer that arrives over time: logs, events, statistics, build output, archives.
 class Stream {
  public:
-  Stream(std::unique_ptr<Connection> connection, ResponseHead head)
-      : connection_(std::move(connection)), head_(std::move(head)) {}
+  Stream(std::unique_ptr<http::Client> connection, http::ClientResponse response)
+      : connection_(std::move(connection)), response_(std::move(response)) {}
 
-  const ResponseHead& head() const { return head_; }
+  const http::Fields& fields() const { return response_.fields; }
   /// At most `size` bytes; 0 is the end.
-  Result<std::size_t> read(char* buffer, std::size_t size) { return connection_->read(buffer, size); }
-  Result<std::string> read_all() { return connection_->read_all(); }
+  Result<std::size_t> read(char* buffer, std::size_t size) { return response_.read(buffer, size); }
+  Result<std::string> read_all() { return response_.read_all(); }
+  /// The socket, to shut it down from a signal's point of view; it stays ours.
+  int socket() const { return response_.socket(); }
   /// The next JSON text of a stream of them; nothing at its end.
   Result<std::optional<json::Value>> next_json();
 
  private:
-  std::unique_ptr<Connection> connection_;
-  ResponseHead head_;
+  std::unique_ptr<http::Client> connection_;
+  http::ClientResponse response_;
   std::string pending_;
   std::size_t scanned_ = 0;
 };
@@ -77,13 +79,13 @@ struct RemoveOptions {
 class Client {
  public:
   /// `version` is the API version to speak, "1.51"; `fixed` forbids any other (DOCKER_API_VERSION).
-  Client(Endpoint endpoint, std::string version, bool fixed);
+  Client(http::Address address, std::string version, bool fixed);
 
-  const Endpoint& endpoint() const { return endpoint_; }
+  const http::Address& address() const { return address_; }
   const std::string& version() const { return version_; }
 
   // System (system.cpp)
-  Result<ResponseHead> ping();
+  Result<http::Fields> ping();
   Result<json::Value> version_info();
   Result<json::Value> info();
   Result<docker::DiskUsage> disk_usage();
@@ -115,7 +117,7 @@ class Client {
   Result<Stream> wait(std::string_view id, std::string_view condition);
   Result<docker::PathStat> stat_path(std::string_view id, std::string_view path);
   Result<Stream> copy_from(std::string_view id, std::string_view path);
-  Result<void> copy_to(std::string_view id, std::string_view path, bool copy_owner, BodyProducer tar);
+  Result<void> copy_to(std::string_view id, std::string_view path, bool copy_owner, http::BodySource tar);
   Result<docker::ContainerPruneReport> prune_containers(const Filters& filters);
 
   // Exec (containers.cpp)
@@ -135,7 +137,7 @@ class Client {
   /// Progress lines of a pull.
   Result<Stream> pull(std::string_view repository, std::string_view tag, std::string_view platform);
   /// `parameters` is the query of POST /build; the context is a tar.
-  Result<Stream> build(const Query& parameters, BodyProducer context);
+  Result<Stream> build(const Query& parameters, http::BodySource context);
   /// Our own endpoint: makes a base image from a package mirror; progress lines.
   Result<Stream> bootstrap(const Query& parameters);
 
@@ -160,18 +162,19 @@ class Client {
   Result<T> call_as(std::string_view method, const std::string& target, std::string body = {});
   template <json::Described T>
   Result<std::vector<T>> call_list(std::string_view method, const std::string& target);
-  Result<Stream> open(Request request);
+  Result<Stream> open(http::ClientRequest request);
   Result<Hijacked> hijack(const std::string& target, std::string body);
 
-  /// Sends `request` on `connection` (a kept or new one) and turns error answers into errors.
-  Result<ResponseHead> exchange(std::unique_ptr<Connection>& connection, const Request& request);
+  /// Sends `request` on a kept or new connection, which is handed out; error answers become errors.
+  Result<http::ClientResponse> exchange(std::unique_ptr<http::Client>& connection, http::ClientRequest request);
+  Result<http::ClientResponse> send(http::Client& connection, http::ClientRequest request);
+  std::unique_ptr<http::Client> take_connection();
   Result<void> negotiate();
-  std::string versioned(const std::string& target) const { return "/v" + version_ + target; }
 
-  Endpoint endpoint_;
+  http::Address address_;
   std::string version_;
   bool settled_;  ///< the version is known to be right, or may not be changed
-  std::unique_ptr<Connection> idle_;
+  std::unique_ptr<http::Client> idle_;
 };
 
 /// The engine's error answer as an Error.

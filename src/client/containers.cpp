@@ -36,8 +36,8 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-Result<docker::PathStat> read_stat(const ResponseHead& head) {
-  const auto text = decode_base64(head.header("x-docker-container-path-stat"));
+Result<docker::PathStat> read_stat(const http::Fields& fields) {
+  const auto text = decode_base64(fields.get("X-Docker-Container-Path-Stat"));
   if (!text) return Error(Kind::Unavailable, "the engine's answer has no path stat");
   return json::decode<docker::PathStat>(*text);
 }
@@ -126,7 +126,7 @@ Result<std::vector<docker::FileChange>> Client::changes(std::string_view id) {
 }
 
 Result<Stream> Client::logs(std::string_view id, const LogOptions& options) {
-  Request request;
+  http::ClientRequest request;
   request.method = "GET";
   request.target = path_of(id, "/logs")
                        .add("stdout", "1")
@@ -142,7 +142,7 @@ Result<Stream> Client::logs(std::string_view id, const LogOptions& options) {
 }
 
 Result<Stream> Client::stats(std::string_view id, bool stream, bool one_shot) {
-  Request request;
+  http::ClientRequest request;
   request.method = "GET";
   request.target = path_of(id, "/stats").add("stream", stream ? "1" : "0").flag("one-shot", one_shot).text();
   return open(std::move(request));
@@ -160,39 +160,39 @@ Result<Hijacked> Client::attach(std::string_view id, const AttachOptions& option
 }
 
 Result<Stream> Client::wait(std::string_view id, std::string_view condition) {
-  Request request;
+  http::ClientRequest request;
   request.method = "POST";
   request.target = path_of(id, "/wait").add_if("condition", condition).text();
   return open(std::move(request));
 }
 
 Result<docker::PathStat> Client::stat_path(std::string_view id, std::string_view path) {
-  Request request;
+  http::ClientRequest request;
   request.method = "HEAD";
   request.target = path_of(id, "/archive").add("path", path).text();
-  std::unique_ptr<Connection> connection;
-  auto head = exchange(connection, request);
-  if (!head.ok() && head.error().kind() == Kind::NotFound)
+  std::unique_ptr<http::Client> connection;
+  auto response = exchange(connection, std::move(request));
+  if (!response.ok() && response.error().kind() == Kind::NotFound)
     return fail(Kind::NotFound, "Could not find the file {} in container {}", path, id);
-  const ResponseHead found = TRY(std::move(head));
-  if (connection->reusable()) idle_ = std::move(connection);
-  return read_stat(found);
+  const http::Fields fields = TRY(std::move(response)).fields;
+  idle_ = std::move(connection);
+  return read_stat(fields);
 }
 
 Result<Stream> Client::copy_from(std::string_view id, std::string_view path) {
-  Request request;
+  http::ClientRequest request;
   request.method = "GET";
   request.target = path_of(id, "/archive").add("path", path).text();
   return open(std::move(request));
 }
 
-Result<void> Client::copy_to(std::string_view id, std::string_view path, bool copy_owner, BodyProducer tar) {
-  Request request;
+Result<void> Client::copy_to(std::string_view id, std::string_view path, bool copy_owner, http::BodySource tar) {
+  http::ClientRequest request;
   request.method = "PUT";
   request.target =
       path_of(id, "/archive").add("path", path).add("noOverwriteDirNonDir", "true").flag("copyUIDGID", copy_owner).text();
   request.content_type = "application/x-tar";
-  request.produce = std::move(tar);
+  request.source = std::move(tar);
   Stream stream = TRY(open(std::move(request)));
   (void)TRY(stream.read_all());
   return {};

@@ -31,24 +31,24 @@ Result<docker::ImagePruneReport> Client::prune_images(const Filters& filters) {
 }
 
 Result<Stream> Client::pull(std::string_view repository, std::string_view tag, std::string_view platform) {
-  Request request;
+  http::ClientRequest request;
   request.method = "POST";
   request.target =
       Query("/images/create").add("fromImage", repository).add_if("tag", tag).add_if("platform", platform).text();
   return open(std::move(request));
 }
 
-Result<Stream> Client::build(const Query& parameters, BodyProducer context) {
-  Request request;
+Result<Stream> Client::build(const Query& parameters, http::BodySource context) {
+  http::ClientRequest request;
   request.method = "POST";
   request.target = parameters.text();
   request.content_type = "application/x-tar";
-  request.produce = std::move(context);
+  request.source = std::move(context);
   return open(std::move(request));
 }
 
 Result<Stream> Client::bootstrap(const Query& parameters) {
-  Request request;
+  http::ClientRequest request;
   request.method = "POST";
   request.target = parameters.text();
   return open(std::move(request));

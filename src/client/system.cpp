@@ -9,7 +9,7 @@ Result<json::Value> Client::info() { return call_json("GET", "/info"); }
 Result<docker::DiskUsage> Client::disk_usage() { return call_as<docker::DiskUsage>("GET", "/system/df"); }
 
 Result<Stream> Client::events(std::string_view since, std::string_view until, const Filters& filters) {
-  Request request;
+  http::ClientRequest request;
   request.method = "GET";
   request.target = Query("/events").filters(filters).add_if("since", since).add_if("until", until).text();
   return open(std::move(request));

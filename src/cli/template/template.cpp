@@ -55,6 +55,15 @@ bool is_map_member(std::string_view name) {
   return false;
 }
 
+std::string escape_html(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<' || c == '>' || c == '&') out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : "\\u0026";
+    else out += c;
+  }
+  return out;
+}
+
 enum class Flow { Normal, Break, Continue };
 
 class Execution {
@@ -181,6 +190,9 @@ class Execution {
     for (std::size_t i = 1; i < words.size(); ++i) arguments.push_back(TRY(operand(words[i], dot)));
     if (piped) arguments.push_back(*piped);
     auto called = templates::call_function(first.name, arguments, options_.header);
+    if (called.ok() && options_.escape_html && first.name == "json" && arguments.size() == 1 &&
+        &arguments[0].value() == &root_.value())
+      return Item::make(json::Value(escape_html(templates::to_plain_text(*called))));
     if (!called.ok()) {
       // Go names the argument that has the wrong type, and the function for everything else.
       const bool type = called.error().message().starts_with("wrong type");

@@ -26,6 +26,8 @@ struct TemplateOptions {
   std::string root_type;
   /// Docker's functions hand their first argument through: the template is making a table's header.
   bool header = false;
+  /// {{json .}} of the root writes <, > and & as \u003c ... , as Go's encoder does unless told not to.
+  bool escape_html = false;
   /// Methods of the root that take arguments: nothing when there is no such method.
   using Method = std::function<std::optional<Result<json::Value>>(std::string_view name,
                                                                   const std::vector<json::Value>& arguments)>;

@@ -1,8 +1,0 @@
-#include "cli/version.h"
-
-namespace skiff::cli {
-
-std::string_view version() { return SKIFF_VERSION; }
-std::string_view commit() { return SKIFF_COMMIT; }
-
-}  // namespace skiff::cli
