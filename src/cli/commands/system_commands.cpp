@@ -24,7 +24,7 @@ class Events : public Command {
       if (!result.ok()) return complain(cli, result.error());
       parsed = std::move(*result);
     }
-    auto stream = TRY(TRY(cli.engine())->events(since_, until_, filters_));
+    auto stream = TRY(TRY(cli.engine())->events(TRY(timestamp(since_)), TRY(timestamp(until_)), filters_));
     while (auto event = TRY(stream.next_json())) {
       std::string line;
       if (parsed) {
@@ -44,6 +44,16 @@ class Events : public Command {
   }
 
  private:
+  /// The engine takes seconds; "10m" and dates are reckoned here, by our own clock.
+  static Result<std::string> timestamp(const std::string& text) {
+    if (text.empty() || parse_double(text)) return text;
+    const auto time = parse_timestamp(text, now());
+    if (!time)
+      return fail(Kind::InvalidArgument, "failed to parse value as time or duration: {}", quote(text));
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*time);
+    return fmt::format("{}.{:09}", seconds.time_since_epoch().count(), (*time - seconds).count());
+  }
+
   static int complain(Cli& cli, const Error& error) {
     cli.err.print("Error parsing format: {}\n", error.message());
     return 64;
