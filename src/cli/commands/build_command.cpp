@@ -165,7 +165,7 @@ class Build : public Command {
       const std::size_t got = TRY(source(buffer, size));
       sent += got;
       if (got == 0 && !std::exchange(told, true))
-        show(fmt::format("Sending build context to Docker daemon  {}\n",
+        show(fmt::format("Sending build context to Docker daemon  {}\r\r\n",
                          human_size(static_cast<double>(sent))));
       return got;
     };
