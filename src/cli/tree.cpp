@@ -25,6 +25,7 @@ constexpr std::string_view kCpText =
 // clang-format off
 const Entry kEntries[] = {
     {"container attach", "[OPTIONS] CONTAINER", kAttach, "container attach|attach", exactly(1), make_attach, "", ""},
+    {"container cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-", kCp, "container cp|cp", exactly(2), make_cp, kCpText, "container cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"},
     {"container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container", "container create|create", at_least(1), make_create, "", ""},
     {"container exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Execute a command in a running container", "container exec|exec", at_least(2), make_exec, "", ""},
     {"container inspect", kOneOrMore, "Display detailed information on one or more containers", "", at_least(1), make_container_inspect, "", ""},

@@ -177,6 +177,9 @@ class Client {
   std::unique_ptr<http::Client> idle_;
 };
 
+/// What an archive's answer says about the path it is of.
+Result<docker::PathStat> read_path_stat(const http::Fields& fields);
+
 /// The engine's error answer as an Error.
 Error engine_error(int status, std::string_view body);
 

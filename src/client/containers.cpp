@@ -36,15 +36,15 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-Result<docker::PathStat> read_stat(const http::Fields& fields) {
+std::string timeout_text(std::optional<std::int64_t> timeout) { return timeout ? std::to_string(*timeout) : ""; }
+
+}  // namespace
+
+Result<docker::PathStat> read_path_stat(const http::Fields& fields) {
   const auto text = decode_base64(fields.get("X-Docker-Container-Path-Stat"));
   if (!text) return Error(Kind::Unavailable, "the engine's answer has no path stat");
   return json::decode<docker::PathStat>(*text);
 }
-
-std::string timeout_text(std::optional<std::int64_t> timeout) { return timeout ? std::to_string(*timeout) : ""; }
-
-}  // namespace
 
 Result<std::vector<docker::ContainerSummary>> Client::containers(bool all, int limit, bool size,
                                                                  const Filters& filters) {
@@ -176,7 +176,7 @@ Result<docker::PathStat> Client::stat_path(std::string_view id, std::string_view
     return fail(Kind::NotFound, "Could not find the file {} in container {}", path, id);
   const http::Fields fields = TRY(std::move(response)).fields;
   idle_ = std::move(connection);
-  return read_stat(fields);
+  return read_path_stat(fields);
 }
 
 Result<Stream> Client::copy_from(std::string_view id, std::string_view path) {
