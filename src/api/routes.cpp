@@ -55,6 +55,8 @@ constexpr Route kRoutes[] = {
     {"POST",   "/images/{name...}/push",        not_offered},
     {"DELETE", "/images/{name...}",             image_remove},
 
+    {"POST",   "/skiff/images/bootstrap",       image_bootstrap},
+
     {"GET",    "/networks",                     network_list},
     {"GET",    "/networks/",                    network_list},
     {"POST",   "/networks/create",              network_create},

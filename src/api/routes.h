@@ -68,6 +68,8 @@ Result<void> image_history(Call& call);
 Result<void> image_tag(Call& call);
 Result<void> image_remove(Call& call);
 Result<void> image_prune(Call& call);
+// bootstrap.cpp
+Result<void> image_bootstrap(Call& call);
 // builds.cpp
 Result<void> build(Call& call);
 // networks.cpp

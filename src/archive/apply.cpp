@@ -136,7 +136,7 @@ Result<void> Applier::whiteout(const Place& place) {
 Result<void> Applier::root_attributes(const Entry& entry) {
   if (entry.type != Entry::Type::Directory)
     return fail(Kind::InvalidArgument, "only a directory can be the root");
-  if (options_.keep_kinds) return {};
+  if (!options_.root_attributes) return {};
   TRY(finish_open(entry, root_, false));
   times_.emplace_back(".", entry.mtime);
   return {};
@@ -301,6 +301,7 @@ ApplyOptions layer_options() {
   options.escape = Escape::Confine;
   options.devices = true;
   options.absolute_names = true;
+  options.root_attributes = false;
   return options;
 }
 

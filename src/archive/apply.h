@@ -26,6 +26,9 @@ struct ApplyOptions {
   /// Docker's copy rule: a directory never replaces a file, nor a file a directory.
   bool keep_kinds = false;
   bool directory_times = true;
+  /// Whether the entry "./" says what the directory `root` itself is like. Docker passes it over: archives
+  /// are made from temporary directories of mode 0700, and nobody wants the container's "/" like that.
+  bool root_attributes = true;
 };
 
 /// Options for an image layer: whiteouts, devices, everything confined to the layer.

@@ -210,6 +210,26 @@ TEST_F(ApplyTest, AnEmptyArchiveIsFine) {
   EXPECT_TRUE(apply_bytes("", root_, context_options()).ok());
 }
 
+TEST_F(ApplyTest, ALayersTopDirectoryIsLeftAsItIs) {
+  ASSERT_EQ(::chmod(path("root").c_str(), 0755), 0);
+  Tar tar;
+  Entry top = Tar::make("./", Entry::Type::Directory, 0700);
+  top.uid = 5;
+  ASSERT_TRUE(layer(tar.add(top).file("./f")).ok());
+  EXPECT_EQ(status("root").st_mode & 07777, 0755u);
+  EXPECT_EQ(status("root").st_uid, 0u);
+  EXPECT_EQ(read("root/f"), "data");
+}
+
+TEST_F(ApplyTest, ACopysTopDirectoryBecomesAsTheArchiveSays) {
+  Tar tar;
+  Entry top = Tar::make("./", Entry::Type::Directory, 0710);
+  top.uid = 5;
+  ASSERT_TRUE(apply_bytes(tar.add(top).bytes(), root_, ApplyOptions()).ok());
+  EXPECT_EQ(status("root").st_mode & 07777, 0710u);
+  EXPECT_EQ(status("root").st_uid, 5u);
+}
+
 TEST_F(ApplyTest, KindsAreKeptWhenCopying) {
   std::filesystem::create_directory(path("root/d"));
   write("root/f", "file");

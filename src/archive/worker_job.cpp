@@ -32,6 +32,7 @@ void describe(json::Fields& f, Job& job) {
   f("keepOwner", job.options.keep_owner);
   f("keepKinds", job.options.keep_kinds);
   f("directoryTimes", job.options.directory_times);
+  f("rootAttributes", job.options.root_attributes);
   bool owned = job.options.owner.has_value();
   f("owned", owned);
   if (owned) {

@@ -41,6 +41,14 @@ class FakeHierarchies : public testing::Test {
   std::string path_;
 };
 
+TEST_F(FakeHierarchies, OnlyEmptyDirectoriesGoByThemselves) {
+  const auto cgroup = make({{"memory"}, {"pids"}}, false);
+  ASSERT_TRUE(sys::make_directories(cgroup.directory("pids") + "/container").ok());
+  ASSERT_TRUE(cgroup.remove_if_empty().ok());
+  EXPECT_FALSE(sys::exists(cgroup.directory("memory")));
+  EXPECT_TRUE(sys::exists(cgroup.directory("pids") + "/container"));
+}
+
 TEST_F(FakeHierarchies, VersionOneTakesTheValuesAsTheyAre) {
   const auto cgroup = make({{"memory"}, {"cpu", "cpuacct"}, {"pids"}}, false);
   for (const char* name :

@@ -41,11 +41,8 @@ void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) fail(context, Step::Hook, errno, hook.path.c_str());
     int pidfd = -1;
-    clone_args args = {};
-    args.flags = CLONE_PIDFD;
-    args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-    args.exit_signal = SIGCHLD;
-    const pid_t pid = sys::raw::clone3(args);
+    // startContainer hooks run under the container's filter.
+    const pid_t pid = sys::raw::fork(&pidfd);
     if (pid < 0) fail(context, Step::Hook, errno, hook.path.c_str());
     if (pid == 0) execute_hook(hook, ends[0]);
     ::close(ends[0]);

@@ -36,9 +36,7 @@ void split_off_program(const Context& context) {
   const sigset_t signals = forwarded_signals();
   sigset_t before;
   ::sigprocmask(SIG_SETMASK, &signals, &before);
-  clone_args args = {};
-  args.exit_signal = SIGCHLD;
-  const pid_t program = sys::raw::clone3(args);
+  const pid_t program = sys::raw::fork();
   if (program < 0) fail(context, Step::Execute, errno, "fork under the init process");
   if (program == 0) {
     // A group of its own in the foreground, so that the terminal's signals reach the program and not us.

@@ -11,6 +11,7 @@
 
 #include "runtime/test_bundle.h"
 #include "spec/defaults.h"
+#include "spec/platform.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
 
@@ -247,6 +248,27 @@ TEST(Container, TheBuiltInInitReapsAndForwards) {
   ASSERT_TRUE(container->process().signal(SIGTERM).ok());
   EXPECT_EQ(test::exit_code(*container->process().wait()), 5);
   EXPECT_TRUE(sys::Cgroup(*sys::CgroupLayout::detect(), bundle.id()).remove().ok());
+}
+
+TEST(Container, InitAndHooksForkUnderDockersFilter) {
+  const Bundle bundle;
+  auto options = bundle.options({"/bin/sh", "-c", "echo $$; cat /work/hooked; exit 9"});
+  // This profile answers clone3 with ENOSYS.
+  options.config.linux_->seccomp =
+      spec::default_seccomp(spec::default_capabilities(), spec::Platform::host().architecture, 6, 1);
+  spec::oci::Hook hook;
+  hook.path = "/bin/sh";
+  hook.args = {"sh", "-c", "echo ran > /work/hooked"};
+  hook.timeout = 30;
+  options.config.hooks.emplace().start_container.push_back(hook);
+  for (const bool no_new_privileges : {false, true}) {
+    options.config.process->no_new_privileges = no_new_privileges;
+    options.init = true;
+    const auto outcome = bundle.run(options);
+    EXPECT_EQ(outcome.error, "");
+    EXPECT_EQ(outcome.output, "2\nran\n");
+    EXPECT_EQ(outcome.code, 9);
+  }
 }
 
 TEST(Container, DroppingItBeforeTheStartLeavesNothing) {

@@ -325,4 +325,14 @@ Result<void> Cgroup::remove() const {
   return {};
 }
 
+Result<void> Cgroup::remove_if_empty() const {
+  if (path_.empty()) return fail(Kind::InvalidArgument, "the root cgroup cannot be removed");
+  for (const auto& hierarchy : layout_.hierarchies()) {
+    const auto where = directory(hierarchy);
+    if (::rmdir(where.c_str()) != 0 && errno != EBUSY && errno != ENOTEMPTY && errno != ENOENT)
+      return fail_errno("remove cgroup {}", where);
+  }
+  return {};
+}
+
 }  // namespace skiff::sys

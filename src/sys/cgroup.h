@@ -84,6 +84,8 @@ class Cgroup {
   /// Removes the directories and everything below them. A cgroup whose last process is just going away is
   /// retried for a moment.
   Result<void> remove() const;
+  /// Removes the directories that hold neither processes nor cgroups; the others stay.
+  Result<void> remove_if_empty() const;
 
  private:
   Result<void> create_in(const CgroupHierarchy& hierarchy) const;

@@ -2,7 +2,7 @@
 
 leak_snapshot() {
   {
-    ls -d /proc/[0-9]* | while read -r proc; do
+    ls -d /proc/[0-9]* 2>/dev/null | while read -r proc; do
       exe=$(readlink "$proc/exe" 2>/dev/null) || continue
       case ${exe##*/} in skiff*) echo "process ${exe##*/} $(tr '\0' ' ' <"$proc/cmdline" 2>/dev/null)" ;; esac
     done

@@ -51,6 +51,7 @@ Result<void> unpack_archive(const sys::Fd& file, const sys::Fd& directory,
   archive::ApplyOptions options;
   options.escape = archive::Escape::Confine;
   options.devices = true;
+  options.root_attributes = false;
   options.owner = owner;
   archive::Root root;
   root.directory = directory.get();

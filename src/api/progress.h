@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/call.h"
+#include "build/service.h"
+#include "spec/docker/system.h"
+
+namespace skiff::api {
+
+/// The words of a build, or of other long work, as lines of JSON. The answer starts with the first of them,
+/// so that what fails before it still gets a status of its own.
+class LineProgress : public build::Progress {
+ public:
+  explicit LineProgress(Call& call) : call_(call) {}
+
+  void stream(std::string_view text) override;
+  void image(const std::string& id) override;
+  /// The last line of work that failed.
+  void fail(const Error& error);
+
+  bool said_something() const { return call_.http.answered(); }
+
+ private:
+  void send(const spec::docker::ProgressLine& line);
+
+  Call& call_;
+};
+
+}  // namespace skiff::api
