@@ -252,7 +252,7 @@ TEST(Container, TheBuiltInInitReapsAndForwards) {
 
 TEST(Container, InitAndHooksForkUnderDockersFilter) {
   const Bundle bundle;
-  auto options = bundle.options({"/bin/sh", "-c", "echo $$; cat /work/hooked; exit 9"});
+  auto options = bundle.options({"/bin/sh", "-c", "test $$ != 1 && cat /work/hooked; exit 9"});
   // This profile answers clone3 with ENOSYS.
   options.config.linux_->seccomp =
       spec::default_seccomp(spec::default_capabilities(), spec::Platform::host().architecture, 6, 1);
@@ -266,7 +266,7 @@ TEST(Container, InitAndHooksForkUnderDockersFilter) {
     options.init = true;
     const auto outcome = bundle.run(options);
     EXPECT_EQ(outcome.error, "");
-    EXPECT_EQ(outcome.output, "2\nran\n");
+    EXPECT_EQ(outcome.output, "ran\n");
     EXPECT_EQ(outcome.code, 9);
   }
 }
