@@ -35,7 +35,8 @@ Result<std::string> context_host(const std::string& directory, const std::string
       directory + "/contexts/meta/" + std::string(spec::Digest::of(name).hex()) + "/meta.json";
   auto text = sys::read_file(path, 1 << 20);
   if (!text.ok())
-    return fail(Kind::NotFound, "context {}: context not found: open {}: no such file or directory", quote(name), path);
+    return fail(Kind::NotFound, "context {}: context not found: open {}: no such file or directory",
+                quote(name), path);
   const json::Value meta = TRY_CONTEXT(json::parse(*text), "context {}", quote(name));
   const json::Value* endpoint = meta.is_object() ? meta.get_object().if_contains("Endpoints") : nullptr;
   endpoint = endpoint && endpoint->is_object() ? endpoint->get_object().if_contains("docker") : nullptr;
@@ -56,8 +57,11 @@ const json::Value& Cli::config() {
     config_.emplace(json::Object());
     auto text = sys::read_file(globals.config_directory + "/config.json", 16 << 20);
     if (text.ok()) {
-      if (auto parsed = json::parse(*text); parsed.ok()) config_ = *std::move(parsed);
-      else err.print("WARNING: Error loading config file: {}/config.json: {}\n", globals.config_directory, parsed.error().message());
+      if (auto parsed = json::parse(*text); parsed.ok())
+        config_ = *std::move(parsed);
+      else
+        err.print("WARNING: Error loading config file: {}/config.json: {}\n", globals.config_directory,
+                  parsed.error().message());
     }
   }
   return *config_;
@@ -82,11 +86,13 @@ Result<client::Client*> Cli::engine() {
                        "Failed to initialize: unable to resolve docker endpoint");
   if (host.empty() && globals.context.empty()) host = environment("DOCKER_HOST");
   if (host.empty()) host = kDefaultHost;
-  auto address = TRY_CONTEXT(http::Address::parse(host), "Failed to initialize: unable to resolve docker endpoint");
+  auto address =
+      TRY_CONTEXT(http::Address::parse(host), "Failed to initialize: unable to resolve docker endpoint");
   std::string version = environment("DOCKER_API_VERSION");
   if (version.starts_with("v")) version.erase(0, 1);
   const bool fixed = !version.empty();
-  client_ = std::make_unique<client::Client>(std::move(address), fixed ? version : std::string(kApiVersion), fixed);
+  client_ =
+      std::make_unique<client::Client>(std::move(address), fixed ? version : std::string(kApiVersion), fixed);
   return client_.get();
 }
 
@@ -124,8 +130,10 @@ std::string plural(std::size_t count) { return count == 1 ? "argument" : "argume
 /// What is wrong with the number of arguments; empty when nothing is.
 std::string arity_complaint(const Arity& arity, std::size_t count) {
   switch (arity.kind) {
-    case Arity::Kind::Any: return {};
-    case Arity::Kind::None: return count == 0 ? "" : "accepts no arguments";
+    case Arity::Kind::Any:
+      return {};
+    case Arity::Kind::None:
+      return count == 0 ? "" : "accepts no arguments";
     case Arity::Kind::Exactly:
       return count == arity.low ? "" : fmt::format("requires {} {}", arity.low, plural(arity.low));
     case Arity::Kind::AtLeast:
@@ -143,17 +151,17 @@ int run_entry(Cli& cli, const Entry& entry, const Arguments& words) {
   const std::string path = fmt::format("{} {}", cli.program, entry.path);
   const auto command = entry.make();
   auto parsed = command->flags.parse(words);
-  if (!parsed.ok())
-    return usage_error(cli, parsed.error().message(), usage_line(cli.program, entry), path);
+  if (!parsed.ok()) return usage_error(cli, parsed.error().message(), usage_line(cli.program, entry), path);
   for (const auto& warning : parsed->warnings) cli.err.write(warning + "\n");
   if (parsed->help) {
     cli.out.write(command_help(cli.program, entry, *command));
     return 0;
   }
-  if (const std::string complaint = arity_complaint(entry.arity, parsed->arguments.size()); !complaint.empty()) {
+  if (const std::string complaint = arity_complaint(entry.arity, parsed->arguments.size());
+      !complaint.empty()) {
     const std::string_view verb = entry.arity.kind == Arity::Kind::AtLeast ? "See" : "Run";
-    cli.err.print("{0}: '{1}' {2}\n\nUsage:  {3}\n\n{4} '{1} --help' for more information\n", cli.program, path, complaint,
-                  usage_line(cli.program, entry), verb);
+    cli.err.print("{0}: '{1}' {2}\n\nUsage:  {3}\n\n{4} '{1} --help' for more information\n", cli.program,
+                  path, complaint, usage_line(cli.program, entry), verb);
     return 1;
   }
   auto code = command->run(cli, parsed->arguments);
@@ -176,17 +184,18 @@ int run_group(Cli& cli, const Group& group, const Arguments& words) {
     cli.err.write(group_help(cli.program, group));
     return 0;
   }
-  cli.err.print("{0}: unknown command: {1} {2}\n\nUsage:  {1}\n\nRun '{1} --help' for more information\n", cli.program, path,
-                parsed->arguments[0]);
+  cli.err.print("{0}: unknown command: {1} {2}\n\nUsage:  {1}\n\nRun '{1} --help' for more information\n",
+                cli.program, path, parsed->arguments[0]);
   return 1;
 }
 
 void add_global_flags(FlagSet& flags, GlobalOptions& options) {
   flags.stop_at_first_argument();
   flags.string(options.config_directory, "config", 0, "Location of client config files");
-  flags.string(options.context, "context", 'c',
-               "Name of the context to use to connect to the daemon (overrides DOCKER_HOST env var and default "
-               "context set with \"docker context use\")");
+  flags.string(
+      options.context, "context", 'c',
+      "Name of the context to use to connect to the daemon (overrides DOCKER_HOST env var and default "
+      "context set with \"docker context use\")");
   flags.boolean(options.debug, "debug", 'D', "Enable debug mode");
   flags.list(options.hosts, "host", 'H', "Daemon socket to connect to");
   flags.string(options.log_level, "log-level", 'l',
@@ -213,13 +222,16 @@ int run_words(Cli& cli, const Arguments& words, const std::string& help) {
     return 1;
   }
   const auto [entry, used] = find_entry(words);
-  if (entry) return run_entry(cli, *entry, Arguments(words.begin() + static_cast<std::ptrdiff_t>(used), words.end()));
-  if (const Group* group = find_group(words[0])) return run_group(cli, *group, Arguments(words.begin() + 1, words.end()));
+  if (entry)
+    return run_entry(cli, *entry, Arguments(words.begin() + static_cast<std::ptrdiff_t>(used), words.end()));
+  if (const Group* group = find_group(words[0]))
+    return run_group(cli, *group, Arguments(words.begin() + 1, words.end()));
   if (const auto why = absent_command(words[0]); !why.empty()) {
     cli.err.print("{0}: unknown command: {0} {1}\n\n{2}\n", cli.program, words[0], why);
     return 1;
   }
-  cli.err.print("{0}: unknown command: {0} {1}\n\nRun '{0} --help' for more information\n", cli.program, words[0]);
+  cli.err.print("{0}: unknown command: {0} {1}\n\nRun '{0} --help' for more information\n", cli.program,
+                words[0]);
   return 1;
 }
 
@@ -231,14 +243,16 @@ int run_cli(std::string_view program, const std::vector<std::string>& arguments)
   add_global_flags(flags, cli.globals);
   auto parsed = flags.parse(arguments);
   if (!parsed.ok())
-    return usage_error(cli, parsed.error().message(), fmt::format("{} [OPTIONS] COMMAND [ARG...]", program), program);
+    return usage_error(cli, parsed.error().message(), fmt::format("{} [OPTIONS] COMMAND [ARG...]", program),
+                       program);
   for (const auto& warning : parsed->warnings) cli.err.write(warning + "\n");
   if (parsed->help) {
     cli.out.write(root_help(program, flags));
     return 0;
   }
   if (cli.globals.version) {
-    cli.out.print("{} version {}, build {}\n", program == "docker" ? "Docker" : "Skiff", spec::program_version(), spec::program_commit());
+    cli.out.print("{} version {}, build {}\n", program == "docker" ? "Docker" : "Skiff",
+                  spec::program_version(), spec::program_commit());
     return 0;
   }
   if (cli.globals.hosts.size() > 1) {

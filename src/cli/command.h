@@ -49,10 +49,10 @@ std::unique_ptr<Command> make_command() {
 
 /// One row of the command table (tree.cpp).
 struct Entry {
-  std::string_view path;         ///< "container ls"
-  std::string_view arguments;    ///< behind the path in the usage line
-  std::string_view summary;      ///< one line, in lists
-  std::string_view twins;        ///< all spellings, "container ls|container list|ps"; empty when there is one
+  std::string_view path;       ///< "container ls"
+  std::string_view arguments;  ///< behind the path in the usage line
+  std::string_view summary;    ///< one line, in lists
+  std::string_view twins;      ///< all spellings, "container ls|container list|ps"; empty when there is one
   Arity arity;
   MakeCommand make;
   std::string_view description;  ///< the help's text when it says more than the summary

@@ -26,12 +26,14 @@ void ContainerOptions::add_basic_flags(FlagSet& flags) {
   flags.list(env_files_, "env-file", 0, "Read in a file of environment variables");
   flags.string(hostname_, "hostname", 'h', "Container host name");
   flags.string(domainname_, "domainname", 0, "Container NIS domain name");
-  flags.boolean(init_, "init", 0, "Run an init inside the container that forwards signals and reaps processes");
+  flags.boolean(init_, "init", 0,
+                "Run an init inside the container that forwards signals and reaps processes");
   flags.boolean(interactive, "interactive", 'i', "Keep STDIN open even if not attached");
   flags.string(isolation_, "isolation", 0, "Container isolation technology");
   flags.list(labels_, "label", 'l', "Set meta data on a container", check_label);
   flags.list(label_files_, "label-file", 0, "Read in a line delimited file of labels");
-  flags.map(annotations_, "annotation", 0, "Add an annotation to the container (passed through to the OCI runtime)");
+  flags.map(annotations_, "annotation", 0,
+            "Add an annotation to the container (passed through to the OCI runtime)");
   flags.string(log_driver_, "log-driver", 0, "Logging driver for the container");
   flags.list(log_opt_, "log-opt", 0, "Log driver options");
   flags.string(name, "name", 0, "Assign a name to the container");
@@ -40,7 +42,8 @@ void ContainerOptions::add_basic_flags(FlagSet& flags) {
   static bool no_trust = true;
   flags.boolean(no_trust, "disable-content-trust", 0, "Skip image verification");
   flags.string(restart_, "restart", 0, "Restart policy to apply when a container exits");
-  flags.boolean(auto_remove, "rm", 0, "Automatically remove the container and its associated anonymous volumes when it exits");
+  flags.boolean(auto_remove, "rm", 0,
+                "Automatically remove the container and its associated anonymous volumes when it exits");
   flags.string(runtime_, "runtime", 0, "Runtime to use for this container");
   flags.string(stop_signal_, "stop-signal", 0, "Signal to stop the container");
   flags.integer(stop_timeout_, "stop-timeout", 0, "Timeout (in seconds) to stop a container");
@@ -51,28 +54,38 @@ void ContainerOptions::add_basic_flags(FlagSet& flags) {
 
 void ContainerOptions::add_resource_flags(FlagSet& flags) {
   auto& r = resources_;
-  flags.custom("uint16", "blkio-weight", 0, "Block IO (relative weight), between 10 and 1000, or 0 to disable",
-               [&r](std::string_view text) -> Result<void> {
-                 r.blkio_weight = static_cast<std::uint16_t>(TRY(parse_go_uint(text, 16)));
-                 return {};
-               })
+  flags
+      .custom("uint16", "blkio-weight", 0, "Block IO (relative weight), between 10 and 1000, or 0 to disable",
+              [&r](std::string_view text) -> Result<void> {
+                r.blkio_weight = static_cast<std::uint16_t>(TRY(parse_go_uint(text, 16)));
+                return {};
+              })
       .show_default("0");
-  flags.custom("list", "blkio-weight-device", 0, "Block IO weight (relative device weight)",
-               [&r](std::string_view text) -> Result<void> {
-                 r.blkio_weight_device.push_back(TRY(parse_weight_device(text)));
-                 return {};
-               })
+  flags
+      .custom("list", "blkio-weight-device", 0, "Block IO weight (relative device weight)",
+              [&r](std::string_view text) -> Result<void> {
+                r.blkio_weight_device.push_back(TRY(parse_weight_device(text)));
+                return {};
+              })
       .show_default("[]");
-  const auto throttle = [&](std::string_view flag, std::string_view usage, std::vector<spec::docker::ThrottleDevice>& target, bool plain) {
-    flags.custom("list", flag, 0, usage, [&target, plain](std::string_view text) -> Result<void> {
-      target.push_back(TRY(parse_throttle_device(text, plain)));
-      return {};
-    }).show_default("[]");
+  const auto throttle = [&](std::string_view flag, std::string_view usage,
+                            std::vector<spec::docker::ThrottleDevice>& target, bool plain) {
+    flags
+        .custom("list", flag, 0, usage,
+                [&target, plain](std::string_view text) -> Result<void> {
+                  target.push_back(TRY(parse_throttle_device(text, plain)));
+                  return {};
+                })
+        .show_default("[]");
   };
-  throttle("device-read-bps", "Limit read rate (bytes per second) from a device", r.blkio_device_read_bps, false);
-  throttle("device-read-iops", "Limit read rate (IO per second) from a device", r.blkio_device_read_iops, true);
-  throttle("device-write-bps", "Limit write rate (bytes per second) to a device", r.blkio_device_write_bps, false);
-  throttle("device-write-iops", "Limit write rate (IO per second) to a device", r.blkio_device_write_iops, true);
+  throttle("device-read-bps", "Limit read rate (bytes per second) from a device", r.blkio_device_read_bps,
+           false);
+  throttle("device-read-iops", "Limit read rate (IO per second) from a device", r.blkio_device_read_iops,
+           true);
+  throttle("device-write-bps", "Limit write rate (bytes per second) to a device", r.blkio_device_write_bps,
+           false);
+  throttle("device-write-iops", "Limit write rate (IO per second) to a device", r.blkio_device_write_iops,
+           true);
   flags.string(cgroup_parent_, "cgroup-parent", 0, "Optional parent cgroup for the container");
   flags.integer(r.cpu_period, "cpu-period", 0, "Limit CPU CFS (Completely Fair Scheduler) period");
   flags.integer(r.cpu_quota, "cpu-quota", 0, "Limit CPU CFS (Completely Fair Scheduler) quota");
@@ -85,20 +98,25 @@ void ContainerOptions::add_resource_flags(FlagSet& flags) {
   });
   flags.string(r.cpuset_cpus, "cpuset-cpus", 0, "CPUs in which to allow execution (0-3, 0,1)");
   flags.string(r.cpuset_mems, "cpuset-mems", 0, "MEMs in which to allow execution (0-3, 0,1)");
-  flags.string(gpus_, "gpus", 0, "GPU devices to add to the container ('all' to pass all GPUs)", "gpu-request");
+  flags.string(gpus_, "gpus", 0, "GPU devices to add to the container ('all' to pass all GPUs)",
+               "gpu-request");
   flags.bytes(r.kernel_memory, "kernel-memory", 0, "Kernel memory limit");
   flags.bytes(r.memory, "memory", 'm', "Memory limit");
   flags.bytes(r.memory_reservation, "memory-reservation", 0, "Memory soft limit");
-  flags.bytes(r.memory_swap, "memory-swap", 0, "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", true);
+  flags.bytes(r.memory_swap, "memory-swap", 0,
+              "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", true);
   flags.integer(swappiness_, "memory-swappiness", 0, "Tune container memory swappiness (0 to 100)");
   flags.boolean(oom_kill_disable_, "oom-kill-disable", 0, "Disable OOM Killer");
   flags.integer(oom_score_, "oom-score-adj", 0, "Tune host's OOM preferences (-1000 to 1000)");
   flags.integer(pids_limit_, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)");
   flags.bytes(shm_size_, "shm-size", 0, "Size of /dev/shm");
-  flags.custom("ulimit", "ulimit", 0, "Ulimit options", [this](std::string_view text) -> Result<void> {
-    ulimits_.push_back(TRY(parse_ulimit(text)));
-    return {};
-  }).show_default("[]");
+  flags
+      .custom("ulimit", "ulimit", 0, "Ulimit options",
+              [this](std::string_view text) -> Result<void> {
+                ulimits_.push_back(TRY(parse_ulimit(text)));
+                return {};
+              })
+      .show_default("[]");
 }
 
 void ContainerOptions::add_network_flags(FlagSet& flags) {
@@ -111,7 +129,8 @@ void ContainerOptions::add_network_flags(FlagSet& flags) {
   flags.string(ip_, "ip", 0, "IPv4 address (e.g., 172.30.100.104)");
   flags.string(ip6_, "ip6", 0, "IPv6 address (e.g., 2001:db8::33)");
   flags.list(links_, "link", 0, "Add link to another container");
-  flags.list(link_local_ips_, "link-local-ip", 0, "Container IPv4/IPv6 link-local addresses", check_ip_address);
+  flags.list(link_local_ips_, "link-local-ip", 0, "Container IPv4/IPv6 link-local addresses",
+             check_ip_address);
   flags.string(mac_, "mac-address", 0, "Container MAC address (e.g., 92:d0:c6:0a:29:33)");
   const auto network = [this](std::string_view text) -> Result<void> {
     networks_.push_back(TRY(parse_network(text)));
@@ -164,9 +183,11 @@ void ContainerOptions::add_health_flags(FlagSet& flags) {
   flags.string(health_command_, "health-cmd", 0, "Command to run to check health");
   flags.duration(health_interval_, "health-interval", "Time between running the check (ms|s|m|h)");
   flags.integer(health_retries_, "health-retries", 0, "Consecutive failures needed to report unhealthy");
-  flags.duration(health_start_interval_, "health-start-interval", "Time between running the check during the start period (ms|s|m|h)");
-  flags.duration(health_start_period_, "health-start-period",
-                 "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)");
+  flags.duration(health_start_interval_, "health-start-interval",
+                 "Time between running the check during the start period (ms|s|m|h)");
+  flags.duration(
+      health_start_period_, "health-start-period",
+      "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)");
   flags.duration(health_timeout_, "health-timeout", "Maximum time to allow one check to run (ms|s|m|h)");
   flags.boolean(no_health_, "no-healthcheck", 0, "Disable any container-specified HEALTHCHECK");
 }

@@ -14,7 +14,8 @@ namespace skiff::cli {
 
 namespace docker = spec::docker;
 
-Result<docker::ContainerCreate> ContainerOptions::build(FlagSet& flags, const std::vector<std::string>& arguments) const {
+Result<docker::ContainerCreate> ContainerOptions::build(FlagSet& flags,
+                                                        const std::vector<std::string>& arguments) const {
   docker::ContainerCreate request;
   TRY(fill_config(flags, request.config));
   TRY(fill_host(flags, request.host_config));
@@ -30,8 +31,10 @@ Result<docker::ContainerCreate> ContainerOptions::build(FlagSet& flags, const st
 
   for (const auto& text : volumes_) {
     const VolumeSpec volume = parse_volume(text);
-    if (volume.bind) request.host_config.binds.push_back(volume.text);
-    else request.config.volumes[volume.text];
+    if (volume.bind)
+      request.host_config.binds.push_back(volume.text);
+    else
+      request.config.volumes[volume.text];
   }
   TRY(fill_networks(request));
   return request;
@@ -71,12 +74,14 @@ Result<void> ContainerOptions::fill_environment(docker::ContainerConfig& config)
 }
 
 Result<void> ContainerOptions::fill_health(FlagSet& flags, docker::ContainerConfig& config) const {
-  const std::pair<std::string_view, std::int64_t> times[] = {{"health-interval", health_interval_},
-                                                             {"health-timeout", health_timeout_},
-                                                             {"health-retries", health_retries_},
-                                                             {"health-start-period", health_start_period_},
-                                                             {"health-start-interval", health_start_interval_}};
-  const bool any = !health_command_.empty() || std::any_of(std::begin(times), std::end(times), [](const auto& time) { return time.second != 0; });
+  const std::pair<std::string_view, std::int64_t> times[] = {
+      {"health-interval", health_interval_},
+      {"health-timeout", health_timeout_},
+      {"health-retries", health_retries_},
+      {"health-start-period", health_start_period_},
+      {"health-start-interval", health_start_interval_}};
+  const bool any = !health_command_.empty() || std::any_of(std::begin(times), std::end(times),
+                                                           [](const auto& time) { return time.second != 0; });
   if (no_health_) {
     if (any) return Error(Kind::InvalidArgument, "--no-healthcheck conflicts with --health-* options");
     config.healthcheck.emplace().test = {"NONE"};
@@ -153,7 +158,8 @@ Result<void> ContainerOptions::fill_resources(FlagSet& flags, docker::Resources&
   resources.device_cgroup_rules = device_rules_;
   for (const auto& text : devices_) resources.devices.push_back(TRY(parse_device(text)));
   if (swappiness_ != -1 && (swappiness_ < 0 || swappiness_ > 100))
-    return fail(Kind::InvalidArgument, "invalid value: {}. Valid memory swappiness range is 0-100", swappiness_);
+    return fail(Kind::InvalidArgument, "invalid value: {}. Valid memory swappiness range is 0-100",
+                swappiness_);
   if (swappiness_ != -1) resources.memory_swappiness = swappiness_;
   if (oom_kill_disable_) resources.oom_kill_disable = true;
   if (flags.changed("pids-limit")) resources.pids_limit = pids_limit_;
@@ -174,7 +180,8 @@ Result<void> ContainerOptions::fill_security(docker::HostConfig& host) const {
   for (const auto& option : security_opt_) {
     auto [key, value] = cut(option, '=');
     if (!value && option != "no-new-privileges") std::tie(key, value) = cut(option, ':');
-    if (!value && option != "no-new-privileges") return fail(Kind::InvalidArgument, "Invalid --security-opt: {}", quote(option));
+    if (!value && option != "no-new-privileges")
+      return fail(Kind::InvalidArgument, "Invalid --security-opt: {}", quote(option));
     if (key == "systempaths" && value == "unconfined") {
       host.masked_paths.emplace();
       host.readonly_paths.emplace();
@@ -184,8 +191,10 @@ Result<void> ContainerOptions::fill_security(docker::HostConfig& host) const {
       auto profile = sys::read_file(std::string(*value), 16 << 20);
       if (!profile.ok())
         return fail(Kind::InvalidArgument, "opening seccomp profile ({0}) failed: open {0}: {1}", *value,
-                    profile.error().code() == ENOENT ? "no such file or directory" : std::strerror(profile.error().code()));
-      const auto parsed = TRY_CONTEXT(json::parse(*profile), "compacting json for seccomp profile ({}) failed", *value);
+                    profile.error().code() == ENOENT ? "no such file or directory"
+                                                     : std::strerror(profile.error().code()));
+      const auto parsed =
+          TRY_CONTEXT(json::parse(*profile), "compacting json for seccomp profile ({}) failed", *value);
       host.security_opt.push_back("seccomp=" + json::to_text(parsed));
       continue;
     }
@@ -213,13 +222,16 @@ Result<void> ContainerOptions::fill_networks(docker::ContainerCreate& request) c
     for (std::size_t j = 0; j < i; ++j)
       if (networks[j].name == network.name)
         return fail(Kind::InvalidArgument, "network {} is specified multiple times", quote(network.name));
-    if (networks.size() > 1 && !is_user_defined(network.name) && network.name != "default" && network.name != "bridge")
-      return fail(Kind::InvalidArgument, "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+    if (networks.size() > 1 && !is_user_defined(network.name) && network.name != "default" &&
+        network.name != "bridge")
+      return fail(Kind::InvalidArgument,
+                  "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
     const bool user_defined = is_user_defined(network.name);
     docker::EndpointSettings endpoint;
     if (i == 0) {
       if (!network_aliases_.empty() && !network.aliases.empty())
-        return Error(Kind::InvalidArgument, "conflicting options: cannot specify both --network-alias and per-network alias");
+        return Error(Kind::InvalidArgument,
+                     "conflicting options: cannot specify both --network-alias and per-network alias");
       if (network.aliases.empty()) network.aliases = network_aliases_;
       if (network.ipv4_address.empty()) network.ipv4_address = ip_;
       if (network.ipv6_address.empty()) network.ipv6_address = ip6_;
@@ -232,10 +244,13 @@ Result<void> ContainerOptions::fill_networks(docker::ContainerCreate& request) c
     endpoint.mac_address = network.mac_address;
     endpoint.gw_priority = network.gw_priority;
     if (!network.ipv4_address.empty() || !network.ipv6_address.empty() || !network.link_local_ips.empty())
-      endpoint.ipam_config = docker::EndpointIpamConfig{network.ipv4_address, network.ipv6_address, network.link_local_ips};
+      endpoint.ipam_config =
+          docker::EndpointIpamConfig{network.ipv4_address, network.ipv6_address, network.link_local_ips};
     // The engine knows what the default network needs; only what was asked for travels.
-    const bool plain = endpoint.aliases.empty() && endpoint.driver_opts.empty() && endpoint.mac_address.empty() && !endpoint.ipam_config;
-    if (user_defined || !plain) request.networking_config.endpoints_config[network.name] = std::move(endpoint);
+    const bool plain = endpoint.aliases.empty() && endpoint.driver_opts.empty() &&
+                       endpoint.mac_address.empty() && !endpoint.ipam_config;
+    if (user_defined || !plain)
+      request.networking_config.endpoints_config[network.name] = std::move(endpoint);
   }
   return {};
 }

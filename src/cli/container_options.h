@@ -19,7 +19,8 @@ class ContainerOptions {
   void add_to(FlagSet& flags);
 
   /// The request for `arguments` (image, command...). Errors are Docker's sentences.
-  Result<spec::docker::ContainerCreate> build(FlagSet& flags, const std::vector<std::string>& arguments) const;
+  Result<spec::docker::ContainerCreate> build(FlagSet& flags,
+                                              const std::vector<std::string>& arguments) const;
 
   std::string name;
   std::string platform;
@@ -47,20 +48,27 @@ class ContainerOptions {
   Result<void> fill_security(spec::docker::HostConfig& host) const;
   Result<void> fill_networks(spec::docker::ContainerCreate& request) const;
 
-  std::vector<std::string> publish_, expose_, env_, env_files_, labels_, label_files_, volumes_, volumes_from_, tmpfs_;
-  std::vector<std::string> cap_add_, cap_drop_, security_opt_, group_add_, devices_, device_rules_, storage_opt_, log_opt_;
-  std::vector<std::string> dns_, dns_search_, dns_options_, extra_hosts_, links_, link_local_ips_, network_aliases_;
+  std::vector<std::string> publish_, expose_, env_, env_files_, labels_, label_files_, volumes_,
+      volumes_from_, tmpfs_;
+  std::vector<std::string> cap_add_, cap_drop_, security_opt_, group_add_, devices_, device_rules_,
+      storage_opt_, log_opt_;
+  std::vector<std::string> dns_, dns_search_, dns_options_, extra_hosts_, links_, link_local_ips_,
+      network_aliases_;
   std::vector<spec::docker::MountRequest> mounts_;
   std::vector<spec::docker::Ulimit> ulimits_;
   std::vector<NetworkSpec> networks_;
   std::map<std::string, std::string> sysctls_, annotations_;
-  std::string entrypoint_, hostname_, domainname_, user_, workdir_, stop_signal_, restart_ = "no", runtime_, isolation_;
-  std::string cgroup_parent_, cgroupns_, ipc_, pid_, uts_, userns_, volume_driver_, log_driver_, mac_, ip_, ip6_, gpus_;
+  std::string entrypoint_, hostname_, domainname_, user_, workdir_, stop_signal_, restart_ = "no", runtime_,
+                                                                                  isolation_;
+  std::string cgroup_parent_, cgroupns_, ipc_, pid_, uts_, userns_, volume_driver_, log_driver_, mac_, ip_,
+      ip6_, gpus_;
   spec::docker::Resources resources_;
   std::int64_t shm_size_ = 0, stop_timeout_ = 0, oom_score_ = 0, swappiness_ = -1, pids_limit_ = 0;
-  bool init_ = false, privileged_ = false, publish_all_ = false, read_only_ = false, no_health_ = false, oom_kill_disable_ = false;
+  bool init_ = false, privileged_ = false, publish_all_ = false, read_only_ = false, no_health_ = false,
+       oom_kill_disable_ = false;
   std::string health_command_;
-  std::int64_t health_interval_ = 0, health_timeout_ = 0, health_start_period_ = 0, health_start_interval_ = 0;
+  std::int64_t health_interval_ = 0, health_timeout_ = 0, health_start_period_ = 0,
+               health_start_interval_ = 0;
   std::int64_t health_retries_ = 0;
 };
 

@@ -41,8 +41,10 @@ void Demultiplexer::gather(std::string_view bytes) {
   if (gathered_stream_ != stream_) flush();
   gathered_stream_ = stream_;
   // Large pieces are not worth a copy.
-  if (gathered_.empty() && bytes.size() >= (16 << 10)) write_fully(descriptors_[stream_ == 2 ? 1 : 0], bytes);
-  else gathered_ += bytes;
+  if (gathered_.empty() && bytes.size() >= (16 << 10))
+    write_fully(descriptors_[stream_ == 2 ? 1 : 0], bytes);
+  else
+    gathered_ += bytes;
 }
 
 Result<void> Demultiplexer::feed(std::string_view bytes) {

@@ -14,7 +14,8 @@ class Demultiplexer {
  public:
   Demultiplexer(int out, int err) : descriptors_{out, err} {}
 
-  /// The next piece of the connection, cut anywhere. Unavailable when it is no such stream, or carries the engine's own error.
+  /// The next piece of the connection, cut anywhere. Unavailable when it is no such stream, or carries the
+  /// engine's own error.
   Result<void> feed(std::string_view bytes);
 
  private:

@@ -12,8 +12,9 @@ namespace {
 constexpr std::size_t kAtOnce = 50;
 }
 
-Result<int> for_each_parallel(Cli& cli, const Arguments& names,
-                              const std::function<Result<void>(client::Client&, const std::string&)>& action) {
+Result<int> for_each_parallel(
+    Cli& cli, const Arguments& names,
+    const std::function<Result<void>(client::Client&, const std::string&)>& action) {
   auto* engine = TRY(cli.engine());
   if (names.size() == 1)
     return for_each(cli, names, [&](client::Client& client, const std::string& name) -> Result<std::string> {
@@ -48,8 +49,10 @@ Result<int> for_each(Cli& cli, const Arguments& names,
   std::vector<Error> errors;
   for (const auto& name : names) {
     auto line = action(*engine, name);
-    if (line.ok()) cli.out.print("{}\n", *line);
-    else errors.push_back(line.error());
+    if (line.ok())
+      cli.out.print("{}\n", *line);
+    else
+      errors.push_back(line.error());
   }
   for (const Error& error : errors) cli.report(error);
   return cli.exit_code();

@@ -68,14 +68,13 @@ Flag& FlagSet::strings(std::vector<std::string>& target, std::string_view name, 
 
 Flag& FlagSet::map(std::map<std::string, std::string>& target, std::string_view name, char shorthand,
                    std::string_view usage, Validator validate) {
-  Flag& flag =
-      custom("map", name, shorthand, usage,
-             [&target, validate = std::move(validate)](std::string_view text) -> Result<void> {
-               const std::string checked = validate ? TRY(validate(text)) : std::string(text);
-               const auto [key, value] = cut(checked, '=');
-               target[std::string(key)] = value.value_or("");
-               return {};
-             });
+  Flag& flag = custom("map", name, shorthand, usage,
+                      [&target, validate = std::move(validate)](std::string_view text) -> Result<void> {
+                        const std::string checked = validate ? TRY(validate(text)) : std::string(text);
+                        const auto [key, value] = cut(checked, '=');
+                        target[std::string(key)] = value.value_or("");
+                        return {};
+                      });
   return flag.show_default("map[]");
 }
 
@@ -95,13 +94,12 @@ Flag& FlagSet::bytes(std::int64_t& target, std::string_view name, char shorthand
 }
 
 Flag& FlagSet::duration(std::int64_t& nanoseconds, std::string_view name, std::string_view usage) {
-  Flag& flag =
-      custom("duration", name, 0, usage, [&nanoseconds](std::string_view text) -> Result<void> {
-        const auto value = parse_duration(text);
-        if (!value) return fail(Kind::InvalidArgument, "time: invalid duration {}", quote(text));
-        nanoseconds = value->count();
-        return {};
-      });
+  Flag& flag = custom("duration", name, 0, usage, [&nanoseconds](std::string_view text) -> Result<void> {
+    const auto value = parse_duration(text);
+    if (!value) return fail(Kind::InvalidArgument, "time: invalid duration {}", quote(text));
+    nanoseconds = value->count();
+    return {};
+  });
   return flag.show_default("0s");
 }
 
@@ -144,8 +142,10 @@ Result<FlagSet::Parsed> FlagSet::parse(const std::vector<std::string>& arguments
                               arguments.end());
       return parsed;
     }
-    if (argument[1] == '-') TRY(parse_long(argument, next, parsed));
-    else TRY(parse_short(argument, next, parsed));
+    if (argument[1] == '-')
+      TRY(parse_long(argument, next, parsed));
+    else
+      TRY(parse_short(argument, next, parsed));
     if (parsed.help) return parsed;
   }
   return parsed;
@@ -294,15 +294,19 @@ Result<std::vector<std::string>> parse_csv_line(std::string_view line) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (quoted) {
-      if (c != '"') field += c;
-      else if (i + 1 < line.size() && line[i + 1] == '"') field += line[++i];
+      if (c != '"')
+        field += c;
+      else if (i + 1 < line.size() && line[i + 1] == '"')
+        field += line[++i];
       else if (i + 1 < line.size() && line[i + 1] != ',')
-        return fail(Kind::InvalidArgument, "parse error on line 1, column {}: extraneous or missing \" in quoted-field",
-                    i + 1);
-      else quoted = false;
+        return fail(Kind::InvalidArgument,
+                    "parse error on line 1, column {}: extraneous or missing \" in quoted-field", i + 1);
+      else
+        quoted = false;
     } else if (c == '"') {
       if (!at_start)
-        return fail(Kind::InvalidArgument, "parse error on line 1, column {}: bare \" in non-quoted-field", i + 1);
+        return fail(Kind::InvalidArgument, "parse error on line 1, column {}: bare \" in non-quoted-field",
+                    i + 1);
       quoted = true;
     } else if (c == ',') {
       fields.push_back(std::move(field));
@@ -315,7 +319,8 @@ Result<std::vector<std::string>> parse_csv_line(std::string_view line) {
     at_start = false;
   }
   if (quoted)
-    return fail(Kind::InvalidArgument, "parse error on line 1, column {}: extraneous or missing \" in quoted-field",
+    return fail(Kind::InvalidArgument,
+                "parse error on line 1, column {}: extraneous or missing \" in quoted-field",
                 line.size() + 1);
   fields.push_back(std::move(field));
   return fields;
@@ -343,7 +348,9 @@ Number read_digits(std::string_view text, std::uint64_t& out) {
   out = 0;
   bool overflow = false;
   for (const char c : digits) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : 99;
+    const int digit = c >= '0' && c <= '9'                     ? c - '0'
+                      : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                               : 99;
     if (digit >= base) return Number::Syntax;
     overflow |= __builtin_mul_overflow(out, static_cast<std::uint64_t>(base), &out);
     overflow |= __builtin_add_overflow(out, static_cast<std::uint64_t>(digit), &out);

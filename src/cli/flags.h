@@ -47,7 +47,8 @@ class FlagSet {
   Flag& list(std::vector<std::string>& target, std::string_view name, char shorthand, std::string_view usage,
              Validator validate = {});
   /// pflag's StringSlice: each value is a line of comma separated values.
-  Flag& strings(std::vector<std::string>& target, std::string_view name, char shorthand, std::string_view usage);
+  Flag& strings(std::vector<std::string>& target, std::string_view name, char shorthand,
+                std::string_view usage);
   /// Repeated "key=value"; a later one replaces an earlier one.
   Flag& map(std::map<std::string, std::string>& target, std::string_view name, char shorthand,
             std::string_view usage, Validator validate = {});

@@ -30,9 +30,11 @@ std::string usage_line(std::string_view program, const Entry& entry) {
 
 std::string root_help(std::string_view program, FlagSet& globals) {
   std::string out = fmt::format(
-      "Usage:  {} [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n\nCommon Commands:\n", program);
+      "Usage:  {} [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n\nCommon Commands:\n",
+      program);
   const auto top = [](std::string_view name) {
-    return std::find_if(entries().begin(), entries().end(), [&](const Entry& entry) { return entry.path == name; });
+    return std::find_if(entries().begin(), entries().end(),
+                        [&](const Entry& entry) { return entry.path == name; });
   };
   for (const auto name : common_commands())
     if (const auto entry = top(name); entry != entries().end()) out += command_line(name, entry->summary);
@@ -49,14 +51,16 @@ std::string root_help(std::string_view program, FlagSet& globals) {
 }
 
 std::string group_help(std::string_view program, const Group& group) {
-  std::string out = fmt::format("Usage:  {} {} COMMAND\n\n{}\n\nCommands:\n", program, group.name, group.summary);
+  std::string out =
+      fmt::format("Usage:  {} {} COMMAND\n\n{}\n\nCommands:\n", program, group.name, group.summary);
   const std::string prefix = std::string(group.name) + " ";
   std::vector<const Entry*> members;
   for (const Entry& entry : entries())
     if (entry.path.starts_with(prefix)) members.push_back(&entry);
   std::sort(members.begin(), members.end(), [](const Entry* a, const Entry* b) { return a->path < b->path; });
   for (const Entry* entry : members) out += command_line(entry->name(), entry->summary);
-  return out + fmt::format("\nRun '{} {} COMMAND --help' for more information on a command.\n", program, group.name);
+  return out + fmt::format("\nRun '{} {} COMMAND --help' for more information on a command.\n", program,
+                           group.name);
 }
 
 std::string command_help(std::string_view program, const Entry& entry, const Command& command) {

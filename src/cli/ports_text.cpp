@@ -33,17 +33,21 @@ struct Group {
 
 std::string ports_text(std::vector<spec::docker::Port> ports) {
   std::stable_sort(ports.begin(), ports.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.private_port, a.ip, a.public_port, a.type) < std::tie(b.private_port, b.ip, b.public_port, b.type);
+    return std::tie(a.private_port, a.ip, a.public_port, a.type) <
+           std::tie(b.private_port, b.ip, b.public_port, b.type);
   });
   std::vector<std::string> done;
   std::vector<std::string> mapped;
   std::vector<Group> open;
   for (const auto& port : ports) {
     if (!port.ip.empty() && port.public_port != port.private_port) {
-      mapped.push_back(fmt::format("{}->{}/{}", host_and_port(port.ip, std::to_string(port.public_port)), port.private_port, port.type));
+      mapped.push_back(fmt::format("{}->{}/{}", host_and_port(port.ip, std::to_string(port.public_port)),
+                                   port.private_port, port.type));
       continue;
     }
-    const auto found = std::find_if(open.begin(), open.end(), [&](const Group& group) { return group.address == port.ip && group.type == port.type; });
+    const auto found = std::find_if(open.begin(), open.end(), [&](const Group& group) {
+      return group.address == port.ip && group.type == port.type;
+    });
     if (found == open.end()) {
       open.push_back({port.ip, port.type, port.private_port, port.private_port});
     } else if (port.private_port == found->last + 1u) {

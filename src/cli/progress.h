@@ -20,6 +20,7 @@ struct BuildOutcome {
 };
 
 /// Prints the lines of a pull, bootstrap or build as they come. An {"error": ...} line is the failure.
-Result<void> show_progress(client::Stream& stream, Output& out, ProgressStyle style, BuildOutcome* outcome = nullptr);
+Result<void> show_progress(client::Stream& stream, Output& out, ProgressStyle style,
+                           BuildOutcome* outcome = nullptr);
 
 }  // namespace skiff::cli

@@ -23,14 +23,16 @@ constexpr std::size_t kMostPending = 256 << 10;
 constexpr std::string_view kDetached = "read escape sequence";
 
 /// Signals a person or a supervisor sends; faults of our own and job control stay ours.
-constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGIO, SIGPWR, SIGVTALRM, SIGPROF};
+constexpr int kForwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,   SIGUSR2,
+                              SIGALRM, SIGCONT, SIGIO,   SIGPWR,  SIGVTALRM, SIGPROF};
 
 sigset_t held_signals(bool forward) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGWINCH);
   for (const int signal : kForwarded)
-    if (forward || signal == SIGHUP || signal == SIGINT || signal == SIGTERM || signal == SIGQUIT) sigaddset(&set, signal);
+    if (forward || signal == SIGHUP || signal == SIGINT || signal == SIGTERM || signal == SIGQUIT)
+      sigaddset(&set, signal);
   return set;
 }
 
@@ -63,8 +65,12 @@ class KeyWatch {
 class Session {
  public:
   Session(client::Hijacked connection, const SessionOptions& options, std::string keys)
-      : connection_(std::move(connection)), options_(options), demultiplexer_(1, 2), keys_(std::move(keys)),
-        framed_(connection_.multiplexed && !options.tty), input_(options.input) {}
+      : connection_(std::move(connection)),
+        options_(options),
+        demultiplexer_(1, 2),
+        keys_(std::move(keys)),
+        framed_(connection_.multiplexed && !options.tty),
+        input_(options.input) {}
 
   Result<void> run() {
     const sigset_t signals = held_signals(options_.forward != nullptr);
@@ -92,9 +98,10 @@ class Session {
     buffer_.resize(kReadSize);
     while (stop_signal_ == 0) {
       const bool wants_input = input_ && pending_.size() < kMostPending;
-      pollfd fds[3] = {{connection_.socket.get(), static_cast<short>(POLLIN | (pending_.empty() ? 0 : POLLOUT)), 0},
-                       {wants_input ? 0 : -1, POLLIN, 0},
-                       {signals_.get(), POLLIN, 0}};
+      pollfd fds[3] = {
+          {connection_.socket.get(), static_cast<short>(POLLIN | (pending_.empty() ? 0 : POLLOUT)), 0},
+          {wants_input ? 0 : -1, POLLIN, 0},
+          {signals_.get(), POLLIN, 0}};
       if (::poll(fds, 3, -1) < 0) {
         if (errno == EINTR) continue;
         return fail_errno("poll");
@@ -138,7 +145,8 @@ class Session {
   void send_pending() {
     std::size_t sent = 0;
     while (sent < pending_.size()) {
-      const ssize_t count = ::send(connection_.socket.get(), pending_.data() + sent, pending_.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t count = ::send(connection_.socket.get(), pending_.data() + sent, pending_.size() - sent,
+                                   MSG_NOSIGNAL | MSG_DONTWAIT);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && errno == EAGAIN) break;
       if (count <= 0) {  // the process takes no more input
@@ -196,10 +204,14 @@ Result<std::string> parse_detach_keys(std::string_view text) {
     if (key.starts_with("ctrl-") && key.size() == 6) {
       const char c = key[5];
       const auto symbol = std::string_view("[\\]^_").find(c);
-      if (c == '@') keys += '\0';
-      else if (c >= 'a' && c <= 'z') keys += static_cast<char>(c - 'a' + 1);
-      else if (symbol != std::string_view::npos) keys += static_cast<char>(27 + symbol);
-      else return fail(Kind::InvalidArgument, "unknown character: '{}'", key);
+      if (c == '@')
+        keys += '\0';
+      else if (c >= 'a' && c <= 'z')
+        keys += static_cast<char>(c - 'a' + 1);
+      else if (symbol != std::string_view::npos)
+        keys += static_cast<char>(27 + symbol);
+      else
+        return fail(Kind::InvalidArgument, "unknown character: '{}'", key);
       continue;
     }
     return fail(Kind::InvalidArgument, "unknown character: '{}'", key);
@@ -207,7 +219,9 @@ Result<std::string> parse_detach_keys(std::string_view text) {
   return keys;
 }
 
-bool is_detached(const Error& error) { return error.kind() == Kind::Cancelled && error.message() == kDetached; }
+bool is_detached(const Error& error) {
+  return error.kind() == Kind::Cancelled && error.message() == kDetached;
+}
 
 void hold_signals() {
   const sigset_t signals = held_signals(true);
@@ -216,12 +230,14 @@ void hold_signals() {
 
 Result<void> run_session(client::Hijacked connection, const SessionOptions& options) {
   std::string keys;
-  if (options.tty) keys = TRY(parse_detach_keys(options.detach_keys.empty() ? "ctrl-p,ctrl-q" : options.detach_keys));
+  if (options.tty)
+    keys = TRY(parse_detach_keys(options.detach_keys.empty() ? "ctrl-p,ctrl-q" : options.detach_keys));
   return Session(std::move(connection), options, std::move(keys)).run();
 }
 
 Result<void> check_terminal(bool wants_input, bool tty) {
-  if (wants_input && tty && ::isatty(0) != 1) return Error(Kind::InvalidArgument, "the input device is not a TTY");
+  if (wants_input && tty && ::isatty(0) != 1)
+    return Error(Kind::InvalidArgument, "the input device is not a TTY");
   return {};
 }
 

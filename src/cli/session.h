@@ -13,10 +13,10 @@ namespace skiff::cli {
 /// How an attached process and this terminal go together.
 struct SessionOptions {
   bool tty = false;
-  bool input = false;         ///< our standard input goes to the process
-  std::string detach_keys;    ///< "ctrl-p,ctrl-q" when empty; only with a terminal
+  bool input = false;                                    ///< our standard input goes to the process
+  std::string detach_keys;                               ///< "ctrl-p,ctrl-q" when empty; only with a terminal
   std::function<void(std::string_view signal)> forward;  ///< passes a signal on; none when it shall act on us
-  std::function<void(int rows, int columns)> resize;      ///< the terminal has a new size
+  std::function<void(int rows, int columns)> resize;     ///< the terminal has a new size
 };
 
 /// Copies between the connection and our standard streams until the engine ends it. InvalidArgument "read
@@ -30,7 +30,8 @@ Result<std::string> parse_detach_keys(std::string_view text);
 /// Blocks, from now on, the signals that sessions pass on, so that none is lost before the session runs.
 void hold_signals();
 
-/// InvalidArgument "the input device is not a TTY" when a terminal is wanted on standard input and there is none.
+/// InvalidArgument "the input device is not a TTY" when a terminal is wanted on standard input and there is
+/// none.
 Result<void> check_terminal(bool wants_input, bool tty);
 
 /// "SIGTERM" without "SIG", or the number.

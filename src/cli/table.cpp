@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t kPadding = 3;
 
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 using Lines = std::vector<std::vector<std::string>>;
@@ -36,7 +36,8 @@ void print_block(const Lines& lines, std::size_t from, std::size_t to, std::size
     }
     for (std::size_t i = 0; i < lines[at].size(); ++i) {
       out += lines[at][i];
-      if (i < widths.size() && i + 1 < lines[at].size()) out += std::string(widths[i] - width_of(lines[at][i]), ' ');
+      if (i < widths.size() && i + 1 < lines[at].size())
+        out += std::string(widths[i] - width_of(lines[at][i]), ' ');
     }
     out += '\n';
   }
@@ -46,8 +47,10 @@ void print_block(const Lines& lines, std::size_t from, std::size_t to, std::size
 
 std::string align_columns(std::string_view text, std::size_t minimum) {
   Lines lines;
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  else if (text.empty()) return {};
+  if (text.ends_with('\n'))
+    text.remove_suffix(1);
+  else if (text.empty())
+    return {};
   for (const auto& line : split(text, '\n')) lines.push_back(split(line, '\t'));
   std::string out;
   std::vector<std::size_t> widths;
@@ -60,7 +63,8 @@ std::string unescape_format(std::string_view format) {
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] == '\\' && i + 1 < format.size() && (format[i + 1] == 't' || format[i + 1] == 'n'))
       out += format[++i] == 't' ? '\t' : '\n';
-    else out += format[i];
+    else
+      out += format[i];
   }
   return out;
 }
@@ -120,7 +124,8 @@ Result<void> add_header(const ListFormat& format, const Template& parsed, std::s
   };
   const json::Value data = std::move(titles);
   auto done = parsed.execute(data, options, out);
-  if (!done.ok()) return fail(Kind::InvalidArgument, "failed to execute template: {}", done.error().message());
+  if (!done.ok())
+    return fail(Kind::InvalidArgument, "failed to execute template: {}", done.error().message());
   out += '\n';
   return {};
 }
@@ -148,12 +153,14 @@ Result<std::string> format_list(const ListFormat& format, const std::vector<Row>
     text = std::string(trim(std::string_view(text).substr(6)));
   }
   auto parsed = Template::parse(unescape_format(text));
-  if (!parsed.ok()) return fail(Kind::InvalidArgument, "failed to parse template: {}", parsed.error().message());
+  if (!parsed.ok())
+    return fail(Kind::InvalidArgument, "failed to parse template: {}", parsed.error().message());
   std::string out;
   for (const Row& row : rows) {
     const json::Value data = sorted(row.fields);
     auto done = parsed->execute(data, row_options(format, row), out);
-    if (!done.ok()) return fail(Kind::InvalidArgument, "failed to execute template: {}", done.error().message());
+    if (!done.ok())
+      return fail(Kind::InvalidArgument, "failed to execute template: {}", done.error().message());
     out += '\n';
   }
   if (!table) return out;

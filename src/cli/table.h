@@ -12,8 +12,8 @@
 /// Lists as Docker prints them: aligned columns, or a template per row.
 namespace skiff::cli {
 
-/// Aligns tab-separated cells in columns of at least `minimum` characters, 3 spaces apart (Go's text/tabwriter as
-/// Docker sets it up). A column reaches over neighbouring lines that have it.
+/// Aligns tab-separated cells in columns of at least `minimum` characters, 3 spaces apart (Go's
+/// text/tabwriter as Docker sets it up). A column reaches over neighbouring lines that have it.
 std::string align_columns(std::string_view text, std::size_t minimum = 10);
 
 /// The columns a list can show: the template's field and its heading, in alphabetical order of no matter.

@@ -11,7 +11,8 @@ TEST(Columns, AreTenWideAndThreeApart) {
 }
 
 TEST(Columns, EmptyCellsAndMultibyteText) {
-  EXPECT_EQ(align_columns("IMAGE\tPORTS\tNAMES\n…\t\tweb\n"), "IMAGE     PORTS     NAMES\n…                   web\n");
+  EXPECT_EQ(align_columns("IMAGE\tPORTS\tNAMES\n…\t\tweb\n"),
+            "IMAGE     PORTS     NAMES\n…                   web\n");
 }
 
 TEST(Columns, LinesWithoutAColumnEndIt) {
@@ -25,19 +26,24 @@ TEST(Ellipsis, CountsCodePoints) {
 }
 
 ListFormat format(std::string text) {
-  return {std::move(text), "{{.ID}}\t{{.Names}}", "*formatter.ContainerContext", {{"ID", "CONTAINER ID"}, {"Names", "NAMES"}}};
+  return {std::move(text),
+          "{{.ID}}\t{{.Names}}",
+          "*formatter.ContainerContext",
+          {{"ID", "CONTAINER ID"}, {"Names", "NAMES"}}};
 }
 
 TEST(Lists, TablesTemplatesAndJson) {
   const std::vector<Row> rows = {{{{"Names", "web"}, {"ID", "abc"}}, {{"k", "v"}}}};
   EXPECT_EQ(*format_list(format("table"), rows), "CONTAINER ID   NAMES\nabc            web\n");
-  EXPECT_EQ(*format_list(format("table {{.Names}}\\t{{upper .ID}}"), rows), "NAMES     CONTAINER ID\nweb       ABC\n");
+  EXPECT_EQ(*format_list(format("table {{.Names}}\\t{{upper .ID}}"), rows),
+            "NAMES     CONTAINER ID\nweb       ABC\n");
   EXPECT_EQ(*format_list(format("{{.ID}}={{.Label \"k\"}}"), rows), "abc=v\n");
   EXPECT_EQ(*format_list(format("json"), rows), "{\"ID\":\"abc\",\"Names\":\"web\"}\n");
   EXPECT_EQ(*format_list(format("table"), {}), "CONTAINER ID   NAMES\n");
-  EXPECT_EQ(format_list(format("{{.X}}"), rows).error().message(),
-            "failed to execute template: template: :1:2: executing \"\" at <.X>: can't evaluate field X in type "
-            "*formatter.ContainerContext");
+  EXPECT_EQ(
+      format_list(format("{{.X}}"), rows).error().message(),
+      "failed to execute template: template: :1:2: executing \"\" at <.X>: can't evaluate field X in type "
+      "*formatter.ContainerContext");
 }
 
 }  // namespace

@@ -61,7 +61,8 @@ Result<void> TreeArchive::add(const Item& item) {
     return writer_.header(entry);
   }
   if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) {
-    entry.type = S_ISCHR(info.st_mode) ? archive::Entry::Type::CharacterDevice : archive::Entry::Type::BlockDevice;
+    entry.type =
+        S_ISCHR(info.st_mode) ? archive::Entry::Type::CharacterDevice : archive::Entry::Type::BlockDevice;
     entry.major = major(info.st_rdev);
     entry.minor = minor(info.st_rdev);
     return writer_.header(entry);
@@ -172,19 +173,23 @@ class Unpacker {
   static std::uint64_t number(const char* field, std::size_t size) {
     std::uint64_t value = 0;
     if (field[0] & '\x80') {  // base 256
-      for (std::size_t i = 0; i < size; ++i) value = value << 8 | (static_cast<unsigned char>(field[i]) & (i == 0 ? 0x7f : 0xff));
+      for (std::size_t i = 0; i < size; ++i)
+        value = value << 8 | (static_cast<unsigned char>(field[i]) & (i == 0 ? 0x7f : 0xff));
       return value;
     }
     for (std::size_t i = 0; i < size; ++i)
       if (field[i] >= '0' && field[i] <= '7') value = value * 8 + static_cast<std::uint64_t>(field[i] - '0');
     return value;
   }
-  static std::string field_text(const char* field, std::size_t size) { return {field, ::strnlen(field, size)}; }
+  static std::string field_text(const char* field, std::size_t size) {
+    return {field, ::strnlen(field, size)};
+  }
 
   static Result<Header> parse(const char* block) {
     Header header;
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(block[i]);
+    for (std::size_t i = 0; i < kBlock; ++i)
+      sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(block[i]);
     if (sum != number(block + 148, 8)) return Error(Kind::DataLoss, "archive/tar: invalid tar header");
     header.name = field_text(block, 100);
     header.mode = static_cast<mode_t>(number(block + 100, 8)) & 07777;
@@ -194,7 +199,8 @@ class Unpacker {
     header.mtime = static_cast<std::int64_t>(number(block + 136, 12));
     header.type = block[156] == 0 ? '0' : block[156];
     header.link = field_text(block + 157, 100);
-    if (std::memcmp(block + 257, "ustar\0", 6) == 0 && block[345] != 0) header.name = field_text(block + 345, 155) + "/" + header.name;
+    if (std::memcmp(block + 257, "ustar\0", 6) == 0 && block[345] != 0)
+      header.name = field_text(block + 345, 155) + "/" + header.name;
     return header;
   }
 
@@ -212,12 +218,18 @@ class Unpacker {
   void apply_pax(Header& header) {
     for (const auto& [key, value] : pax_) {
       const auto number = parse_double(value).value_or(0);
-      if (key == "path") header.name = value;
-      else if (key == "linkpath") header.link = value;
-      else if (key == "size") header.size = parse_uint(value).value_or(header.size);
-      else if (key == "mtime") header.mtime = static_cast<std::int64_t>(number);
-      else if (key == "uid") header.uid = static_cast<uid_t>(parse_uint(value).value_or(header.uid));
-      else if (key == "gid") header.gid = static_cast<gid_t>(parse_uint(value).value_or(header.gid));
+      if (key == "path")
+        header.name = value;
+      else if (key == "linkpath")
+        header.link = value;
+      else if (key == "size")
+        header.size = parse_uint(value).value_or(header.size);
+      else if (key == "mtime")
+        header.mtime = static_cast<std::int64_t>(number);
+      else if (key == "uid")
+        header.uid = static_cast<uid_t>(parse_uint(value).value_or(header.uid));
+      else if (key == "gid")
+        header.gid = static_cast<gid_t>(parse_uint(value).value_or(header.gid));
     }
     pax_.clear();
   }
@@ -236,26 +248,35 @@ class Unpacker {
     const std::string name(sys::base_name(path));
     const sys::Fd directory = TRY(sys::make_directories_in_root(root_, parent.empty() ? "." : parent));
     switch (header.type) {
-      case '5': return make_directory(directory, path, name, header);
+      case '5':
+        return make_directory(directory, path, name, header);
       case '2':
         clear(directory, name);
-        if (::symlinkat(header.link.c_str(), directory.get(), name.c_str()) != 0) return fail_errno("symlink {}", path);
+        if (::symlinkat(header.link.c_str(), directory.get(), name.c_str()) != 0)
+          return fail_errno("symlink {}", path);
         return own(directory, name, header);
-      case '1': return hard_link(directory, path, name, header);
+      case '1':
+        return hard_link(directory, path, name, header);
       case '3':
       case '4':
-      case '6': return skip(header);  // a copied device is of no use here
-      default: return write_file(directory, path, name, header);
+      case '6':
+        return skip(header);  // a copied device is of no use here
+      default:
+        return write_file(directory, path, name, header);
     }
   }
 
-  static void clear(const sys::Fd& directory, const std::string& name) { ::unlinkat(directory.get(), name.c_str(), 0); }
+  static void clear(const sys::Fd& directory, const std::string& name) {
+    ::unlinkat(directory.get(), name.c_str(), 0);
+  }
 
-  Result<void> make_directory(const sys::Fd& directory, const std::string& path, const std::string& name, const Header& header) {
+  Result<void> make_directory(const sys::Fd& directory, const std::string& path, const std::string& name,
+                              const Header& header) {
     if (::mkdirat(directory.get(), name.c_str(), 0700) != 0) {
       struct stat info {};
       if (errno != EEXIST) return fail_errno("mkdir {}", path);
-      if (::fstatat(directory.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("lstat {}", path);
+      if (::fstatat(directory.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail_errno("lstat {}", path);
       if (!S_ISDIR(info.st_mode) && !S_ISLNK(info.st_mode))
         return fail(Kind::Conflict, "cannot overwrite non-directory {} with directory", quote(path));
     }
@@ -264,18 +285,22 @@ class Unpacker {
     return {};
   }
 
-  Result<void> hard_link(const sys::Fd& directory, const std::string& path, const std::string& name, const Header& header) {
+  Result<void> hard_link(const sys::Fd& directory, const std::string& path, const std::string& name,
+                         const Header& header) {
     const std::string target = renamed(header.link);
     const sys::Fd from = TRY(sys::open_in_root(root_, target, O_PATH | O_NOFOLLOW));
     clear(directory, name);
-    if (::linkat(AT_FDCWD, sys::fd_path(from).c_str(), directory.get(), name.c_str(), AT_SYMLINK_FOLLOW) != 0) return fail_errno("link {}", path);
+    if (::linkat(AT_FDCWD, sys::fd_path(from).c_str(), directory.get(), name.c_str(), AT_SYMLINK_FOLLOW) != 0)
+      return fail_errno("link {}", path);
     return {};
   }
 
-  Result<void> write_file(const sys::Fd& directory, const std::string& path, const std::string& name, const Header& header) {
+  Result<void> write_file(const sys::Fd& directory, const std::string& path, const std::string& name,
+                          const Header& header) {
     struct stat info {};
     if (::fstatat(directory.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
-      if (S_ISDIR(info.st_mode)) return fail(Kind::Conflict, "cannot overwrite directory {} with non-directory", quote(path));
+      if (S_ISDIR(info.st_mode))
+        return fail(Kind::Conflict, "cannot overwrite directory {} with non-directory", quote(path));
       clear(directory, name);
     }
     const sys::Fd file = TRY(sys::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
@@ -307,7 +332,8 @@ class Unpacker {
   }
 
   Result<void> own(const sys::Fd& directory, const std::string& name, const Header& header) const {
-    if (owners_) (void)!::fchownat(directory.get(), name.c_str(), header.uid, header.gid, AT_SYMLINK_NOFOLLOW);
+    if (owners_)
+      (void)!::fchownat(directory.get(), name.c_str(), header.uid, header.gid, AT_SYMLINK_NOFOLLOW);
     return {};
   }
 
@@ -341,7 +367,8 @@ class Unpacker {
 
 }  // namespace
 
-Result<void> unpack_tar(const TarInput& input, const std::string& directory, const std::string& from, const std::string& to, bool owners) {
+Result<void> unpack_tar(const TarInput& input, const std::string& directory, const std::string& from,
+                        const std::string& to, bool owners) {
   sys::Fd root = TRY(sys::open_directory(directory));
   return Unpacker(input, std::move(root), from, to, owners).run();
 }

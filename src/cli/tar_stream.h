@@ -9,7 +9,8 @@
 #include "base/result.h"
 #include "sys/fd.h"
 
-/// Trees as tar streams, for cp: a local tree is packed while it is read, and an engine's archive is unpacked.
+/// Trees as tar streams, for cp: a local tree is packed while it is read, and an engine's archive is
+/// unpacked.
 namespace skiff::cli {
 
 /// Packs a file or a tree while the engine reads it; the top entry gets the name it shall have over there.
@@ -43,9 +44,10 @@ class TreeArchive {
 /// Reads at most `size` bytes of the archive; 0 is its end.
 using TarInput = std::function<Result<std::size_t>(char* buffer, std::size_t size)>;
 
-/// Unpacks a tar stream below `directory`. The first component of every name, `from`, becomes `to`. Nothing is
-/// written outside `directory`: names and links of the archive are a container's and not trusted. Owners are
-/// kept when `owners` (and we are root), else they are ours.
-Result<void> unpack_tar(const TarInput& input, const std::string& directory, const std::string& from, const std::string& to, bool owners);
+/// Unpacks a tar stream below `directory`. The first component of every name, `from`, becomes `to`. Nothing
+/// is written outside `directory`: names and links of the archive are a container's and not trusted. Owners
+/// are kept when `owners` (and we are root), else they are ours.
+Result<void> unpack_tar(const TarInput& input, const std::string& directory, const std::string& from,
+                        const std::string& to, bool owners);
 
 }  // namespace skiff::cli

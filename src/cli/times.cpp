@@ -17,11 +17,13 @@ std::tm local(std::int64_t seconds) {
 
 std::string zone(const std::tm& parts, std::string_view separator) {
   const long minutes = parts.tm_gmtoff / 60;
-  return fmt::format("{}{:02}{}{:02}", minutes < 0 ? '-' : '+', std::abs(minutes) / 60, separator, std::abs(minutes) % 60);
+  return fmt::format("{}{:02}{}{:02}", minutes < 0 ? '-' : '+', std::abs(minutes) / 60, separator,
+                     std::abs(minutes) % 60);
 }
 
 std::string date_and_time(const std::tm& p, char between) {
-  return fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}", p.tm_year + 1900, p.tm_mon + 1, p.tm_mday, between, p.tm_hour, p.tm_min, p.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}", p.tm_year + 1900, p.tm_mon + 1, p.tm_mday,
+                     between, p.tm_hour, p.tm_min, p.tm_sec);
 }
 
 }  // namespace
@@ -40,7 +42,8 @@ std::string ago(std::int64_t seconds) {
 
 std::string go_time(std::int64_t seconds) {
   const std::tm parts = local(seconds);
-  return fmt::format("{} {} {}", date_and_time(parts, ' '), zone(parts, ""), parts.tm_zone ? parts.tm_zone : "UTC");
+  return fmt::format("{} {} {}", date_and_time(parts, ' '), zone(parts, ""),
+                     parts.tm_zone ? parts.tm_zone : "UTC");
 }
 
 }  // namespace skiff::cli

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kOneOrMore = "[OPTIONS] CONTAINER [CONTAINER...]";
 constexpr std::string_view kPlainOneOrMore = "CONTAINER [CONTAINER...]";
 
-constexpr std::string_view kAttach = "Attach local standard input, output, and error streams to a running container";
+constexpr std::string_view kAttach =
+    "Attach local standard input, output, and error streams to a running container";
 constexpr std::string_view kCp = "Copy files/folders between a container and the local filesystem";
 constexpr std::string_view kCpText =
     "Copy files/folders between a container and the local filesystem\n\n"
@@ -25,7 +26,7 @@ constexpr std::string_view kCpText =
 // clang-format off
 const Entry kEntries[] = {
     {"container attach", "[OPTIONS] CONTAINER", kAttach, "container attach|attach", exactly(1), make_attach, "", ""},
-    {"container cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-", kCp, "container cp|cp", exactly(2), make_cp, kCpText, "container cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"},
+    {"container cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-", kCp, "container cp|cp", exactly(2), make_cp, kCpText, "cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"},
     {"container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container", "container create|create", at_least(1), make_create, "", ""},
     {"container exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Execute a command in a running container", "container exec|exec", at_least(2), make_exec, "", ""},
     {"container inspect", kOneOrMore, "Display detailed information on one or more containers", "", at_least(1), make_container_inspect, "", ""},
@@ -55,7 +56,8 @@ const Entry kEntries[] = {
 };
 // clang-format on
 
-/// The short spellings ("run" for "container run") are rows of their own, so that messages say what was typed.
+/// The short spellings ("run" for "container run") are rows of their own, so that messages say what was
+/// typed.
 std::vector<Entry> with_short_forms() {
   std::vector<Entry> all(std::begin(kEntries), std::end(kEntries));
   for (const Entry& entry : kEntries) {
@@ -65,7 +67,6 @@ std::vector<Entry> with_short_forms() {
     if (part.find(' ') != std::string_view::npos) continue;
     Entry shorter = entry;
     shorter.path = part;
-    if (!entry.usage.empty()) shorter.usage = entry.usage.substr(entry.usage.find(' ') + 1);
     all.push_back(shorter);
   }
   for (const Entry& entry : resource_entries()) all.push_back(entry);
@@ -89,7 +90,8 @@ const std::vector<Group>& groups() {
 }
 
 const std::vector<std::string_view>& common_commands() {
-  static const std::vector<std::string_view> kCommon = {"run", "exec", "ps", "build", "images", "version", "info"};
+  static const std::vector<std::string_view> kCommon = {"run",    "exec",    "ps",  "build",
+                                                        "images", "version", "info"};
   return kCommon;
 }
 

@@ -10,16 +10,25 @@ namespace {
 
 Kind kind_of(int status) {
   switch (status) {
-    case 304: return Kind::NotModified;
-    case 400: return Kind::InvalidArgument;
+    case 304:
+      return Kind::NotModified;
+    case 400:
+      return Kind::InvalidArgument;
     case 401:
-    case 403: return Kind::Forbidden;
-    case 404: return Kind::NotFound;
-    case 409: return Kind::Conflict;
-    case 413: return Kind::Exhausted;
-    case 501: return Kind::Unsupported;
-    case 503: return Kind::Unavailable;
-    default: return Kind::Internal;
+    case 403:
+      return Kind::Forbidden;
+    case 404:
+      return Kind::NotFound;
+    case 409:
+      return Kind::Conflict;
+    case 413:
+      return Kind::Exhausted;
+    case 501:
+      return Kind::Unsupported;
+    case 503:
+      return Kind::Unavailable;
+    default:
+      return Kind::Internal;
   }
 }
 
@@ -36,8 +45,10 @@ bool older(std::string_view a, std::string_view b) {
 
 Error engine_error(int status, std::string_view body) {
   docker::ErrorResponse answer;
-  if (auto decoded = json::decode<docker::ErrorResponse>(body); decoded.ok()) answer = *std::move(decoded);
-  else answer.message = body;
+  if (auto decoded = json::decode<docker::ErrorResponse>(body); decoded.ok())
+    answer = *std::move(decoded);
+  else
+    answer.message = body;
   std::string message(trim(answer.message));
   if (message.empty()) message = fmt::format("request returned status {}", status);
   return Error(kind_of(status), "Error response from daemon: " + message);
@@ -55,7 +66,8 @@ Result<http::ClientResponse> Client::send(http::Client& connection, http::Client
   if (response.ok()) return response;
   const int code = response.error().code();
   if (code == EACCES || code == EPERM)
-    return fail(Kind::Forbidden, "permission denied while trying to connect to the Docker daemon socket at {}: {}",
+    return fail(Kind::Forbidden,
+                "permission denied while trying to connect to the Docker daemon socket at {}: {}",
                 address_.to_string(), response.error().message());
   if (code != 0)
     return fail(Kind::Unavailable, "Cannot connect to the Docker daemon at {}. Is the docker daemon running?",
@@ -81,7 +93,8 @@ Result<void> Client::negotiate() {
   return {};
 }
 
-Result<http::ClientResponse> Client::exchange(std::unique_ptr<http::Client>& connection, http::ClientRequest request) {
+Result<http::ClientResponse> Client::exchange(std::unique_ptr<http::Client>& connection,
+                                              http::ClientRequest request) {
   connection = take_connection();
   http::ClientRequest sent = request;
   sent.target = "/v" + version_ + request.target;
@@ -92,7 +105,8 @@ Result<http::ClientResponse> Client::exchange(std::unique_ptr<http::Client>& con
   }
   const std::string body = TRY(response.read_all());
   idle_ = std::move(connection);
-  if (response.status == 400 && !settled_ && !request.source && body.find("is too new") != std::string::npos) {
+  if (response.status == 400 && !settled_ && !request.source &&
+      body.find("is too new") != std::string::npos) {
     TRY(negotiate());
     return exchange(connection, std::move(request));
   }

@@ -46,7 +46,7 @@ class Stream {
 /// A connection that was taken over from HTTP.
 struct Hijacked {
   sys::Fd socket;
-  std::string received;   ///< bytes that came along with the answer's head
+  std::string received;     ///< bytes that came along with the answer's head
   bool multiplexed = true;  ///< Docker's eight byte frames; else raw terminal output
 };
 
@@ -94,20 +94,24 @@ class Client {
   Result<docker::BuildPruneReport> prune_build_cache(const Filters& filters, bool all);
 
   // Containers (containers.cpp)
-  Result<std::vector<docker::ContainerSummary>> containers(bool all, int limit, bool size, const Filters& filters);
-  Result<docker::ContainerCreated> create_container(const docker::ContainerCreate& request, std::string_view name,
-                                                    std::string_view platform);
+  Result<std::vector<docker::ContainerSummary>> containers(bool all, int limit, bool size,
+                                                           const Filters& filters);
+  Result<docker::ContainerCreated> create_container(const docker::ContainerCreate& request,
+                                                    std::string_view name, std::string_view platform);
   Result<json::Value> inspect_container(std::string_view id, bool size = false);
   Result<void> start_container(std::string_view id, std::string_view detach_keys = {});
-  Result<void> stop_container(std::string_view id, std::string_view signal, std::optional<std::int64_t> timeout);
-  Result<void> restart_container(std::string_view id, std::string_view signal, std::optional<std::int64_t> timeout);
+  Result<void> stop_container(std::string_view id, std::string_view signal,
+                              std::optional<std::int64_t> timeout);
+  Result<void> restart_container(std::string_view id, std::string_view signal,
+                                 std::optional<std::int64_t> timeout);
   Result<void> kill_container(std::string_view id, std::string_view signal);
   Result<void> pause_container(std::string_view id);
   Result<void> unpause_container(std::string_view id);
   Result<void> rename_container(std::string_view id, std::string_view name);
   Result<void> remove_container(std::string_view id, const RemoveOptions& options);
   Result<void> resize_container(std::string_view id, int rows, int columns);
-  Result<std::vector<std::string>> update_container(std::string_view id, const docker::ContainerUpdate& request);
+  Result<std::vector<std::string>> update_container(std::string_view id,
+                                                    const docker::ContainerUpdate& request);
   Result<docker::TopResponse> top(std::string_view id, const std::vector<std::string>& ps_arguments);
   Result<std::vector<docker::FileChange>> changes(std::string_view id);
   Result<Stream> logs(std::string_view id, const LogOptions& options);
@@ -166,7 +170,8 @@ class Client {
   Result<Hijacked> hijack(const std::string& target, std::string body);
 
   /// Sends `request` on a kept or new connection, which is handed out; error answers become errors.
-  Result<http::ClientResponse> exchange(std::unique_ptr<http::Client>& connection, http::ClientRequest request);
+  Result<http::ClientResponse> exchange(std::unique_ptr<http::Client>& connection,
+                                        http::ClientRequest request);
   Result<http::ClientResponse> send(http::Client& connection, http::ClientRequest request);
   std::unique_ptr<http::Client> take_connection();
   Result<void> negotiate();

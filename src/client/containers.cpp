@@ -20,13 +20,20 @@ std::optional<std::string> decode_base64(std::string_view text) {
   int held = 0;
   for (const char c : text) {
     int digit = 0;
-    if (c >= 'A' && c <= 'Z') digit = c - 'A';
-    else if (c >= 'a' && c <= 'z') digit = c - 'a' + 26;
-    else if (c >= '0' && c <= '9') digit = c - '0' + 52;
-    else if (c == '+' || c == '-') digit = 62;
-    else if (c == '/' || c == '_') digit = 63;
-    else if (c == '=') break;
-    else return std::nullopt;
+    if (c >= 'A' && c <= 'Z')
+      digit = c - 'A';
+    else if (c >= 'a' && c <= 'z')
+      digit = c - 'a' + 26;
+    else if (c >= '0' && c <= '9')
+      digit = c - '0' + 52;
+    else if (c == '+' || c == '-')
+      digit = 62;
+    else if (c == '/' || c == '_')
+      digit = 63;
+    else if (c == '=')
+      break;
+    else
+      return std::nullopt;
     bits = bits << 6 | static_cast<unsigned>(digit);
     held += 6;
     if (held < 8) continue;
@@ -36,7 +43,9 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-std::string timeout_text(std::optional<std::int64_t> timeout) { return timeout ? std::to_string(*timeout) : ""; }
+std::string timeout_text(std::optional<std::int64_t> timeout) {
+  return timeout ? std::to_string(*timeout) : "";
+}
 
 }  // namespace
 
@@ -69,14 +78,17 @@ Result<void> Client::start_container(std::string_view id, std::string_view detac
   return {};
 }
 
-Result<void> Client::stop_container(std::string_view id, std::string_view signal, std::optional<std::int64_t> timeout) {
-  (void)TRY(call("POST", path_of(id, "/stop").add_if("signal", signal).add_if("t", timeout_text(timeout)).text()));
+Result<void> Client::stop_container(std::string_view id, std::string_view signal,
+                                    std::optional<std::int64_t> timeout) {
+  (void)TRY(
+      call("POST", path_of(id, "/stop").add_if("signal", signal).add_if("t", timeout_text(timeout)).text()));
   return {};
 }
 
 Result<void> Client::restart_container(std::string_view id, std::string_view signal,
                                        std::optional<std::int64_t> timeout) {
-  (void)TRY(call("POST", path_of(id, "/restart").add_if("signal", signal).add_if("t", timeout_text(timeout)).text()));
+  (void)TRY(call("POST",
+                 path_of(id, "/restart").add_if("signal", signal).add_if("t", timeout_text(timeout)).text()));
   return {};
 }
 
@@ -108,17 +120,21 @@ Result<void> Client::remove_container(std::string_view id, const RemoveOptions& 
 }
 
 Result<void> Client::resize_container(std::string_view id, int rows, int columns) {
-  (void)TRY(call("POST", path_of(id, "/resize").add("h", std::to_string(rows)).add("w", std::to_string(columns)).text()));
+  (void)TRY(
+      call("POST",
+           path_of(id, "/resize").add("h", std::to_string(rows)).add("w", std::to_string(columns)).text()));
   return {};
 }
 
 Result<std::vector<std::string>> Client::update_container(std::string_view id,
                                                           const docker::ContainerUpdate& request) {
-  return TRY(call_as<docker::ContainerCreated>("POST", path_of(id, "/update").text(), json::encode(request))).warnings;
+  return TRY(call_as<docker::ContainerCreated>("POST", path_of(id, "/update").text(), json::encode(request)))
+      .warnings;
 }
 
 Result<docker::TopResponse> Client::top(std::string_view id, const std::vector<std::string>& ps_arguments) {
-  return call_as<docker::TopResponse>("GET", path_of(id, "/top").add_if("ps_args", join(ps_arguments, " ")).text());
+  return call_as<docker::TopResponse>("GET",
+                                      path_of(id, "/top").add_if("ps_args", join(ps_arguments, " ")).text());
 }
 
 Result<std::vector<docker::FileChange>> Client::changes(std::string_view id) {
@@ -186,11 +202,15 @@ Result<Stream> Client::copy_from(std::string_view id, std::string_view path) {
   return open(std::move(request));
 }
 
-Result<void> Client::copy_to(std::string_view id, std::string_view path, bool copy_owner, http::BodySource tar) {
+Result<void> Client::copy_to(std::string_view id, std::string_view path, bool copy_owner,
+                             http::BodySource tar) {
   http::ClientRequest request;
   request.method = "PUT";
-  request.target =
-      path_of(id, "/archive").add("path", path).add("noOverwriteDirNonDir", "true").flag("copyUIDGID", copy_owner).text();
+  request.target = path_of(id, "/archive")
+                       .add("path", path)
+                       .add("noOverwriteDirNonDir", "true")
+                       .flag("copyUIDGID", copy_owner)
+                       .text();
   request.content_type = "application/x-tar";
   request.source = std::move(tar);
   Stream stream = TRY(open(std::move(request)));
@@ -224,7 +244,9 @@ Result<docker::ExecInspect> Client::inspect_exec(std::string_view exec_id) {
 }
 
 Result<void> Client::resize_exec(std::string_view exec_id, int rows, int columns) {
-  (void)TRY(call("POST", exec_path(exec_id, "/resize").add("h", std::to_string(rows)).add("w", std::to_string(columns)).text()));
+  (void)TRY(call(
+      "POST",
+      exec_path(exec_id, "/resize").add("h", std::to_string(rows)).add("w", std::to_string(columns)).text()));
   return {};
 }
 

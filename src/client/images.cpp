@@ -16,14 +16,18 @@ Result<std::vector<docker::ImageHistoryItem>> Client::image_history(std::string_
 }
 
 Result<void> Client::tag_image(std::string_view source, std::string_view repository, std::string_view tag) {
-  const Query query = Query(fmt::format("/images/{}/tag", encode_path(source))).add("repo", repository).add_if("tag", tag);
+  const Query query =
+      Query(fmt::format("/images/{}/tag", encode_path(source))).add("repo", repository).add_if("tag", tag);
   (void)TRY(call("POST", query.text()));
   return {};
 }
 
-Result<std::vector<docker::ImageDeleteItem>> Client::remove_image(std::string_view name, bool force, bool prune) {
-  return call_list<docker::ImageDeleteItem>(
-      "DELETE", Query(fmt::format("/images/{}", encode_path(name))).flag("force", force).flag("noprune", !prune).text());
+Result<std::vector<docker::ImageDeleteItem>> Client::remove_image(std::string_view name, bool force,
+                                                                  bool prune) {
+  return call_list<docker::ImageDeleteItem>("DELETE", Query(fmt::format("/images/{}", encode_path(name)))
+                                                          .flag("force", force)
+                                                          .flag("noprune", !prune)
+                                                          .text());
 }
 
 Result<docker::ImagePruneReport> Client::prune_images(const Filters& filters) {
@@ -33,8 +37,11 @@ Result<docker::ImagePruneReport> Client::prune_images(const Filters& filters) {
 Result<Stream> Client::pull(std::string_view repository, std::string_view tag, std::string_view platform) {
   http::ClientRequest request;
   request.method = "POST";
-  request.target =
-      Query("/images/create").add("fromImage", repository).add_if("tag", tag).add_if("platform", platform).text();
+  request.target = Query("/images/create")
+                       .add("fromImage", repository)
+                       .add_if("tag", tag)
+                       .add_if("platform", platform)
+                       .text();
   return open(std::move(request));
 }
 

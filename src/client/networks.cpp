@@ -47,7 +47,9 @@ Result<docker::VolumeList> Client::volumes(const Filters& filters) {
   return call_as<docker::VolumeList>("GET", Query("/volumes").filters(filters).text());
 }
 
-Result<json::Value> Client::inspect_volume(std::string_view name) { return call_json("GET", volume_path(name)); }
+Result<json::Value> Client::inspect_volume(std::string_view name) {
+  return call_json("GET", volume_path(name));
+}
 
 Result<docker::Volume> Client::create_volume(const docker::VolumeCreate& request) {
   return call_as<docker::Volume>("POST", "/volumes/create", json::encode(request));

@@ -17,7 +17,9 @@ class Query {
 
   Query& add(std::string_view name, std::string_view value);
   /// Leaves the parameter out when `value` is empty.
-  Query& add_if(std::string_view name, std::string_view value) { return value.empty() ? *this : add(name, value); }
+  Query& add_if(std::string_view name, std::string_view value) {
+    return value.empty() ? *this : add(name, value);
+  }
   Query& flag(std::string_view name, bool value) { return value ? add(name, "1") : *this; }
   Query& filters(const Filters& filters);
 

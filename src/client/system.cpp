@@ -16,7 +16,8 @@ Result<Stream> Client::events(std::string_view since, std::string_view until, co
 }
 
 Result<docker::BuildPruneReport> Client::prune_build_cache(const Filters& filters, bool all) {
-  return call_as<docker::BuildPruneReport>("POST", Query("/build/prune").flag("all", all).filters(filters).text());
+  return call_as<docker::BuildPruneReport>("POST",
+                                           Query("/build/prune").flag("all", all).filters(filters).text());
 }
 
 }  // namespace skiff::client

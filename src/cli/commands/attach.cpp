@@ -57,9 +57,15 @@ class AttachCommand : public Command {
       hold_signals();
       session.forward = [engine, id](std::string_view signal) { (void)engine->kill_container(id, signal); };
     }
-    session.resize = [engine, id](int rows, int columns) { (void)engine->resize_container(id, rows, columns); };
+    session.resize = [engine, id](int rows, int columns) {
+      (void)engine->resize_container(id, rows, columns);
+    };
     auto wait = TRY(engine->wait(id, ""));
-    auto attached = TRY(engine->attach(id, {.stdin_stream = session.input, .stdout_stream = true, .stderr_stream = true, .logs = false, .detach_keys = detach_keys_}));
+    auto attached = TRY(engine->attach(id, {.stdin_stream = session.input,
+                                            .stdout_stream = true,
+                                            .stderr_stream = true,
+                                            .logs = false,
+                                            .detach_keys = detach_keys_}));
     if (session.tty) repaint(session);
     if (auto ended = run_session(std::move(attached), session); !ended.ok()) {
       if (!is_detached(ended.error())) return std::move(ended).error();

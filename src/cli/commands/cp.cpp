@@ -26,14 +26,19 @@ struct Place {
 /// "container:path"; a local path may hold a colon when it starts with "/" or ".".
 Place parse_place(const std::string& text) {
   const auto colon = text.find(':');
-  if (text.starts_with('/') || text.starts_with('.') || colon == std::string::npos || colon == 0) return {"", text};
+  if (text.starts_with('/') || text.starts_with('.') || colon == std::string::npos || colon == 0)
+    return {"", text};
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-bool ends_as_directory(std::string_view path) { return path.ends_with('/') || path.ends_with("/.") || path == "." || path == ".."; }
+bool ends_as_directory(std::string_view path) {
+  return path.ends_with('/') || path.ends_with("/.") || path == "." || path == "..";
+}
 bool copies_content(std::string_view path) { return path.ends_with("/.") || path == "."; }
 
-Error no_such(std::string_view path) { return fail(Kind::NotFound, "lstat {}: no such file or directory", path); }
+Error no_such(std::string_view path) {
+  return fail(Kind::NotFound, "lstat {}: no such file or directory", path);
+}
 
 /// The last name of a path; "/" for the root, which has none.
 std::string last_name(const std::string& path) { return std::string(sys::base_name(sys::clean_path(path))); }
@@ -50,7 +55,9 @@ class CpCommand : public Command {
   CpCommand() {
     flags.boolean(archive_, "archive", 'a', "Archive mode (copy all uid/gid information)");
     flags.boolean(follow_, "follow-link", 'L', "Always follow symbol link in SRC_PATH");
-    flags.boolean(quiet_, "quiet", 'q', "Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached");
+    flags.boolean(quiet_, "quiet", 'q',
+                  "Suppress progress output during copy. Progress output is automatically suppressed if no "
+                  "terminal is attached");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
@@ -58,10 +65,14 @@ class CpCommand : public Command {
     if (arguments[1].empty()) return Error(Kind::InvalidArgument, "destination can not be empty");
     const Place from = parse_place(arguments[0]);
     const Place to = parse_place(arguments[1]);
-    if (from.container.empty() && to.container.empty()) return Error(Kind::InvalidArgument, "must specify at least one container source");
-    if (!from.container.empty() && !to.container.empty()) return Error(Kind::InvalidArgument, "copying between containers is not supported");
-    if (from.container.empty()) TRY(copy_in(cli, from.path, to));
-    else TRY(copy_out(cli, from, to.path));
+    if (from.container.empty() && to.container.empty())
+      return Error(Kind::InvalidArgument, "must specify at least one container source");
+    if (!from.container.empty() && !to.container.empty())
+      return Error(Kind::InvalidArgument, "copying between containers is not supported");
+    if (from.container.empty())
+      TRY(copy_in(cli, from.path, to));
+    else
+      TRY(copy_out(cli, from, to.path));
     return 0;
   }
 
@@ -72,7 +83,8 @@ class CpCommand : public Command {
     if (ends_as_directory(from.path) && source != "/") source += copies_content(from.path) ? "/." : "/";
     if (follow_) {
       auto stat = engine->stat_path(from.container, source);
-      if (stat.ok() && !stat->link_target.empty()) source = sys::join_path(sys::dir_name(source), stat->link_target);
+      if (stat.ok() && !stat->link_target.empty())
+        source = sys::join_path(sys::dir_name(source), stat->link_target);
     }
     auto stream = TRY(engine->copy_from(from.container, source));
     const TarInput input = [&](char* buffer, std::size_t size) { return stream.read(buffer, size); };
@@ -88,17 +100,21 @@ class CpCommand : public Command {
 
   static Result<void> pass_through(const TarInput& input) {
     std::string buffer(256 << 10, '\0');
-    while (const std::size_t got = TRY(input(buffer.data(), buffer.size()))) write_fully(1, std::string_view(buffer).substr(0, got));
+    while (const std::size_t got = TRY(input(buffer.data(), buffer.size())))
+      write_fully(1, std::string_view(buffer).substr(0, got));
     return {};
   }
 
-  static Result<Target> local_target(const std::string& to, const std::string& name, bool source_is_directory, bool content_only) {
+  static Result<Target> local_target(const std::string& to, const std::string& name, bool source_is_directory,
+                                     bool content_only) {
     struct stat info {};
     const std::string path = absolute_path(to);
     const bool exists = ::stat(path.c_str(), &info) == 0;
-    if (exists && S_ISDIR(info.st_mode)) return Target{path, content_only && source_is_directory ? "." : name};
+    if (exists && S_ISDIR(info.st_mode))
+      return Target{path, content_only && source_is_directory ? "." : name};
     if (exists && source_is_directory) return Error(Kind::Conflict, "cannot copy directory");
-    if (ends_as_directory(to) && !source_is_directory) return exists ? Error(Kind::Conflict, "not a directory") : Error(Kind::NotFound, "no such directory");
+    if (ends_as_directory(to) && !source_is_directory)
+      return exists ? Error(Kind::Conflict, "not a directory") : Error(Kind::NotFound, "no such directory");
     const std::string parent(sys::dir_name(path));
     if (::stat(parent.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
       return fail(Kind::NotFound, "invalid output path: directory {} does not exist", quote(parent));
@@ -109,19 +125,22 @@ class CpCommand : public Command {
     auto* engine = TRY(cli.engine());
     std::string target = sys::join_path("/", to.path);
     auto stat = engine->stat_path(to.container, target);
-    if (!stat.ok() && stat.error().message().find("Could not find the file") == std::string::npos) return std::move(stat).error();
+    if (!stat.ok() && stat.error().message().find("Could not find the file") == std::string::npos)
+      return std::move(stat).error();
     for (int i = 0; i < 40 && stat.ok() && !stat->link_target.empty(); ++i) {
       target = sys::join_path(sys::dir_name(target), stat->link_target);
       stat = engine->stat_path(to.container, target);
     }
     const bool target_is_directory = stat.ok() && (stat->mode >> 31) != 0;
     if (from == "-") {
-      if (stat.ok() && !target_is_directory) return fail(Kind::Conflict, "destination \"{}:{}\" must be a directory", to.container, to.path);
-      return engine->copy_to(to.container, target, archive_, [](char* buffer, std::size_t size) -> Result<std::size_t> {
-        const ssize_t got = ::read(0, buffer, size);
-        if (got < 0) return fail_errno("read standard input");
-        return static_cast<std::size_t>(got);
-      });
+      if (stat.ok() && !target_is_directory)
+        return fail(Kind::Conflict, "destination \"{}:{}\" must be a directory", to.container, to.path);
+      return engine->copy_to(to.container, target, archive_,
+                             [](char* buffer, std::size_t size) -> Result<std::size_t> {
+                               const ssize_t got = ::read(0, buffer, size);
+                               if (got < 0) return fail_errno("read standard input");
+                               return static_cast<std::size_t>(got);
+                             });
     }
     const std::string source = TRY(local_source(from));
     struct stat info {};
@@ -133,11 +152,13 @@ class CpCommand : public Command {
     } else if (stat.ok() && source_is_directory) {
       return Error(Kind::Conflict, "cannot copy directory");
     } else {
-      if (ends_as_directory(to.path) && !source_is_directory) return Error(Kind::NotFound, stat.ok() ? "not a directory" : "no such directory");
+      if (ends_as_directory(to.path) && !source_is_directory)
+        return Error(Kind::NotFound, stat.ok() ? "not a directory" : "no such directory");
       place = {std::string(sys::dir_name(target)), last_name(target)};
     }
     const auto packed = std::make_shared<TreeArchive>(source, place.name);
-    TRY(engine->copy_to(to.container, place.directory, archive_, [packed](char* buffer, std::size_t size) { return packed->read(buffer, size); }));
+    TRY(engine->copy_to(to.container, place.directory, archive_,
+                        [packed](char* buffer, std::size_t size) { return packed->read(buffer, size); }));
     if (!quiet_ && ::isatty(2)) cli.err.print("Successfully copied to {}:{}\n", to.container, to.path);
     return {};
   }
@@ -147,7 +168,8 @@ class CpCommand : public Command {
     const std::string path = absolute_path(from);
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) return no_such(path);
-    if (ends_as_directory(from) && ::stat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode)) return Error(Kind::Conflict, "not a directory");
+    if (ends_as_directory(from) && ::stat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
+      return Error(Kind::Conflict, "not a directory");
     if (!follow_ && !ends_as_directory(from)) return path;
     char resolved[PATH_MAX];
     if (!::realpath(path.c_str(), resolved)) return no_such(path);

@@ -9,7 +9,8 @@
 namespace skiff::cli {
 
 int report_run_error(Cli& cli, std::string_view command, const Error& error) {
-  cli.err.print("{0}: {1}\n\nRun '{0} {2} --help' for more information\n", cli.program, error.message(), command);
+  cli.err.print("{0}: {1}\n\nRun '{0} {2} --help' for more information\n", cli.program, error.message(),
+                command);
   return 125;
 }
 
@@ -26,26 +27,34 @@ namespace {
 
 Result<void> pull_image(Cli& cli, const ContainerOptions& options, const spec::Reference& reference) {
   auto* engine = TRY(cli.engine());
-  auto stream = TRY(engine->pull(reference.familiar_name(), reference.digest() ? reference.digest()->to_string() : reference.tag(),
+  auto stream = TRY(engine->pull(reference.familiar_name(),
+                                 reference.digest() ? reference.digest()->to_string() : reference.tag(),
                                  options.platform));
   return show_progress(stream, cli.err, options.quiet ? ProgressStyle::Quiet : ProgressStyle::Auto);
 }
 
 }  // namespace
 
-Result<std::string> create_container(Cli& cli, const ContainerOptions& options, const spec::docker::ContainerCreate& request) {
+Result<std::string> create_container(Cli& cli, const ContainerOptions& options,
+                                     const spec::docker::ContainerCreate& request) {
   auto* engine = TRY(cli.engine());
   if (options.pull != "always" && options.pull != "missing" && options.pull != "never")
-    return fail(Kind::InvalidArgument, "invalid pull option: '{}': must be one of \"always\", \"missing\" or \"never\"", options.pull);
+    return fail(Kind::InvalidArgument,
+                "invalid pull option: '{}': must be one of \"always\", \"missing\" or \"never\"",
+                options.pull);
   if (!options.cid_file.empty() && sys::exists(options.cid_file))
-    return fail(Kind::Conflict, "container ID file found, make sure the other container isn't running or delete {}", options.cid_file);
+    return fail(Kind::Conflict,
+                "container ID file found, make sure the other container isn't running or delete {}",
+                options.cid_file);
 
   const std::string& image = request.config.image;
   std::optional<spec::Reference> reference;
   if (!spec::is_full_id(image)) {
     auto parsed = spec::Reference::parse_tagged(image);
-    if (parsed.ok()) reference = *std::move(parsed);
-    else if (!image.starts_with("sha256:")) return std::move(parsed).error();
+    if (parsed.ok())
+      reference = *std::move(parsed);
+    else if (!image.starts_with("sha256:"))
+      return std::move(parsed).error();
   }
   if (options.pull == "always" && reference) TRY(pull_image(cli, options, *reference));
   auto created = engine->create_container(request, options.name, options.platform);

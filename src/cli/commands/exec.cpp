@@ -13,7 +13,8 @@ class ExecCommand : public Command {
   ExecCommand() {
     flags.stop_at_first_argument();
     flags.boolean(request_.detach, "detach", 'd', "Detached mode: run command in the background");
-    flags.string(request_.detach_keys, "detach-keys", 0, "Override the key sequence for detaching a container");
+    flags.string(request_.detach_keys, "detach-keys", 0,
+                 "Override the key sequence for detaching a container");
     flags.list(env_, "env", 'e', "Set environment variables", check_env);
     flags.list(env_files_, "env-file", 0, "Read in a file of environment variables");
     flags.boolean(interactive_, "interactive", 'i', "Keep STDIN open even if not attached");
@@ -34,7 +35,8 @@ class ExecCommand : public Command {
       request_.attach_stdin = interactive_;
       TRY(check_terminal(interactive_, request_.tty));
       if (const auto size = terminal_size(); request_.tty && size)
-        request_.console_size = {static_cast<std::uint32_t>(size->first), static_cast<std::uint32_t>(size->second)};
+        request_.console_size = {static_cast<std::uint32_t>(size->first),
+                                 static_cast<std::uint32_t>(size->second)};
     }
     auto* engine = TRY(cli.engine());
     const std::string id = TRY(engine->create_exec(arguments[0], request_));

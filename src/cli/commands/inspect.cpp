@@ -24,21 +24,25 @@ class InspectCommand : public Command {
   explicit InspectCommand(std::string_view type) : type_(type), any_(type.empty()) {
     flags.string(format_, "format", 'f', kFormatUsage);
     if (any_ || type == "container")
-      flags.boolean(size_, "size", 's', any_ ? "Display total file sizes if the type is container" : "Display total file sizes");
+      flags.boolean(size_, "size", 's',
+                    any_ ? "Display total file sizes if the type is container" : "Display total file sizes");
     if (any_) flags.string(type_, "type", 0, "Only inspect objects of the given type");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
     if (!type_.empty() && std::find(std::begin(kTypes), std::end(kTypes), type_) == std::end(kTypes))
-      return fail(Kind::InvalidArgument, "unknown type: {}: must be one of \"container\", \"image\", \"network\", \"volume\"", quote(type_));
-    return inspect_objects(cli, arguments, format_, [&](client::Client& engine, const std::string& name) -> Result<json::Value> {
-      if (!type_.empty()) return fetch(engine, type_, name, size_);
-      for (const auto type : kTypes) {
-        auto found = fetch(engine, type, name, size_);
-        if (found.ok() || found.error().kind() != Kind::NotFound) return found;
-      }
-      return fail(Kind::NotFound, "Error: No such object: {}", name);
-    });
+      return fail(Kind::InvalidArgument,
+                  "unknown type: {}: must be one of \"container\", \"image\", \"network\", \"volume\"",
+                  quote(type_));
+    return inspect_objects(cli, arguments, format_,
+                           [&](client::Client& engine, const std::string& name) -> Result<json::Value> {
+                             if (!type_.empty()) return fetch(engine, type_, name, size_);
+                             for (const auto type : kTypes) {
+                               auto found = fetch(engine, type, name, size_);
+                               if (found.ok() || found.error().kind() != Kind::NotFound) return found;
+                             }
+                             return fail(Kind::NotFound, "Error: No such object: {}", name);
+                           });
   }
 
  private:

@@ -13,11 +13,13 @@ class LogsCommand : public Command {
     flags.boolean(options_.details, "details", 0, "Show extra details provided to logs");
     flags.boolean(options_.follow, "follow", 'f', "Follow log output");
     flags.string(options_.since, "since", 0,
-                 "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)");
+                 "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 "
+                 "minutes)");
     flags.string(options_.tail, "tail", 'n', "Number of lines to show from the end of the logs");
     flags.boolean(options_.timestamps, "timestamps", 't', "Show timestamps");
     flags.string(options_.until, "until", 0,
-                 "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)");
+                 "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for "
+                 "42 minutes)");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
@@ -34,8 +36,10 @@ class LogsCommand : public Command {
       const std::size_t got = TRY(stream.read(buffer.data(), buffer.size()));
       if (got == 0) return 0;
       const std::string_view piece(buffer.data(), got);
-      if (raw) write_fully(1, piece);
-      else TRY(demultiplexer.feed(piece));
+      if (raw)
+        write_fully(1, piece);
+      else
+        TRY(demultiplexer.feed(piece));
     }
   }
 

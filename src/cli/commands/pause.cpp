@@ -11,7 +11,9 @@ class PauseLikeCommand : public Command {
   explicit PauseLikeCommand(Action action) : action_(action) {}
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
-    return for_each_parallel(cli, arguments, [&](client::Client& engine, const std::string& name) { return (engine.*action_)(name); });
+    return for_each_parallel(cli, arguments, [&](client::Client& engine, const std::string& name) {
+      return (engine.*action_)(name);
+    });
   }
 
  private:
@@ -20,7 +22,11 @@ class PauseLikeCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_pause() { return std::make_unique<PauseLikeCommand>(&client::Client::pause_container); }
-std::unique_ptr<Command> make_unpause() { return std::make_unique<PauseLikeCommand>(&client::Client::unpause_container); }
+std::unique_ptr<Command> make_pause() {
+  return std::make_unique<PauseLikeCommand>(&client::Client::pause_container);
+}
+std::unique_ptr<Command> make_unpause() {
+  return std::make_unique<PauseLikeCommand>(&client::Client::unpause_container);
+}
 
 }  // namespace skiff::cli

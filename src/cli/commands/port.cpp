@@ -27,7 +27,8 @@ class PortCommand : public Command {
     const auto found = ports.find(fmt::format("{}/{}", port, protocol.value_or("tcp")));
     if (found == ports.end() || found->second.empty())
       return fail(Kind::NotFound, "Error: No public port '{}' published for {}", arguments[1], arguments[0]);
-    for (const auto& binding : found->second) cli.out.print("{}\n", host_and_port(binding.host_ip, binding.host_port));
+    for (const auto& binding : found->second)
+      cli.out.print("{}\n", host_and_port(binding.host_ip, binding.host_port));
     return 0;
   }
 
@@ -35,9 +36,11 @@ class PortCommand : public Command {
   static void print_all(Cli& cli, const spec::docker::PortMap& ports) {
     std::vector<std::string> lines;
     for (const auto& [port, bindings] : ports)
-      for (const auto& binding : bindings) lines.push_back(fmt::format("{} -> {}", port, host_and_port(binding.host_ip, binding.host_port)));
+      for (const auto& binding : bindings)
+        lines.push_back(fmt::format("{} -> {}", port, host_and_port(binding.host_ip, binding.host_port)));
     std::stable_sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) {
-      return parse_int(a.substr(0, a.find('/'))).value_or(0) < parse_int(b.substr(0, b.find('/'))).value_or(0);
+      return parse_int(a.substr(0, a.find('/'))).value_or(0) <
+             parse_int(b.substr(0, b.find('/'))).value_or(0);
     });
     for (const auto& line : lines) cli.out.print("{}\n", line);
   }

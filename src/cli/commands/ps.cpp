@@ -15,17 +15,19 @@ namespace {
 
 using spec::docker::ContainerSummary;
 
-const Columns kColumns = {{"ID", "CONTAINER ID"}, {"Image", "IMAGE"},   {"Command", "COMMAND"},
-                          {"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Status", "STATUS"},
-                          {"Ports", "PORTS"},     {"Names", "NAMES"},   {"Size", "SIZE"},
-                          {"Labels", "LABELS"},   {"Mounts", "MOUNTS"}, {"LocalVolumes", "LOCAL VOLUMES"},
-                          {"Networks", "NETWORKS"}, {"State", "STATE"}, {"Platform", "PLATFORM"}};
+const Columns kColumns = {
+    {"ID", "CONTAINER ID"},      {"Image", "IMAGE"},        {"Command", "COMMAND"},
+    {"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Status", "STATUS"},
+    {"Ports", "PORTS"},          {"Names", "NAMES"},        {"Size", "SIZE"},
+    {"Labels", "LABELS"},        {"Mounts", "MOUNTS"},      {"LocalVolumes", "LOCAL VOLUMES"},
+    {"Networks", "NETWORKS"},    {"State", "STATE"},        {"Platform", "PLATFORM"}};
 
 class PsCommand : public Command {
  public:
   PsCommand() {
     flags.boolean(all_, "all", 'a', "Show all containers (default shows just running)");
-    flags.list(filters_, "filter", 'f', "Filter output based on conditions provided", check_filter).type = "filter";
+    flags.list(filters_, "filter", 'f', "Filter output based on conditions provided", check_filter).type =
+        "filter";
     flags.string(format_, "format", 0, kTableFormatUsage);
     flags.integer(last_, "last", 'n', "Show n last created containers (includes all states)");
     flags.boolean(latest_, "latest", 'l', "Show the latest created container (includes all states)");
@@ -38,7 +40,8 @@ class PsCommand : public Command {
     if (latest_ && last_ < 0) last_ = 1;
     if (format_.empty() && !quiet_) format_ = cli.config_value("psFormat");
     ListFormat format;
-    format.default_table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+    format.default_table =
+        "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
     if (size_) format.default_table += "\t{{.Size}}";
     format.text = format_.empty() ? "table" : format_;
     format.go_type = "*formatter.ContainerContext";
@@ -47,10 +50,13 @@ class PsCommand : public Command {
     const bool wants_size = size_ || format.text.find(".Size") != std::string::npos;
 
     auto* engine = TRY(cli.engine());
-    const auto containers = TRY(engine->containers(all_, static_cast<int>(last_), wants_size, to_filters(filters_)));
+    const auto containers =
+        TRY(engine->containers(all_, static_cast<int>(last_), wants_size, to_filters(filters_)));
     std::vector<Row> rows;
     rows.reserve(containers.size());
     for (const auto& container : containers) rows.push_back(row(container));
+    // A format that names what there is not is wrong for an empty list too.
+    if (rows.empty()) (void)TRY(format_list(format, {row({})}));
     cli.out.write(TRY(format_list(format, rows)));
     return 0;
   }
@@ -73,7 +79,8 @@ class PsCommand : public Command {
     f["Size"] = size_text(c);
     f["Labels"] = label_text(c.labels);
     f["Mounts"] = mounts(c);
-    f["LocalVolumes"] = std::to_string(std::count_if(c.mounts.begin(), c.mounts.end(), [](const auto& m) { return m.driver == "local"; }));
+    f["LocalVolumes"] = std::to_string(
+        std::count_if(c.mounts.begin(), c.mounts.end(), [](const auto& m) { return m.driver == "local"; }));
     f["Networks"] = networks(c);
     f["Platform"] = nullptr;
     return row;

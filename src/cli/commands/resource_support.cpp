@@ -94,8 +94,10 @@ Result<int> inspect_objects(Cli& cli, const Arguments& names, const std::string&
   std::optional<Template> parsed;
   if (!list) {
     auto result = Template::parse(unescape_format(format));
-    if (!result.ok())
-      return fail(Kind::InvalidArgument, "template parsing error: {}", result.error().message());
+    if (!result.ok()) {
+      cli.err.print("template parsing error: {}\n", result.error().message());
+      return 64;
+    }
     parsed = std::move(*result);
   }
   json::Array found;

@@ -18,14 +18,16 @@ class RmCommand : public Command {
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
     std::atomic<bool> failed = false;
-    const int code = TRY(for_each_parallel(cli, arguments, [&](client::Client& engine, const std::string& name) -> Result<void> {
-      const auto first = name.find_first_not_of('/');
-      if (first == std::string::npos) return Error(Kind::InvalidArgument, "Container name cannot be empty");
-      auto removed = engine.remove_container(name.substr(first), options_);
-      // With --force a container that is gone already is what was wanted; it is said, but is no failure.
-      if (!removed.ok() && !(options_.force && removed.error().kind() == Kind::NotFound)) failed = true;
-      return removed;
-    }));
+    const int code = TRY(for_each_parallel(
+        cli, arguments, [&](client::Client& engine, const std::string& name) -> Result<void> {
+          const auto first = name.find_first_not_of('/');
+          if (first == std::string::npos)
+            return Error(Kind::InvalidArgument, "Container name cannot be empty");
+          auto removed = engine.remove_container(name.substr(first), options_);
+          // With --force a container that is gone already is what was wanted; it is said, but is no failure.
+          if (!removed.ok() && !(options_.force && removed.error().kind() == Kind::NotFound)) failed = true;
+          return removed;
+        }));
     return failed ? code : 0;
   }
 

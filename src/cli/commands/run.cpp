@@ -45,7 +45,8 @@ Result<int> RunCommand::run(Cli& cli, const Arguments& arguments) {
   }
   if (request.config.tty)
     if (const auto size = terminal_size())
-      request.host_config.console_size = {static_cast<std::uint32_t>(size->first), static_cast<std::uint32_t>(size->second)};
+      request.host_config.console_size = {static_cast<std::uint32_t>(size->first),
+                                          static_cast<std::uint32_t>(size->second)};
   if (detach_keys_.empty()) detach_keys_ = cli.config_value("detachKeys");
   if (!detach_ && sig_proxy_ && !request.config.tty) hold_signals();
 
@@ -64,7 +65,8 @@ Result<int> RunCommand::run(Cli& cli, const Arguments& arguments) {
 
 /// The order is what makes it sound: attached before the start nothing of the output is missed, and waiting
 /// before the start the end cannot be missed either.
-Result<int> RunCommand::run_attached(Cli& cli, const spec::docker::ContainerCreate& request, const std::string& id) {
+Result<int> RunCommand::run_attached(Cli& cli, const spec::docker::ContainerCreate& request,
+                                     const std::string& id) {
   auto* engine = TRY(cli.engine());
   const auto& config = request.config;
   std::optional<client::Hijacked> attached;

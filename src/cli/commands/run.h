@@ -32,7 +32,8 @@ class RunCommand : public Command {
 
 /// Creates a container, first pulling its image when that is missing and may be pulled; prints the engine's
 /// warnings, keeps the --cidfile.
-Result<std::string> create_container(Cli& cli, const ContainerOptions& options, const spec::docker::ContainerCreate& request);
+Result<std::string> create_container(Cli& cli, const ContainerOptions& options,
+                                     const spec::docker::ContainerCreate& request);
 
 /// "docker: <error> ... Run 'docker run --help' for more information", and the exit code 125.
 int report_run_error(Cli& cli, std::string_view command, const Error& error);

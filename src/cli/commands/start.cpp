@@ -37,7 +37,8 @@ class StartCommand : public Command {
         failed.push_back(name);
       }
     }
-    if (!failed.empty()) return fail(Kind::Conflict, "Error: failed to start containers: {}", join(failed, ", "));
+    if (!failed.empty())
+      return fail(Kind::Conflict, "Error: failed to start containers: {}", join(failed, ", "));
     return 0;
   }
 
@@ -54,9 +55,16 @@ class StartCommand : public Command {
       hold_signals();
       session.forward = [engine, id](std::string_view signal) { (void)engine->kill_container(id, signal); };
     }
-    session.resize = [engine, id](int rows, int columns) { (void)engine->resize_container(id, rows, columns); };
-    auto attached = TRY(engine->attach(id, {.stdin_stream = session.input, .stdout_stream = true, .stderr_stream = true, .logs = false, .detach_keys = detach_keys_}));
-    auto wait = TRY(engine->wait(id, truth(container, {"HostConfig", "AutoRemove"}) ? "removed" : "next-exit"));
+    session.resize = [engine, id](int rows, int columns) {
+      (void)engine->resize_container(id, rows, columns);
+    };
+    auto attached = TRY(engine->attach(id, {.stdin_stream = session.input,
+                                            .stdout_stream = true,
+                                            .stderr_stream = true,
+                                            .logs = false,
+                                            .detach_keys = detach_keys_}));
+    auto wait =
+        TRY(engine->wait(id, truth(container, {"HostConfig", "AutoRemove"}) ? "removed" : "next-exit"));
     TRY(engine->start_container(id, detach_keys_));
     if (const auto size = terminal_size(); session.tty && size) session.resize(size->first, size->second);
     if (auto ended = run_session(std::move(attached), session); !ended.ok()) {

@@ -1,3 +1,5 @@
+#include "spec/docker/stats.h"
+
 #include <algorithm>
 #include <future>
 #include <thread>
@@ -5,7 +7,6 @@
 #include "base/strings.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/resource_support.h"
-#include "spec/docker/stats.h"
 
 namespace skiff::cli {
 
@@ -15,12 +16,21 @@ using spec::docker::StatsResponse;
 
 constexpr auto kInterval = std::chrono::milliseconds(1000);
 
-const Columns kColumns = {{"Container", "CONTAINER"}, {"ID", "CONTAINER ID"}, {"Name", "NAME"},       {"CPUPerc", "CPU %"},     {"MemUsage", "MEM USAGE / LIMIT"},
-                          {"MemPerc", "MEM %"},       {"NetIO", "NET I/O"},   {"BlockIO", "BLOCK I/O"}, {"PIDs", "PIDS"}};
+const Columns kColumns = {{"Container", "CONTAINER"},
+                          {"ID", "CONTAINER ID"},
+                          {"Name", "NAME"},
+                          {"CPUPerc", "CPU %"},
+                          {"MemUsage", "MEM USAGE / LIMIT"},
+                          {"MemPerc", "MEM %"},
+                          {"NetIO", "NET I/O"},
+                          {"BlockIO", "BLOCK I/O"},
+                          {"PIDs", "PIDS"}};
 
 double cpu_percent(const StatsResponse& stats) {
-  const double used = static_cast<double>(stats.cpu_stats.cpu_usage.total_usage) - static_cast<double>(stats.precpu_stats.cpu_usage.total_usage);
-  const double system = static_cast<double>(stats.cpu_stats.system_cpu_usage) - static_cast<double>(stats.precpu_stats.system_cpu_usage);
+  const double used = static_cast<double>(stats.cpu_stats.cpu_usage.total_usage) -
+                      static_cast<double>(stats.precpu_stats.cpu_usage.total_usage);
+  const double system = static_cast<double>(stats.cpu_stats.system_cpu_usage) -
+                        static_cast<double>(stats.precpu_stats.system_cpu_usage);
   double cpus = stats.cpu_stats.online_cpus;
   if (cpus == 0) cpus = static_cast<double>(stats.cpu_stats.cpu_usage.percpu_usage.size());
   return used > 0 && system > 0 ? used / system * cpus * 100 : 0;
@@ -30,12 +40,15 @@ double cpu_percent(const StatsResponse& stats) {
 double memory_used(const StatsResponse& stats) {
   const auto& memory = stats.memory_stats;
   for (const char* name : {"total_inactive_file", "inactive_file"})  // cgroup v1, v2
-    if (const auto found = memory.stats.find(name); found != memory.stats.end() && found->second < memory.usage)
+    if (const auto found = memory.stats.find(name);
+        found != memory.stats.end() && found->second < memory.usage)
       return static_cast<double>(memory.usage - found->second);
   return static_cast<double>(memory.usage);
 }
 
-std::string pair_text(double a, double b) { return fmt::format("{} / {}", human_size(a, 3), human_size(b, 3)); }
+std::string pair_text(double a, double b) {
+  return fmt::format("{} / {}", human_size(a, 3), human_size(b, 3));
+}
 
 Row stats_row(const std::string& given, const StatsResponse& stats, bool truncate) {
   double received = 0, sent = 0, read = 0, written = 0;
@@ -73,8 +86,10 @@ class StatsCommand : public Command {
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
-    ListFormat format{choose_format(cli, format_, "statsFormat", false, ""),
-                      "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}", "*container.statsContext", kColumns};
+    ListFormat format{
+        choose_format(cli, format_, "statsFormat", false, ""),
+        "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
+        "*container.statsContext", kColumns};
     while (true) {
       const auto start = std::chrono::steady_clock::now();
       const Arguments names = TRY(containers(cli, arguments));
@@ -95,7 +110,8 @@ class StatsCommand : public Command {
   Result<Arguments> containers(Cli& cli, const Arguments& given) const {
     if (!given.empty()) return given;
     Arguments ids;
-    for (const auto& container : TRY(TRY(cli.engine())->containers(all_, -1, false, {}))) ids.push_back(container.id.substr(0, 12));
+    for (const auto& container : TRY(TRY(cli.engine())->containers(all_, -1, false, {})))
+      ids.push_back(container.id.substr(0, 12));
     return ids;
   }
 
@@ -115,8 +131,10 @@ class StatsCommand : public Command {
     std::optional<Error> failure;
     for (std::size_t i = 0; i < names.size(); ++i) {
       auto stats = answers[i].get();
-      if (stats.ok()) rows.push_back(stats_row(names[i], *stats, !no_trunc_));
-      else if (strict && !failure) failure = stats.error();
+      if (stats.ok())
+        rows.push_back(stats_row(names[i], *stats, !no_trunc_));
+      else if (strict && !failure)
+        failure = stats.error();
     }
     if (failure) return *failure;
     return rows;

@@ -9,10 +9,11 @@ namespace {
 class WaitCommand : public Command {
  public:
   Result<int> run(Cli& cli, const Arguments& arguments) override {
-    return for_each(cli, arguments, [](client::Client& engine, const std::string& name) -> Result<std::string> {
-      auto wait = TRY(engine.wait(name, ""));
-      return std::to_string(TRY(read_exit_code(wait)));
-    });
+    return for_each(cli, arguments,
+                    [](client::Client& engine, const std::string& name) -> Result<std::string> {
+                      auto wait = TRY(engine.wait(name, ""));
+                      return std::to_string(TRY(read_exit_code(wait)));
+                    });
   }
 };
 

@@ -49,12 +49,16 @@ Result<bool> boolean_value(std::string_view key, std::string_view value) {
 
 Result<void> set_recursion(MountRequest& mount, std::string_view value) {
   if (value == "enabled") return {};
-  if (value == "disabled") bind_of(mount).non_recursive = true;
-  else if (value == "writable") bind_of(mount).read_only_non_recursive = true;
-  else if (value == "readonly") bind_of(mount).read_only_force_recursive = true;
+  if (value == "disabled")
+    bind_of(mount).non_recursive = true;
+  else if (value == "writable")
+    bind_of(mount).read_only_non_recursive = true;
+  else if (value == "readonly")
+    bind_of(mount).read_only_force_recursive = true;
   else
     return fail(Kind::InvalidArgument,
-                "invalid value for bind-recursive: {} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")",
+                "invalid value for bind-recursive: {} (must be \"enabled\", \"disabled\", \"writable\", or "
+                "\"readonly\")",
                 value);
   return {};
 }
@@ -68,7 +72,8 @@ Result<void> set_tmpfs(MountRequest& mount, std::string_view key, std::string_vi
   }
   std::uint32_t mode = 0;
   for (const char c : value) {
-    if (c < '0' || c > '7' || mode > 0777777) return fail(Kind::InvalidArgument, "invalid value for {}: {}", key, value);
+    if (c < '0' || c > '7' || mode > 0777777)
+      return fail(Kind::InvalidArgument, "invalid value for {}: {}", key, value);
     mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
   }
   tmpfs_of(mount).mode = mode;
@@ -81,27 +86,42 @@ Result<bool> set_value(MountRequest& mount, std::string_view key, std::string_vi
     const auto [name, text] = cut(value, '=');
     map[std::string(name)] = text.value_or("");
   };
-  if (key == "type") mount.type = to_lower(value);
+  if (key == "type")
+    mount.type = to_lower(value);
   else if (key == "source" || key == "src")
-    mount.source = value == "." || value.starts_with("./") || value.starts_with("../") || value == ".." ? absolute_path(value) : std::string(value);
-  else if (key == "target" || key == "dst" || key == "destination") mount.target = value;
-  else if (key == "consistency") mount.consistency = to_lower(value);
-  else if (key == "bind-propagation") bind_of(mount).propagation = to_lower(value);
-  else if (key == "bind-nonrecursive") bind_of(mount).non_recursive = TRY(boolean_value(key, value));
-  else if (key == "bind-recursive") TRY(set_recursion(mount, value));
-  else if (key == "bind-create-src") bind_of(mount).create_mountpoint = TRY(boolean_value(key, value));
-  else if (key == "volume-subpath") volume_of(mount).subpath = value;
-  else if (key == "volume-nocopy") volume_of(mount).no_copy = TRY(boolean_value(key, value));
-  else if (key == "volume-label") pair_into(volume_of(mount).labels);
+    mount.source = value == "." || value.starts_with("./") || value.starts_with("../") || value == ".."
+                       ? absolute_path(value)
+                       : std::string(value);
+  else if (key == "target" || key == "dst" || key == "destination")
+    mount.target = value;
+  else if (key == "consistency")
+    mount.consistency = to_lower(value);
+  else if (key == "bind-propagation")
+    bind_of(mount).propagation = to_lower(value);
+  else if (key == "bind-nonrecursive")
+    bind_of(mount).non_recursive = TRY(boolean_value(key, value));
+  else if (key == "bind-recursive")
+    TRY(set_recursion(mount, value));
+  else if (key == "bind-create-src")
+    bind_of(mount).create_mountpoint = TRY(boolean_value(key, value));
+  else if (key == "volume-subpath")
+    volume_of(mount).subpath = value;
+  else if (key == "volume-nocopy")
+    volume_of(mount).no_copy = TRY(boolean_value(key, value));
+  else if (key == "volume-label")
+    pair_into(volume_of(mount).labels);
   else if (key == "volume-driver") {
     if (!volume_of(mount).driver_config) volume_of(mount).driver_config.emplace();
     volume_of(mount).driver_config->name = value;
   } else if (key == "volume-opt") {
     if (!volume_of(mount).driver_config) volume_of(mount).driver_config.emplace();
     pair_into(volume_of(mount).driver_config->options);
-  } else if (key == "image-subpath") mount.image_options.emplace().subpath = value;
-  else if (key == "tmpfs-size" || key == "tmpfs-mode") TRY(set_tmpfs(mount, key, value));
-  else return false;
+  } else if (key == "image-subpath")
+    mount.image_options.emplace().subpath = value;
+  else if (key == "tmpfs-size" || key == "tmpfs-mode")
+    TRY(set_tmpfs(mount, key, value));
+  else
+    return false;
   return true;
 }
 
@@ -127,13 +147,18 @@ Result<MountRequest> parse_mount(std::string_view text) {
     const auto [raw_key, value] = cut(field, '=');
     const std::string key = to_lower(trim(raw_key));
     if (!value) {
-      if (key == "readonly" || key == "ro") mount.read_only = true;
-      else if (key == "volume-nocopy") volume_of(mount).no_copy = true;
-      else if (key == "bind-nonrecursive") bind_of(mount).non_recursive = true;
-      else return fail(Kind::InvalidArgument, "invalid field '{}' must be a key=value pair", field);
+      if (key == "readonly" || key == "ro")
+        mount.read_only = true;
+      else if (key == "volume-nocopy")
+        volume_of(mount).no_copy = true;
+      else if (key == "bind-nonrecursive")
+        bind_of(mount).non_recursive = true;
+      else
+        return fail(Kind::InvalidArgument, "invalid field '{}' must be a key=value pair", field);
       continue;
     }
-    if (key == "readonly" || key == "ro") mount.read_only = TRY(boolean_value(key, *value));
+    if (key == "readonly" || key == "ro")
+      mount.read_only = TRY(boolean_value(key, *value));
     else if (!TRY(set_value(mount, key, *value)))
       return fail(Kind::InvalidArgument, "unexpected key '{}' in '{}'", key, field);
   }

@@ -21,7 +21,8 @@ Result<PortRange> parse_range(std::string_view text) {
   PortRange range;
   range.first = TRY(parse_go_uint(first, 16));
   range.last = last ? TRY(parse_go_uint(*last, 16)) : range.first;
-  if (range.last < range.first) return fail(Kind::InvalidArgument, "invalid range specified for port: {}", text);
+  if (range.last < range.first)
+    return fail(Kind::InvalidArgument, "invalid range specified for port: {}", text);
   return range;
 }
 
@@ -38,10 +39,14 @@ Result<std::string> from_long_form(std::string_view text) {
   for (const auto& field : TRY(parse_csv_line(text))) {
     const auto [key, value] = cut(field, '=');
     if (!value || value->empty()) return fail(Kind::InvalidArgument, "invalid field: {}", field);
-    if (key == "target") target = *value;
-    else if (key == "published") published = *value;
-    else if (key == "protocol") protocol = *value;
-    else if (key != "mode") return fail(Kind::InvalidArgument, "invalid field key: {}", key);
+    if (key == "target")
+      target = *value;
+    else if (key == "published")
+      published = *value;
+    else if (key == "protocol")
+      protocol = *value;
+    else if (key != "mode")
+      return fail(Kind::InvalidArgument, "invalid field key: {}", key);
   }
   if (target.empty()) return fail(Kind::InvalidArgument, "missing mandatory field '{}'", "target");
   return fmt::format("{}:{}/{}", published, target, protocol);
@@ -64,9 +69,11 @@ Parts split_parts(std::string_view text) {
 }  // namespace
 
 Result<void> add_published_port(std::string_view given, PublishedPorts& ports) {
-  const std::string text = given.find('=') == std::string_view::npos ? std::string(given) : TRY(from_long_form(given));
+  const std::string text =
+      given.find('=') == std::string_view::npos ? std::string(given) : TRY(from_long_form(given));
   const auto slash = text.rfind('/');
-  const std::string protocol = slash == std::string::npos ? "tcp" : to_lower(std::string_view(text).substr(slash + 1));
+  const std::string protocol =
+      slash == std::string::npos ? "tcp" : to_lower(std::string_view(text).substr(slash + 1));
   Parts parts = split_parts(std::string_view(text).substr(0, slash));
   if (parts.address.size() > 1 && parts.address.front() == '[' && parts.address.back() == ']')
     parts.address = parts.address.substr(1, parts.address.size() - 2);
@@ -82,8 +89,8 @@ Result<void> add_published_port(std::string_view given, PublishedPorts& ports) {
     host = *parsed;
     // One container port may take any port of a range of the host.
     if (host.size() != container->size() && container->size() != 0)
-      return fail(Kind::InvalidArgument, "invalid ranges specified for container and host Ports: {} and {}", parts.container,
-                  parts.host);
+      return fail(Kind::InvalidArgument, "invalid ranges specified for container and host Ports: {} and {}",
+                  parts.container, parts.host);
   }
   if (!is_protocol(protocol)) return fail(Kind::InvalidArgument, "invalid proto: {}", protocol);
   for (std::uint64_t i = 0; i <= container->size(); ++i) {
@@ -105,7 +112,8 @@ Result<void> add_exposed_port(std::string_view text, PublishedPorts& ports) {
   const auto [range_text, protocol] = cut(text, '/');
   auto range = parse_range(range_text);
   if (!range.ok())
-    return fail(Kind::InvalidArgument, "invalid range format for --expose: {}, error: {}", text, range.error().message());
+    return fail(Kind::InvalidArgument, "invalid range format for --expose: {}, error: {}", text,
+                range.error().message());
   for (auto port = range->first; port <= range->last; ++port)
     ports.exposed[fmt::format("{}/{}", port, to_lower(protocol.value_or("tcp")))];
   return {};

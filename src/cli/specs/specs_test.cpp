@@ -1,5 +1,6 @@
-#include <gtest/gtest.h>
 #include <stdlib.h>
+
+#include <gtest/gtest.h>
 
 #include <fstream>
 
@@ -17,7 +18,8 @@ std::string publish(std::string_view text) {
   if (!added.ok()) return added.error().message();
   std::string out;
   for (const auto& [port, bindings] : ports.bindings)
-    for (const auto& binding : bindings) out += fmt::format("{}<-{}|{} ", port, binding.host_ip, binding.host_port);
+    for (const auto& binding : bindings)
+      out += fmt::format("{}<-{}|{} ", port, binding.host_ip, binding.host_port);
   return out;
 }
 
@@ -71,7 +73,8 @@ TEST(Mounts, Fields) {
 TEST(Mounts, Complaints) {
   EXPECT_EQ(parse_mount("x").error().message(), "invalid field 'x' must be a key=value pair");
   EXPECT_EQ(parse_mount("type=bind").error().message(), "target is required");
-  EXPECT_EQ(parse_mount("type=bind,target=/x,foo=bar").error().message(), "unexpected key 'foo' in 'foo=bar'");
+  EXPECT_EQ(parse_mount("type=bind,target=/x,foo=bar").error().message(),
+            "unexpected key 'foo' in 'foo=bar'");
   EXPECT_EQ(parse_mount("type=bind,target=/x,volume-nocopy").error().message(),
             "cannot mix 'volume-*' options with mount type 'bind'");
 }
@@ -102,12 +105,14 @@ TEST(Values, EnvironmentAndFiles) {
   char path[] = "/tmp/skiff-env-XXXXXX";
   ::close(::mkstemp(path));
   std::ofstream(path) << "# note\n\n  A=b c \nSKIFF_TEST_VARIABLE\nSKIFF_TEST_UNSET\n";
-  EXPECT_EQ(*read_variables(path, "env", true), (std::vector<std::string>{"A=b c ", "SKIFF_TEST_VARIABLE=from us"}));
+  EXPECT_EQ(*read_variables(path, "env", true),
+            (std::vector<std::string>{"A=b c ", "SKIFF_TEST_VARIABLE=from us"}));
   std::ofstream(path) << "A B=c\n";
   EXPECT_EQ(read_variables(path, "env", true).error().message(),
             fmt::format("invalid env file ({}): variable 'A B' contains whitespaces", path));
   ::unlink(path);
-  EXPECT_EQ(read_variables("/nonexistent", "env", true).error().message(), "open /nonexistent: no such file or directory");
+  EXPECT_EQ(read_variables("/nonexistent", "env", true).error().message(),
+            "open /nonexistent: no such file or directory");
 }
 
 TEST(Values, RestartDevicesAndCpus) {

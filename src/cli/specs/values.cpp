@@ -30,32 +30,38 @@ bool contains(std::initializer_list<std::string_view> list, std::string_view tex
 Result<spec::docker::Ulimit> parse_ulimit(std::string_view text) {
   const auto [name, value] = cut(text, '=');
   if (!value) return fail(Kind::InvalidArgument, "invalid ulimit argument: {}", text);
-  if (!contains({"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-                 "rttime", "sigpending", "stack"},
+  if (!contains({"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
+                 "rss", "rtprio", "rttime", "sigpending", "stack"},
                 name))
     return fail(Kind::InvalidArgument, "invalid ulimit type: {}", name);
   const auto [soft_text, hard_text] = cut(*value, ':');
-  if (soft_text.empty()) return fail(Kind::InvalidArgument, "invalid ulimit value: {}: strconv.ParseInt: parsing \"\": invalid syntax", *value);
+  if (soft_text.empty())
+    return fail(Kind::InvalidArgument,
+                "invalid ulimit value: {}: strconv.ParseInt: parsing \"\": invalid syntax", *value);
   spec::docker::Ulimit limit;
   limit.name = name;
   limit.soft = TRY(parse_go_int(soft_text));
   limit.hard = hard_text ? TRY(parse_go_int(*hard_text)) : limit.soft;
   const bool unlimited = limit.hard == -1;
   if (!unlimited && (limit.soft == -1 || limit.soft > limit.hard))
-    return fail(Kind::InvalidArgument, "ulimit soft limit must be less than or equal to hard limit: {} > {}", limit.soft, limit.hard);
+    return fail(Kind::InvalidArgument, "ulimit soft limit must be less than or equal to hard limit: {} > {}",
+                limit.soft, limit.hard);
   return limit;
 }
 
 Result<std::string> check_extra_host(std::string_view text) {
   const auto mark = text.find_first_of("=:");
   // "name:::1" has its name before the first colon; "name=..." wins when it comes first.
-  if (mark == std::string_view::npos || mark == 0) return fail(Kind::InvalidArgument, "bad format for add-host: {}", quote(text));
+  if (mark == std::string_view::npos || mark == 0)
+    return fail(Kind::InvalidArgument, "bad format for add-host: {}", quote(text));
   const std::string_view name = text.substr(0, mark);
   std::string address(text.substr(mark + 1));
   if (address.empty()) return fail(Kind::InvalidArgument, "bad format for add-host: {}", quote(text));
   if (address == "host-gateway") return fmt::format("{}:{}", name, address);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
-  if (!is_address(address)) return fail(Kind::InvalidArgument, "invalid IP address in add-host: {}", quote(address));
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  if (!is_address(address))
+    return fail(Kind::InvalidArgument, "invalid IP address in add-host: {}", quote(address));
   return fmt::format("{}:{}", name, address);
 }
 
@@ -77,17 +83,18 @@ Result<std::string> check_label(std::string_view text) {
 
 Result<std::string> check_ip_address(std::string_view text) {
   std::string address(trim(text));
-  if (!is_address(address)) return fail(Kind::InvalidArgument, "IP address is not correctly formatted: {}", text);
+  if (!is_address(address))
+    return fail(Kind::InvalidArgument, "IP address is not correctly formatted: {}", text);
   return address;
 }
 
 Result<std::string> check_dns_search(std::string_view text) {
   const std::string domain(trim(text));
   if (domain == ".") return domain;
-  const bool fine = !domain.empty() && domain.size() <= 255 && domain.front() != '.' && domain.front() != '-' &&
-                    std::all_of(domain.begin(), domain.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                             c == '-' || c == '_';
+  const bool fine = !domain.empty() && domain.size() <= 255 && domain.front() != '.' &&
+                    domain.front() != '-' && std::all_of(domain.begin(), domain.end(), [](char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                             c == '.' || c == '-' || c == '_';
                     });
   if (!fine) return fail(Kind::InvalidArgument, "{} is not a valid domain", text);
   return domain;
@@ -102,8 +109,8 @@ Result<std::string> check_attach_stream(std::string_view text) {
 
 Result<std::string> check_sysctl(std::string_view text) {
   const auto [name, value] = cut(text, '=');
-  const bool known = contains({"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
-                               "kernel.shmmni", "kernel.shm_rmid_forced"},
+  const bool known = contains({"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+                               "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"},
                               name) ||
                      name.starts_with("net.") || name.starts_with("fs.mqueue.");
   if (!value || !known) return fail(Kind::InvalidArgument, "sysctl '{}' is not allowed", text);
@@ -125,12 +132,14 @@ Result<spec::docker::RestartPolicy> parse_restart_policy(std::string_view text) 
   spec::docker::RestartPolicy policy;
   if (text.empty()) return policy;
   const auto [name, count] = cut(text, ':');
-  if (name.empty() && count) return Error(Kind::InvalidArgument, "invalid restart policy format: no policy provided before colon");
+  if (name.empty() && count)
+    return Error(Kind::InvalidArgument, "invalid restart policy format: no policy provided before colon");
   policy.name = name;
   if (!count) return policy;
   const auto number = parse_int(*count);
   if (!number || *number > INT32_MAX || *number < INT32_MIN)
-    return Error(Kind::InvalidArgument, "invalid restart policy format: maximum retry count must be an integer");
+    return Error(Kind::InvalidArgument,
+                 "invalid restart policy format: maximum retry count must be an integer");
   policy.maximum_retry_count = static_cast<int>(*number);
   return policy;
 }
@@ -143,7 +152,8 @@ Result<spec::docker::DeviceMapping> parse_device(std::string_view text) {
   spec::docker::DeviceMapping device{parts[0], parts[0], "rwm"};
   if (parts.size() > 3) return fail(Kind::InvalidArgument, "invalid device specification: {}", text);
   if (!device.path_on_host.starts_with('/')) {
-    if (device.path_on_host.find('=') != std::string::npos) return device;  // a name of the device interface (CDI)
+    if (device.path_on_host.find('=') != std::string::npos)
+      return device;  // a name of the device interface (CDI)
     return fail(Kind::InvalidArgument, "{} is not an absolute path", parts[0]);
   }
   if (parts.size() == 3) {
@@ -153,7 +163,8 @@ Result<spec::docker::DeviceMapping> parse_device(std::string_view text) {
   } else if (parts.size() == 2) {
     (is_mode(parts[1]) ? device.cgroup_permissions : device.path_in_container) = parts[1];
   }
-  if (!device.path_in_container.starts_with('/')) return fail(Kind::InvalidArgument, "{} is not an absolute path", device.path_in_container);
+  if (!device.path_in_container.starts_with('/'))
+    return fail(Kind::InvalidArgument, "{} is not an absolute path", device.path_in_container);
   return device;
 }
 
@@ -163,9 +174,11 @@ Result<spec::docker::ThrottleDevice> parse_throttle_device(std::string_view text
   if (!path.starts_with("/dev/")) return fail(Kind::InvalidArgument, "bad format for device path: {}", text);
   const auto size = plain ? parse_int(*rate) : parse_ram_size(*rate);
   if (!size || *size < 0)
-    return fail(Kind::InvalidArgument,
-                "invalid rate for device: {}. The correct format is <device-path>:<number>{}", text,
-                plain ? ". Number must be a positive integer" : "[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb");
+    return fail(
+        Kind::InvalidArgument, "invalid rate for device: {}. The correct format is <device-path>:<number>{}",
+        text,
+        plain ? ". Number must be a positive integer"
+              : "[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb");
   return spec::docker::ThrottleDevice{std::string(path), static_cast<std::uint64_t>(*size)};
 }
 
@@ -181,7 +194,9 @@ Result<spec::docker::WeightDevice> parse_weight_device(std::string_view text) {
 
 Result<std::int64_t> parse_cpus(std::string_view text) {
   const auto [whole, fraction] = cut(text, '.');
-  const auto digits = [](std::string_view part) { return part.find_first_not_of("0123456789") == std::string_view::npos; };
+  const auto digits = [](std::string_view part) {
+    return part.find_first_not_of("0123456789") == std::string_view::npos;
+  };
   const bool empty = whole.empty() && fraction.value_or("").empty();
   if (empty || !digits(whole) || !digits(fraction.value_or("")) || whole.size() > 9)
     return fail(Kind::InvalidArgument, "failed to parse {} as a rational number", text);
@@ -189,14 +204,19 @@ Result<std::int64_t> parse_cpus(std::string_view text) {
   while (!billionths.empty() && billionths.back() == '0') billionths.pop_back();
   if (billionths.size() > 9) return Error(Kind::InvalidArgument, "value is too precise");
   billionths.resize(9, '0');
-  return parse_int(whole.empty() ? "0" : whole).value_or(0) * 1'000'000'000 + parse_int(billionths).value_or(0);
+  return parse_int(whole.empty() ? "0" : whole).value_or(0) * 1'000'000'000 +
+         parse_int(billionths).value_or(0);
 }
 
-Result<std::vector<std::string>> read_variables(const std::string& path, std::string_view kind, bool from_environment) {
+Result<std::vector<std::string>> read_variables(const std::string& path, std::string_view kind,
+                                                bool from_environment) {
   auto text = sys::read_file(path, 16 << 20);
   if (!text.ok()) {
     const int code = text.error().code();
-    std::string why = code == ENOENT ? "no such file or directory" : code == EACCES ? "permission denied" : code == EISDIR ? "is a directory" : std::strerror(code);
+    std::string why = code == ENOENT   ? "no such file or directory"
+                      : code == EACCES ? "permission denied"
+                      : code == EISDIR ? "is a directory"
+                                       : std::strerror(code);
     return fail(Kind::InvalidArgument, "open {}: {}", path, why);
   }
   std::vector<std::string> out;
@@ -209,8 +229,11 @@ Result<std::vector<std::string>> read_variables(const std::string& path, std::st
     line.erase(0, start);
     const auto [name, value] = cut(line, '=');
     if (name.find_first_of(" \t\n") != std::string_view::npos)
-      return fail(Kind::InvalidArgument, "invalid {} file ({}): variable '{}' contains whitespaces", kind, path, name);
-    if (name.empty()) return fail(Kind::InvalidArgument, "invalid {} file ({}): no variable name on line '{}'", kind, path, line);
+      return fail(Kind::InvalidArgument, "invalid {} file ({}): variable '{}' contains whitespaces", kind,
+                  path, name);
+    if (name.empty())
+      return fail(Kind::InvalidArgument, "invalid {} file ({}): no variable name on line '{}'", kind, path,
+                  line);
     if (value) {
       out.push_back(line);
     } else if (!from_environment) {

@@ -37,7 +37,8 @@ Result<std::int64_t> parse_cpus(std::string_view text);
 
 /// Lines "NAME=value" or "NAME" of a file; `kind` ("env", "label") is named in errors. Bare names take their
 /// value from our environment when `from_environment`, and are left out when it has none.
-Result<std::vector<std::string>> read_variables(const std::string& path, std::string_view kind, bool from_environment);
+Result<std::vector<std::string>> read_variables(const std::string& path, std::string_view kind,
+                                                bool from_environment);
 
 /// "a=b" pairs; a later one wins.
 std::map<std::string, std::string> to_map(const std::vector<std::string>& pairs);

@@ -17,14 +17,22 @@ bool is_true(const Item& item) {
   if (item.missing()) return false;
   const json::Value& value = item.value();
   switch (value.kind()) {
-    case boost::json::kind::null: return false;
-    case boost::json::kind::bool_: return value.get_bool();
-    case boost::json::kind::int64: return value.get_int64() != 0;
-    case boost::json::kind::uint64: return value.get_uint64() != 0;
-    case boost::json::kind::double_: return value.get_double() != 0;
-    case boost::json::kind::string: return !value.get_string().empty();
-    case boost::json::kind::array: return !value.get_array().empty();
-    case boost::json::kind::object: return !value.get_object().empty();
+    case boost::json::kind::null:
+      return false;
+    case boost::json::kind::bool_:
+      return value.get_bool();
+    case boost::json::kind::int64:
+      return value.get_int64() != 0;
+    case boost::json::kind::uint64:
+      return value.get_uint64() != 0;
+    case boost::json::kind::double_:
+      return value.get_double() != 0;
+    case boost::json::kind::string:
+      return !value.get_string().empty();
+    case boost::json::kind::array:
+      return !value.get_array().empty();
+    case boost::json::kind::object:
+      return !value.get_object().empty();
   }
   return false;
 }
@@ -53,12 +61,18 @@ std::vector<std::string> sorted_keys(const json::Object& object) {
 
 std::string to_plain_text(const json::Value& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: return "<nil>";
-    case boost::json::kind::bool_: return value.get_bool() ? "true" : "false";
-    case boost::json::kind::int64: return std::to_string(value.get_int64());
-    case boost::json::kind::uint64: return std::to_string(value.get_uint64());
-    case boost::json::kind::double_: return real_text(value.get_double());
-    case boost::json::kind::string: return std::string(view(value.get_string()));
+    case boost::json::kind::null:
+      return "<nil>";
+    case boost::json::kind::bool_:
+      return value.get_bool() ? "true" : "false";
+    case boost::json::kind::int64:
+      return std::to_string(value.get_int64());
+    case boost::json::kind::uint64:
+      return std::to_string(value.get_uint64());
+    case boost::json::kind::double_:
+      return real_text(value.get_double());
+    case boost::json::kind::string:
+      return std::string(view(value.get_string()));
     case boost::json::kind::array: {
       std::string out = "[";
       for (const auto& element : value.get_array()) {
@@ -79,7 +93,9 @@ std::string to_plain_text(const json::Value& value) {
   return {};
 }
 
-std::string to_plain_text(const Item& item) { return item.missing() ? "<no value>" : to_plain_text(item.value()); }
+std::string to_plain_text(const Item& item) {
+  return item.missing() ? "<no value>" : to_plain_text(item.value());
+}
 
 namespace {
 
@@ -93,10 +109,12 @@ Error calling(std::string_view name, std::string_view what) {
   return fail(Kind::InvalidArgument, "error calling {}: {}", name, what);
 }
 
-bool is_number(const json::Value& value) { return value.is_int64() || value.is_uint64() || value.is_double(); }
+bool is_number(const json::Value& value) {
+  return value.is_int64() || value.is_uint64() || value.is_double();
+}
 
 double as_real(const json::Value& value) {
-  return value.is_double() ? value.get_double()
+  return value.is_double()  ? value.get_double()
          : value.is_int64() ? static_cast<double>(value.get_int64())
                             : static_cast<double>(value.get_uint64());
 }
@@ -143,8 +161,7 @@ Result<Item> index(const Arguments& arguments) {
     const json::Value& key = arguments[i].value();
     const json::Value& from = item.value();
     if (from.is_object()) {
-      if (!key.is_string())
-        return calling("index", fmt::format("value has type int; should be string"));
+      if (!key.is_string()) return calling("index", fmt::format("value has type int; should be string"));
       const json::Value* found = from.get_object().if_contains(key.get_string());
       if (!found) return Item::make("");
       item = item.inside(*found);
@@ -167,7 +184,9 @@ Result<Item> index(const Arguments& arguments) {
 Result<Item> slice(const Arguments& arguments) {
   if (arguments.empty()) return wrong_count("slice", 1, 0);
   const json::Value& from = arguments[0].value();
-  const auto size = from.is_string() ? from.get_string().size() : from.is_array() ? from.get_array().size() : 0;
+  const auto size = from.is_string()  ? from.get_string().size()
+                    : from.is_array() ? from.get_array().size()
+                                      : 0;
   std::size_t bounds[2] = {0, size};
   for (std::size_t i = 1; i < arguments.size() && i < 3; ++i) {
     const json::Value& bound = arguments[i].value();
@@ -210,16 +229,21 @@ std::string print(const Arguments& arguments, bool line) {
 std::string format_verb(char verb, std::optional<int> precision, const Item& item) {
   const json::Value& value = item.value();
   switch (verb) {
-    case 'v': return to_plain_text(item);
+    case 'v':
+      return to_plain_text(item);
     case 's': {
       std::string text = to_plain_text(item);
       if (is_number(value)) return fmt::format("%!s(int={})", text);
       return precision ? text.substr(0, static_cast<std::size_t>(*precision)) : text;
     }
-    case 'q': return quote(to_plain_text(item));
-    case 'd': return is_number(value) ? to_plain_text(item) : fmt::format("%!d(string={})", to_plain_text(item));
-    case 't': return to_plain_text(item);
-    case 'x': return value.is_int64() ? fmt::format("{:x}", value.get_int64()) : to_hex(to_plain_text(item));
+    case 'q':
+      return quote(to_plain_text(item));
+    case 'd':
+      return is_number(value) ? to_plain_text(item) : fmt::format("%!d(string={})", to_plain_text(item));
+    case 't':
+      return to_plain_text(item);
+    case 'x':
+      return value.is_int64() ? fmt::format("{:x}", value.get_int64()) : to_hex(to_plain_text(item));
     case 'f':
     case 'e':
     case 'g': {
@@ -229,7 +253,8 @@ std::string format_verb(char verb, std::optional<int> precision, const Item& ite
       if (verb == 'e') return fmt::format("{:.{}e}", number, precision.value_or(6));
       return real_text(number);
     }
-    default: return fmt::format("%!{}({})", verb, to_plain_text(item));
+    default:
+      return fmt::format("%!{}({})", verb, to_plain_text(item));
   }
 }
 
@@ -256,7 +281,8 @@ std::string print_formatted(std::string_view format, const Arguments& arguments)
       zero |= format[i] == '0';
     }
     int width = 0;
-    for (; i < format.size() && format[i] >= '0' && format[i] <= '9' && width < 10000; ++i) width = width * 10 + (format[i] - '0');
+    for (; i < format.size() && format[i] >= '0' && format[i] <= '9' && width < 10000; ++i)
+      width = width * 10 + (format[i] - '0');
     std::optional<int> precision;
     if (i < format.size() && format[i] == '.') {
       precision = 0;
@@ -264,9 +290,12 @@ std::string print_formatted(std::string_view format, const Arguments& arguments)
         precision = *precision * 10 + (format[i] - '0');
     }
     if (i >= format.size()) return out + "%!(NOVERB)";
-    if (format[i] == '%') out += '%';
-    else if (next >= arguments.size()) out += fmt::format("%!{}(MISSING)", format[i]);
-    else out += pad_field(format_verb(format[i], precision, arguments[next++]), width, left, zero);
+    if (format[i] == '%')
+      out += '%';
+    else if (next >= arguments.size())
+      out += fmt::format("%!{}(MISSING)", format[i]);
+    else
+      out += pad_field(format_verb(format[i], precision, arguments[next++]), width, left, zero);
   }
   return out;
 }
@@ -301,12 +330,15 @@ Item split_text(const std::string& text, const std::string& separator) {
 }
 
 Result<Item> docker_function(std::string_view name, const Arguments& arguments) {
-  const std::size_t wanted = name == "join" || name == "split" || name == "truncate" ? 2 : name == "pad" ? 3 : 1;
+  const std::size_t wanted = name == "join" || name == "split" || name == "truncate" ? 2
+                             : name == "pad"                                         ? 3
+                                                                                     : 1;
   if (arguments.size() != wanted) return wrong_count(name, wanted, arguments.size());
   const json::Value& first = arguments[0].value();
   if (name == "json") return Item::make(json::Value(json::to_text(first)));
   if (name == "join") {
-    if (!first.is_array() && !first.is_null()) return calling(name, "wrong type for value; expected []string");
+    if (!first.is_array() && !first.is_null())
+      return calling(name, "wrong type for value; expected []string");
     return Item::make(json::Value(join_list(first, to_plain_text(arguments[1]))));
   }
   const std::string text = to_plain_text(arguments[0]);
@@ -320,10 +352,13 @@ Result<Item> docker_function(std::string_view name, const Arguments& arguments) 
   if (name == "split") return split_text(text, to_plain_text(arguments[1]));
   const auto number = [&](std::size_t i) -> std::size_t {
     const json::Value& value = arguments[i].value();
-    return value.is_int64() && value.get_int64() > 0 ? static_cast<std::size_t>(std::min<std::int64_t>(value.get_int64(), 1 << 20)) : 0;
+    return value.is_int64() && value.get_int64() > 0
+               ? static_cast<std::size_t>(std::min<std::int64_t>(value.get_int64(), 1 << 20))
+               : 0;
   };
   if (name == "truncate") return Item::make(json::Value(text.substr(0, number(1))));
-  return Item::make(json::Value(text.empty() ? text : std::string(number(1), ' ') + text + std::string(number(2), ' ')));
+  return Item::make(
+      json::Value(text.empty() ? text : std::string(number(1), ' ') + text + std::string(number(2), ' ')));
 }
 
 }  // namespace
@@ -336,7 +371,8 @@ Result<Item> call_function(std::string_view name, const Arguments& arguments, bo
   if (name == "index") return index(arguments);
   if (name == "slice") return slice(arguments);
   if (name == "len") return length(arguments);
-  if (name == "print" || name == "println") return Item::make(json::Value(print(arguments, name == "println")));
+  if (name == "print" || name == "println")
+    return Item::make(json::Value(print(arguments, name == "println")));
   if (name == "printf") {
     if (arguments.empty()) return wrong_count(name, 1, 0);
     return Item::make(json::Value(print_formatted(to_plain_text(arguments[0]), arguments)));

@@ -23,7 +23,8 @@ class Parser {
   Result<Node> run() {
     Node root;
     const End end = TRY(list(root.body, 0));
-    if (end != End::Eof) return error("unexpected {{" + std::string(end == End::Else ? "else" : "end") + "}}");
+    if (end != End::Eof)
+      return error("unexpected {{" + std::string(end == End::Else ? "else" : "end") + "}}");
     return root;
   }
 
@@ -41,12 +42,14 @@ class Parser {
     if (depth > 100) return error("exceeded maximum depth");
     while (true) {
       const auto open = text_.find("{{", position_);
-      std::string_view literal = text_.substr(position_, open == std::string_view::npos ? open : open - position_);
+      std::string_view literal =
+          text_.substr(position_, open == std::string_view::npos ? open : open - position_);
       if (trim_next_) {
         while (!literal.empty() && is_space(literal.front())) literal.remove_prefix(1);
         trim_next_ = false;
       }
-      if (open != std::string_view::npos && open + 3 < text_.size() && text_[open + 2] == '-' && is_space(text_[open + 3]))
+      if (open != std::string_view::npos && open + 3 < text_.size() && text_[open + 2] == '-' &&
+          is_space(text_[open + 3]))
         while (!literal.empty() && is_space(literal.back())) literal.remove_suffix(1);
       if (!literal.empty()) {
         Node node;
@@ -59,7 +62,8 @@ class Parser {
         return End::Eof;
       }
       position_ = open + 2;
-      if (position_ + 1 < text_.size() && text_[position_] == '-' && is_space(text_[position_ + 1])) ++position_;
+      if (position_ + 1 < text_.size() && text_[position_] == '-' && is_space(text_[position_ + 1]))
+        ++position_;
       if (const auto end = TRY(action(nodes, depth))) return *end;
     }
   }
@@ -221,8 +225,10 @@ class Parser {
   Result<Operand> operand() {
     const std::size_t start = position_;
     Operand word = TRY(term());
-    if (word.kind != Operand::Kind::Literal) TRY(chain(word));
-    else if (position_ < text_.size() && text_[position_] == '.') return unexpected("operand");
+    if (word.kind != Operand::Kind::Literal)
+      TRY(chain(word));
+    else if (position_ < text_.size() && text_[position_] == '.')
+      return unexpected("operand");
     word.text = text_.substr(start, position_ - start);
     return word;
   }
@@ -234,8 +240,10 @@ class Parser {
     if (c == '.') {
       if (position_ + 1 < text_.size() && is_digit(text_[position_ + 1])) return number();
       word.kind = Operand::Kind::Dot;
-      if (position_ + 1 >= text_.size() || !is_word(text_[position_ + 1])) ++position_;
-      else word.kind = Operand::Kind::Field;
+      if (position_ + 1 >= text_.size() || !is_word(text_[position_ + 1]))
+        ++position_;
+      else
+        word.kind = Operand::Kind::Field;
     } else if (c == '$') {
       ++position_;
       word.kind = Operand::Kind::Variable;
@@ -252,7 +260,8 @@ class Parser {
       ++position_;
     } else if (c == '"' || c == '`' || c == '\'') {
       return text_literal(c);
-    } else if (is_digit(c) || ((c == '-' || c == '+') && position_ + 1 < text_.size() && is_digit(text_[position_ + 1]))) {
+    } else if (is_digit(c) ||
+               ((c == '-' || c == '+') && position_ + 1 < text_.size() && is_digit(text_[position_ + 1]))) {
       return number();
     } else if (is_word(c)) {
       return identifier();
@@ -268,10 +277,14 @@ class Parser {
     word.name = peek_word();
     position_ += word.name.size();
     word.kind = Operand::Kind::Literal;
-    if (word.name == "true") word.literal = true;
-    else if (word.name == "false") word.literal = false;
-    else if (word.name == "nil") word.kind = Operand::Kind::Nil;
-    else word.kind = Operand::Kind::Function;
+    if (word.name == "true")
+      word.literal = true;
+    else if (word.name == "false")
+      word.literal = false;
+    else if (word.name == "nil")
+      word.kind = Operand::Kind::Nil;
+    else
+      word.kind = Operand::Kind::Function;
     if (word.kind == Operand::Kind::Function && !is_function(word.name))
       return error(fmt::format("function {} not defined", quote(word.name)));
     return word;
@@ -295,9 +308,12 @@ class Parser {
     if (text_[position_] == '-' || text_[position_] == '+') ++position_;
     while (position_ < text_.size() && (is_word(text_[position_]) || text_[position_] == '.')) ++position_;
     const std::string_view digits = text_.substr(start, position_ - start);
-    if (const auto whole = parse_int(digits)) word.literal = *whole;
-    else if (const auto real = parse_double(digits)) word.literal = *real;
-    else return error(fmt::format("bad number syntax: {}", quote(digits)));
+    if (const auto whole = parse_int(digits))
+      word.literal = *whole;
+    else if (const auto real = parse_double(digits))
+      word.literal = *real;
+    else
+      return error(fmt::format("bad number syntax: {}", quote(digits)));
     return word;
   }
 
@@ -308,14 +324,18 @@ class Parser {
     std::string out;
     for (++position_; position_ < text_.size() && text_[position_] != mark; ++position_) {
       if (text_[position_] == '\n' && mark != '`') break;
-      if (text_[position_] == '\\' && mark != '`') TRY(escape(out));
-      else out += text_[position_];
+      if (text_[position_] == '\\' && mark != '`')
+        TRY(escape(out));
+      else
+        out += text_[position_];
     }
     if (position_ >= text_.size() || text_[position_] != mark)
       return error(mark == '`' ? "unterminated raw quoted string" : "unterminated quoted string");
     ++position_;
-    if (mark == '\'') word.literal = out.empty() ? 0 : static_cast<unsigned char>(out[0]);
-    else word.literal = out;
+    if (mark == '\'')
+      word.literal = out.empty() ? 0 : static_cast<unsigned char>(out[0]);
+    else
+      word.literal = out;
     return word;
   }
 
@@ -361,10 +381,10 @@ class Parser {
 Result<Node> parse(std::string_view text) { return Parser(text).run(); }
 
 bool is_function(std::string_view name) {
-  static constexpr std::string_view kNames[] = {
-      "and",   "or",    "not",    "eq",      "ne",   "lt",   "le",    "gt",    "ge",    "index", "slice",
-      "len",   "print", "printf", "println", "json", "join", "split", "title", "lower", "upper", "pad",
-      "truncate"};
+  static constexpr std::string_view kNames[] = {"and",   "or",     "not",     "eq",    "ne",      "lt",
+                                                "le",    "gt",     "ge",      "index", "slice",   "len",
+                                                "print", "printf", "println", "json",  "join",    "split",
+                                                "title", "lower",  "upper",   "pad",   "truncate"};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 

@@ -32,13 +32,16 @@ const json::Value* omitted_field(std::string_view name) {
   static const json::Value kText("");
   static const json::Value kZero(0);
   for (const std::string_view field :
-       {"Health", "Healthcheck", "SizeRw", "SizeRootFs", "ExposedPorts", "Labels", "OnBuild", "StopTimeout",
-        "Shell", "Mounts", "Tmpfs", "Sysctls", "StorageOpt", "Annotations", "Init", "Volumes", "VolumesFrom",
-        "Links", "Binds", "PortBindings", "Ports", "Networks", "ExecIDs", "RepoTags", "RepoDigests", "Options", "Status",
-        "UsageData", "Descriptor", "ImageManifestDescriptor", "Manifests", "GraphDriver", "Identity"})
+       {"Health",      "Healthcheck",  "SizeRw",  "SizeRootFs", "ExposedPorts", "Labels",
+        "OnBuild",     "StopTimeout",  "Shell",   "Mounts",     "Tmpfs",        "Sysctls",
+        "StorageOpt",  "Annotations",  "Init",    "Volumes",    "VolumesFrom",  "Links",
+        "Binds",       "PortBindings", "Ports",   "Networks",   "ExecIDs",      "RepoTags",
+        "RepoDigests", "Options",      "Status",  "UsageData",  "Descriptor",   "ImageManifestDescriptor",
+        "Manifests",   "GraphDriver",  "Identity"})
     if (name == field) return &kNull;
-  for (const std::string_view field : {"MacAddress", "Domainname", "StopSignal", "Runtime", "Isolation", "Name",
-                                       "Driver", "Parent", "Comment", "Author", "Variant", "OsVersion", "CreatedAt"})
+  for (const std::string_view field :
+       {"MacAddress", "Domainname", "StopSignal", "Runtime", "Isolation", "Name", "Driver", "Parent",
+        "Comment", "Author", "Variant", "OsVersion", "CreatedAt"})
     if (name == field) return &kText;
   for (const std::string_view field : {"Restarting", "OOMKilled", "Paused", "Dead"})
     if (name == field) return &kZero;
@@ -48,9 +51,9 @@ const json::Value* omitted_field(std::string_view name) {
 /// Members whose value is a map in Go, where an unknown key is no error.
 bool is_map_member(std::string_view name) {
   for (const std::string_view member :
-       {"Labels", "Options", "Networks", "Ports", "Volumes", "ExposedPorts", "PortBindings", "Sysctls", "Tmpfs",
-        "StorageOpt", "Annotations", "DriverOpts", "Config", "Data", "Containers", "Details", "Runtimes",
-        "AuxiliaryAddresses"})
+       {"Labels", "Options", "Networks", "Ports", "Volumes", "ExposedPorts", "PortBindings", "Sysctls",
+        "Tmpfs", "StorageOpt", "Annotations", "DriverOpts", "Config", "Data", "Containers", "Details",
+        "Runtimes", "AuxiliaryAddresses"})
     if (name == member) return member != "Config";
   return false;
 }
@@ -58,8 +61,10 @@ bool is_map_member(std::string_view name) {
 std::string escape_html(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (c == '<' || c == '>' || c == '&') out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : "\\u0026";
-    else out += c;
+    if (c == '<' || c == '>' || c == '&')
+      out += c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : "\\u0026";
+    else
+      out += c;
   }
   return out;
 }
@@ -84,10 +89,15 @@ class Execution {
  private:
   Result<Flow> node(const Node& node, const Item& dot) {
     switch (node.kind) {
-      case Node::Kind::Text: out_ += node.text; return Flow::Normal;
-      case Node::Kind::Break: return Flow::Break;
-      case Node::Kind::Continue: return Flow::Continue;
-      case Node::Kind::List: return list(node.body, dot);
+      case Node::Kind::Text:
+        out_ += node.text;
+        return Flow::Normal;
+      case Node::Kind::Break:
+        return Flow::Break;
+      case Node::Kind::Continue:
+        return Flow::Continue;
+      case Node::Kind::List:
+        return list(node.body, dot);
       case Node::Kind::Action: {
         const Item item = TRY(pipeline(node.pipeline, dot));
         if (node.pipeline.variables.empty()) out_ += templates::to_plain_text(item);
@@ -103,7 +113,8 @@ class Execution {
         variables_.resize(known);
         return flow;
       }
-      case Node::Kind::Range: return range(node, dot);
+      case Node::Kind::Range:
+        return range(node, dot);
     }
     return Flow::Normal;
   }
@@ -119,11 +130,13 @@ class Execution {
       for (std::size_t i = 0; i < value.get_array().size(); ++i)
         turns.emplace_back(static_cast<std::int64_t>(i), over.inside(value.get_array()[i]));
     } else if (value.is_object()) {
-      for (const auto& [key, element] : value.get_object()) turns.emplace_back(json::Value(key), over.inside(element));
+      for (const auto& [key, element] : value.get_object())
+        turns.emplace_back(json::Value(key), over.inside(element));
       std::sort(turns.begin(), turns.end(),
                 [](const auto& a, const auto& b) { return a.first.get_string() < b.first.get_string(); });
     } else if (!value.is_null()) {
-      return fail(Kind::InvalidArgument, "template: :1: range can't iterate over {}", templates::to_plain_text(value));
+      return fail(Kind::InvalidArgument, "template: :1: range can't iterate over {}",
+                  templates::to_plain_text(value));
     }
     for (auto& [key, element] : turns) {
       const auto& names = node.pipeline.variables;
@@ -159,8 +172,8 @@ class Execution {
     const Operand& first = words[0];
     if (first.kind == Operand::Kind::Function) return function(words, dot, piped);
     const bool has_arguments = words.size() > 1 || piped;
-    if (first.kind == Operand::Kind::Field && first.fields.size() == 1 && options_.method && dot.value().is_object() &&
-        &dot.value() == &root_.value() && has_arguments) {
+    if (first.kind == Operand::Kind::Field && first.fields.size() == 1 && options_.method &&
+        dot.value().is_object() && &dot.value() == &root_.value() && has_arguments) {
       std::vector<json::Value> arguments;
       for (std::size_t i = 1; i < words.size(); ++i) arguments.push_back(TRY(operand(words[i], dot)).value());
       if (piped) arguments.push_back(piped->value());
@@ -203,12 +216,18 @@ class Execution {
 
   Result<Item> operand(const Operand& word, const Item& dot) {
     switch (word.kind) {
-      case Operand::Kind::Dot: return dot;
-      case Operand::Kind::Literal: return Item::borrow(word.literal);
-      case Operand::Kind::Nil: return Item::make(nullptr);
-      case Operand::Kind::Field: return fields(word, dot);
-      case Operand::Kind::Function: return function({word}, dot, std::nullopt);
-      case Operand::Kind::Parenthesis: return fields(word, TRY(pipeline(*word.pipeline, dot)));
+      case Operand::Kind::Dot:
+        return dot;
+      case Operand::Kind::Literal:
+        return Item::borrow(word.literal);
+      case Operand::Kind::Nil:
+        return Item::make(nullptr);
+      case Operand::Kind::Field:
+        return fields(word, dot);
+      case Operand::Kind::Function:
+        return function({word}, dot, std::nullopt);
+      case Operand::Kind::Parenthesis:
+        return fields(word, TRY(pipeline(*word.pipeline, dot)));
       case Operand::Kind::Variable: {
         const auto found = std::find_if(variables_.rbegin(), variables_.rend(),
                                         [&](const auto& variable) { return variable.first == word.name; });
@@ -228,7 +247,8 @@ class Execution {
         return located(word, fmt::format("can't evaluate field {} in type interface {{}}", name));
       const json::Value* found = find_field(from.value().get_object(), name);
       if (!found && in_map) return Item();
-      if (!found && (options_.root_type.empty() || &from.value() != &root_.value())) found = omitted_field(name);
+      if (!found && (options_.root_type.empty() || &from.value() != &root_.value()))
+        found = omitted_field(name);
       if (!found) {
         if (options_.root_type.empty())
           return located(word, fmt::format("map has no entry for key {}", quote(name)));
@@ -249,7 +269,8 @@ class Execution {
   }
 
   static Error located(const Operand& word, std::string_view what) {
-    return fail(Kind::InvalidArgument, "template: :1:{}: executing \"\" at <{}>: {}", word.position, word.text, what);
+    return fail(Kind::InvalidArgument, "template: :1:{}: executing \"\" at <{}>: {}", word.position,
+                word.text, what);
   }
 
   Item root_;
@@ -260,7 +281,8 @@ class Execution {
 
 }  // namespace
 
-Result<void> Template::execute(const json::Value& data, const TemplateOptions& options, std::string& out) const {
+Result<void> Template::execute(const json::Value& data, const TemplateOptions& options,
+                               std::string& out) const {
   Execution execution(data, options, out);
   (void)TRY(execution.list(root_->body, Item::borrow(data)));
   return {};

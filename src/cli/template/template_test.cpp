@@ -16,8 +16,8 @@ std::string run(std::string_view text, std::string root_type = "", bool header =
   TemplateOptions options;
   options.root_type = std::move(root_type);
   options.header = header;
-  options.method = [](std::string_view name, const std::vector<json::Value>& arguments)
-      -> std::optional<Result<json::Value>> {
+  options.method = [](std::string_view name,
+                      const std::vector<json::Value>& arguments) -> std::optional<Result<json::Value>> {
     if (name != "Label") return std::nullopt;
     return json::Value("label:" + std::string(arguments.at(0).as_string()));
   };
