@@ -130,6 +130,9 @@ Result<UserIdentity> resolve_user(std::string_view user, const std::vector<std::
     identity.additional_gids.push_back(*gid);
   }
   auto& gids = identity.additional_gids;
+  // The own group too: without it a file that is closed to this group would be open to it as "others" after
+  // the program changed its group (CVE-2022-36109).
+  gids.push_back(identity.gid);
   std::sort(gids.begin(), gids.end());
   gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
   return identity;

@@ -14,7 +14,7 @@ namespace skiff::spec {
 struct UserIdentity {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::vector<std::uint32_t> additional_gids;
+  std::vector<std::uint32_t> additional_gids;  ///< with `gid`, as Docker has it; sorted
   std::string home = "/";
 };
 

@@ -19,7 +19,7 @@ TEST(Users, EmptyIsRootWithItsGroups) {
   ASSERT_TRUE(user.ok());
   EXPECT_EQ(user->uid, 0U);
   EXPECT_EQ(user->home, "/root");
-  EXPECT_EQ(user->additional_gids, Gids{10});
+  EXPECT_EQ(user->additional_gids, (Gids{0, 10}));
 }
 
 TEST(Users, NamesNumbersAndGroups) {
@@ -27,17 +27,17 @@ TEST(Users, NamesNumbersAndGroups) {
   ASSERT_TRUE(user.ok());
   EXPECT_EQ(user->uid, 1000U);
   EXPECT_EQ(user->gid, 1001U);
-  EXPECT_EQ(user->additional_gids, (Gids{10, 29}));
+  EXPECT_EQ(user->additional_gids, (Gids{10, 29, 1001}));
   user = resolve_user("1000", {}, kPasswd, kGroup);
   EXPECT_EQ(user->gid, 1001U);
   EXPECT_EQ(user->home, "/home/app");
   user = resolve_user("app:audio", {}, kPasswd, kGroup);
   EXPECT_EQ(user->gid, 29U);
-  EXPECT_TRUE(user->additional_gids.empty());
+  EXPECT_EQ(user->additional_gids, Gids{29});
   user = resolve_user("4321:8765", {"audio", "7"}, kPasswd, kGroup);
   EXPECT_EQ(user->uid, 4321U);
   EXPECT_EQ(user->gid, 8765U);
-  EXPECT_EQ(user->additional_gids, (Gids{7, 29}));
+  EXPECT_EQ(user->additional_gids, (Gids{7, 29, 8765}));
 }
 
 TEST(Users, WithoutFilesRootStillIsRoot) {
