@@ -142,8 +142,8 @@ class Parser {
 
   /// "}}" or " -}}".
   Result<void> close() {
-    const bool spaced = position_ < text_.size() && is_space(text_[position_]);
     skip_space();
+    const bool spaced = position_ > 0 && is_space(text_[position_ - 1]);
     if (spaced && text_.substr(position_, 3) == "-}}") {
       trim_next_ = true;
       position_ += 3;
@@ -214,10 +214,8 @@ class Parser {
       if (position_ >= text_.size()) return error("unclosed action");
       const char c = text_[position_];
       if (c == '|' || c == ')' || text_.substr(position_, 2) == "}}") return command;
-      if (text_.substr(position_, 3) == "-}}" && position_ > 0 && is_space(text_[position_ - 1])) {
-        --position_;  // close() wants to see the space
+      if (text_.substr(position_, 3) == "-}}" && position_ > 0 && is_space(text_[position_ - 1]))
         return command;
-      }
       command.push_back(TRY(operand()));
     }
   }
