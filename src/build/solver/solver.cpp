@@ -52,11 +52,13 @@ class RunningSolution : public Solution {
 
   ~RunningSolution() override {
     stop_ = true;
+    std::vector<std::thread> workers;
     {
       const MutexLock lock(mutex_);
+      workers.swap(workers_);  // from here on no worker adds another: see add_workers()
       work_.notify_all();
     }
-    for (std::thread& worker : workers_) worker.join();
+    for (std::thread& worker : workers) worker.join();
   }
 
   Phase wait_started(std::size_t node) override {
@@ -104,7 +106,7 @@ class RunningSolution : public Solution {
 
   /// One thread for each node that could run now, as far as the width goes.
   void add_workers() REQUIRES(mutex_) {
-    while (workers_.size() < options_.width && idle_ < ready_.size()) {
+    while (!stop_ && workers_.size() < options_.width && idle_ < ready_.size()) {
       ++idle_;
       workers_.emplace_back([this] { work(); });
     }
