@@ -94,6 +94,9 @@ eventually() {
   done
 }
 
+# has_said CONTAINER WORD: the container's log holds the word.
+has_said() { engine logs "$1" 2>&1 | grep -q "$2"; }
+
 context() { # makes an empty build context and prints its path
   mktemp -d "$E2E_DIR/context-XXXXXX"
 }

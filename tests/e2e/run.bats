@@ -61,11 +61,13 @@ load lib
 }
 
 @test "stop sends SIGTERM, then SIGKILL" {
-  engine run -d --name "$(name polite)" e2e-busybox sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
+  engine run -d --name "$(name polite)" e2e-busybox sh -c 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'
+  eventually 10 has_said "$(name polite)" ready
   engine stop "$(name polite)"
   run -0 engine inspect --format '{{.State.ExitCode}} {{.State.Running}}' "$(name polite)"
   [ "$output" = "3 false" ]
-  engine run -d --name "$(name deaf)" e2e-busybox sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+  engine run -d --name "$(name deaf)" e2e-busybox sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+  eventually 10 has_said "$(name deaf)" ready
   engine stop -t 1 "$(name deaf)"
   run -0 engine inspect --format '{{.State.ExitCode}}' "$(name deaf)"
   [ "$output" = 137 ]
@@ -126,7 +128,8 @@ load lib
 }
 
 @test "init reaps and forwards" {
-  engine run -d --init --name "$(name i)" e2e-busybox sh -c 'trap "exit 9" TERM; (sleep 0.1 &) ; while :; do sleep 0.1; done'
+  engine run -d --init --name "$(name i)" e2e-busybox sh -c 'trap "exit 9" TERM; echo ready; (sleep 0.1 &) ; while :; do sleep 0.1; done'
+  eventually 10 has_said "$(name i)" ready
   run -0 engine exec "$(name i)" cat /proc/1/comm
   [ "$output" != sh ]
   engine stop -t 5 "$(name i)"
