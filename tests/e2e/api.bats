@@ -10,7 +10,7 @@ message() { jq -r .message "$BATS_TEST_TMPDIR/body"; }
   [[ "$output" == *"Api-Version: 1.51"* || "$output" == *"API-Version: 1.51"* ]]
   [ "$(api GET /v1.24/version | jq -r .MinAPIVersion)" = 1.24 ]
   [ "$(status_of GET /v1.23/version)" = 400 ]
-  [[ "$(cat "$BATS_TEST_TMPDIR/body")" == "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version" ]]
+  [[ "$(cat "$BATS_TEST_TMPDIR/body")" == *"client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"* ]]
   [ "$(status_of GET /v9.99/version)" = 400 ]
   [[ "$(message)" == "client version 9.99 is too new. Maximum supported API version is 1.51" ]]
 }
