@@ -46,7 +46,8 @@ class Exchange {
   Result<std::size_t> read(char* buffer, std::size_t size);
   /// The whole body; Exhausted when it is larger than `limit`.
   Result<std::string> read_body(std::size_t limit);
-  /// The rest of the body is of no interest: ends a read() that waits on another thread, and the connection after the answer.
+  /// The rest of the body is of no interest: ends a read() that waits on another thread, and the connection
+  /// after the answer.
   void stop_reading();
   /// Becomes true when the client goes away. Costs one system call when it is first asked for.
   std::stop_token stop_token();

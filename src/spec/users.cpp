@@ -119,14 +119,17 @@ Result<UserIdentity> resolve_user(std::string_view user, const std::vector<std::
 
   if (group_part && !group_part->empty()) {
     const auto gid = find_group(group, *group_part);
-    if (!gid) return fail(Kind::InvalidArgument, "unable to find group {}: no matching entries in group file", *group_part);
+    if (!gid)
+      return fail(Kind::InvalidArgument, "unable to find group {}: no matching entries in group file",
+                  *group_part);
     identity.gid = *gid;
   } else if (!name.empty()) {
     identity.additional_gids = groups_of(group, name);
   }
   for (const std::string& extra : extra_groups) {
     const auto gid = find_group(group, extra);
-    if (!gid) return fail(Kind::InvalidArgument, "Unable to find group {}: no matching entries in group file", extra);
+    if (!gid)
+      return fail(Kind::InvalidArgument, "Unable to find group {}: no matching entries in group file", extra);
     identity.additional_gids.push_back(*gid);
   }
   auto& gids = identity.additional_gids;

@@ -18,9 +18,10 @@ struct UserIdentity {
   std::string home = "/";
 };
 
-/// Resolves Docker's USER ("", "name", "uid", "name:group", "uid:gid") with the texts of the container's own /etc/passwd and
-/// /etc/group, which are hostile: lines that are malformed or longer than 4 KiB are passed over, numbers out of range too.
-/// `extra_groups` are --group-add names or numbers. InvalidArgument: "unable to find user x: no matching entries in passwd file".
+/// Resolves Docker's USER ("", "name", "uid", "name:group", "uid:gid") with the texts of the container's own
+/// /etc/passwd and /etc/group, which are hostile: lines that are malformed or longer than 4 KiB are passed
+/// over, numbers out of range too. `extra_groups` are --group-add names or numbers. InvalidArgument: "unable
+/// to find user x: no matching entries in passwd file".
 Result<UserIdentity> resolve_user(std::string_view user, const std::vector<std::string>& extra_groups,
                                   std::string_view passwd, std::string_view group);
 
