@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <condition_variable>
 #include <thread>
 
 #include "api/status.h"
 #include "base/strings.h"
+#include "base/thread.h"
 #include "spec/docker/system.h"
 #include "sys/file.h"
 
@@ -15,6 +18,9 @@ namespace {
 
 constexpr std::size_t kPieceSize = 64 << 10;
 constexpr int kPipeSize = 1 << 20;
+/// How much of a body that nobody wants is read, and for how long, before the connection is ended instead.
+constexpr std::size_t kMostSwallowed = 256 << 20;
+constexpr std::chrono::milliseconds kPatience{5000};
 
 struct Pipe {
   sys::Fd out;
@@ -27,6 +33,54 @@ Result<Pipe> make_pipe() {
   ::fcntl(ends[1], F_SETPIPE_SZ, kPipeSize);  // smaller is only slower
   return Pipe{sys::Fd(ends[0]), sys::Fd(ends[1])};
 }
+
+/// Moves a request's body into a pipe. When nobody reads the pipe any more the rest is swallowed: many
+/// clients look for the answer only after they have sent everything.
+class Pump {
+ public:
+  Pump(http::Exchange& http, sys::Fd out) : http_(http), out_(std::move(out)) {}
+
+  Result<void> run() {
+    auto result = move_all();
+    out_.reset();
+    const MutexLock lock(mutex_);
+    done_ = true;
+    finished_.notify_all();
+    return result;
+  }
+
+  /// Called by the consumer when it is through: run() ends at the latest then.
+  void give_up_after(std::chrono::milliseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    MutexLock lock(mutex_);
+    while (!done_)
+      if (!lock.wait_until(finished_, deadline)) break;
+    if (!done_) http_.stop_reading();
+  }
+
+ private:
+  Result<void> move_all() {
+    std::string piece(kPieceSize, '\0');
+    std::size_t swallowed = 0;
+    while (const std::size_t count = TRY(http_.read(piece.data(), piece.size()))) {
+      if (out_) {
+        const auto written = sys::write_all(out_, std::string_view(piece).substr(0, count));
+        if (written.ok()) continue;
+        if (written.error().code() != EPIPE) return written;
+        out_.reset();
+      }
+      swallowed += count;
+      if (swallowed > kMostSwallowed) return {};
+    }
+    return {};
+  }
+
+  http::Exchange& http_;
+  sys::Fd out_;
+  Mutex mutex_;
+  std::condition_variable finished_;
+  bool done_ GUARDED_BY(mutex_) = false;
+};
 
 bool is_json(std::string_view content_type) {
   return equals_ignore_case(trim(cut(content_type, ';').first), "application/json");
@@ -93,30 +147,16 @@ Result<void> stream_from(Call& call, std::string_view content_type,
 Result<void> stream_into(Call& call, const std::function<Result<void>(const sys::Fd& in)>& consumer) {
   auto pipe = TRY(make_pipe());
   Result<void> consumed;
-  std::atomic<bool> pumping = true;
+  Pump pump(call.http, std::move(pipe.in));
   std::thread thread([&] {
     consumed = consumer(pipe.out);
     pipe.out.reset();
-    if (!consumed.ok() && pumping) call.http.stop_reading();
+    pump.give_up_after(kPatience);
   });
-  Result<void> pumped;
-  std::string piece(kPieceSize, '\0');
-  while (pumped.ok()) {
-    auto count = call.http.read(piece.data(), piece.size());
-    if (!count.ok())
-      pumped = std::move(count).error();
-    else if (*count == 0)
-      break;
-    else
-      pumped = sys::write_all(pipe.in, std::string_view(piece).substr(0, *count));
-  }
-  pumping = false;
-  pipe.in.reset();
+  const auto pumped = pump.run();
   thread.join();
-  // What the consumer says is the reason; a broken pipe is only its consequence.
-  if (!consumed.ok()) return consumed;
-  // A consumer may stop before the end of its input, for example at the end of an archive.
-  return pumped.ok() || pumped.error().code() == EPIPE ? success() : pumped;
+  // What the consumer says is the reason; a body that could not be read to its end may only be a consequence.
+  return consumed.ok() ? pumped : consumed;
 }
 
 }  // namespace skiff::api

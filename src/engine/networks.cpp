@@ -19,10 +19,10 @@ bool type_matches(const Filters& filters, const spec::docker::NetworkInspect& ne
 Result<void> plug_running(Parts& parts, Container& container, const Definition& definition,
                           const std::string& network, const spec::docker::EndpointSettings& settings) {
   const auto task = TRY(running_task(container));
-  const auto endpoint = TRY(parts.networks.allocate(endpoint_request(definition, network, settings)));
-  UndoStack undo;
-  undo.add([&] { (void)parts.networks.release(container.id, endpoint.network); });
   const auto space = TRY(task->network_namespace());
+  const auto endpoint = TRY(parts.networks.allocate(endpoint_request(definition, network, settings)));
+  UndoStack undo;  // behind all that its steps refer to
+  undo.add([&] { (void)parts.networks.release(container.id, endpoint.network); });
   TRY(parts.networks.plug(endpoint, space));
   undo.add([&] { (void)parts.networks.unplug(endpoint, &space); });
   const auto served = task->kept("dns");

@@ -332,7 +332,7 @@ Result<std::string> ServiceImpl::create(const spec::docker::NetworkCreate& reque
   undo.add([&] { note(kernel_->remove_bridge(record.link)); });
   const auto in_firewall = firewall_of(network);
   TRY(change_firewall([&](sys::NftBatch& batch) { firewall::add_bridge(batch, in_firewall); }));
-  undo.add([&]() NO_THREAD_SAFETY_ANALYSIS {
+  undo.add([this, in_firewall]() NO_THREAD_SAFETY_ANALYSIS {
     note(change_firewall([&](sys::NftBatch& batch) { firewall::remove_bridge(batch, in_firewall); }));
   });
   TRY(put(kNetworkTable, id, json::encode(record), Durability::Full));

@@ -159,12 +159,14 @@ spec::oci::Runtime Executor::container_config(const std::string& id, const ExecO
 Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
                           const std::vector<spec::Mount>& rootfs, Sink& sink,
                           const Cancellation& cancellation) {
-  UndoStack undo;  // there is nothing to keep, whether the command succeeds or not
+  // There is nothing to keep, whether the command succeeds or not. The steps run when all other locals are
+  // gone, so they hold copies of what they need.
+  UndoStack undo;
   const std::string directory = state_root() + "/" + id;
-  undo.add([&] { log_failure(sys::remove_tree(directory), "remove state", id); });
+  undo.add([directory, id] { log_failure(sys::remove_tree(directory), "remove state", id); });
   const spec::UserIdentity user = TRY(find_user(TRY(open_rootfs(rootfs)), operation.user));
   const std::vector<network::Endpoint> endpoints = TRY(allocate(id, operation));
-  undo.add([&] {
+  undo.add([this, id, endpoints] {
     for (const network::Endpoint& endpoint : endpoints)
       log_failure(networks_.release(id, endpoint.network), "release network", id);
   });
@@ -183,10 +185,10 @@ Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
   bundle.log.driver = "none";
   bundle.attachments.push_back(std::move(attachment));
   const auto exit = TRY(exits_.expect(id));
-  undo.add([&] { exits_.forget(id); });
+  undo.add([this, id] { exits_.forget(id); });
 
   const std::shared_ptr<runner::Task> task = TRY(runner_.create(std::move(bundle)));
-  undo.add([&] {
+  undo.add([id, exit, task] {
     if (!exit->exit()) log_failure(task->kill(SIGKILL), "kill", id);
     log_failure(task->release(), "release", id);
   });
