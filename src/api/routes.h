@@ -29,6 +29,7 @@ Result<void> plugin_list(Call& call);
 // unavailable.cpp
 Result<void> no_swarm(Call& call);
 Result<void> not_in_swarm(Call& call);
+Result<void> no_registry(Call& call);
 Result<void> not_offered(Call& call);
 // containers.cpp
 Result<void> container_create(Call& call);
