@@ -6,6 +6,8 @@ namespace docker = spec::docker;
 
 Result<void> container_create(Call& call) {
   auto request = TRY(read_json<docker::ContainerCreate>(call, Body::Required));
+  if (request.config.image.empty() && request.config.cmd.empty() && !request.config.entrypoint)
+    return Error(Kind::InvalidArgument, "config cannot be empty in order to create a container");
   const auto created = TRY(
       call.engine.containers.create(call.query.get("name"), call.query.get("platform"), std::move(request)));
   return answer(call, 201, created);
