@@ -40,7 +40,7 @@ running() { engine run -d --name "$(name c)" "$@" e2e-busybox sleep 1000 >/dev/n
 
 @test "logs: tail, timestamps, since, follow" {
   engine run -d --name "$(name log)" e2e-busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo last'
-  eventually 5 bash -c "$(declare -f engine); [ \$(engine logs $(name log) | wc -l) -ge 5 ]"
+  eventually 5 has_lines "$(name log)" 5
   run -0 engine logs --tail 2 "$(name log)"
   [[ "${lines[0]}" == "line 4" || "${lines[0]}" == "line 5" ]]
   run -0 engine logs -f "$(name log)"

@@ -97,6 +97,11 @@ eventually() {
 # has_said CONTAINER WORD: the container's log holds the word.
 has_said() { engine logs "$1" 2>&1 | grep -q "$2"; }
 
+# Conditions for `eventually`.
+has_lines() { [ "$(engine logs "$1" 2>&1 | wc -l)" -ge "$2" ]; }          # CONTAINER COUNT
+shows() { [ "$(engine inspect --format "$2" "$1")" = "$3" ]; }            # CONTAINER FORMAT TEXT
+is_gone() { [ -z "$(engine ps -aq --filter "name=$1")" ]; }               # CONTAINER
+
 context() { # makes an empty build context and prints its path
   mktemp -d "$E2E_DIR/context-XXXXXX"
 }

@@ -101,7 +101,7 @@ load lib
 @test "run --rm leaves no container, also when it fails" {
   engine run --rm --name "$(name gone)" e2e-busybox true
   run -127 engine run --rm --name "$(name gone)" e2e-busybox /nope
-  eventually 5 bash -c "[ -z \"\$($(declare -f engine); engine ps -aq --filter name=$(name gone))\" ]"
+  eventually 5 is_gone "$(name gone)"
 }
 
 @test "environment, working directory, user, hostname, labels, entrypoint" {
@@ -147,7 +147,7 @@ load lib
 
 @test "restart policies" {
   engine run -d --restart on-failure:2 --name "$(name rp)" e2e-busybox sh -c 'echo try; exit 1'
-  eventually 20 bash -c "$(declare -f engine); [ \"\$(engine inspect --format '{{.RestartCount}} {{.State.Status}}' $(name rp))\" = '2 exited' ]"
+  eventually 20 shows "$(name rp)" '{{.RestartCount}} {{.State.Status}}' '2 exited'
   run -0 engine logs "$(name rp)"
   [ "${#lines[@]}" -eq 3 ]
 }
@@ -166,9 +166,9 @@ load lib
 
 @test "health checks turn healthy and unhealthy" {
   engine run -d --name "$(name h)" --health-cmd 'test -e /ok' --health-interval 100ms --health-retries 2 e2e-busybox sleep 1000
-  eventually 20 bash -c "$(declare -f engine); [ \"\$(engine inspect --format '{{.State.Health.Status}}' $(name h))\" = unhealthy ]"
+  eventually 20 shows "$(name h)" '{{.State.Health.Status}}' unhealthy
   engine exec "$(name h)" touch /ok
-  eventually 20 bash -c "$(declare -f engine); [ \"\$(engine inspect --format '{{.State.Health.Status}}' $(name h))\" = healthy ]"
+  eventually 20 shows "$(name h)" '{{.State.Health.Status}}' healthy
   run -0 engine ps --filter "name=$(name h)" --format '{{.Status}}'
   [[ "$output" == *"(healthy)" ]]
 }
