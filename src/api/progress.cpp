@@ -20,7 +20,7 @@ void LineProgress::image(const std::string& id) {
 
 void LineProgress::fail(const Error& error) {
   docker::ProgressLine line;
-  line.error_detail = docker::ErrorDetail{0, error.message()};
+  line.error_detail = docker::ErrorDetail{exit_code_, error.message()};
   line.error = error.message();
   send(line);
 }

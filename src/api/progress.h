@@ -17,6 +17,7 @@ class LineProgress : public build::Progress {
 
   void stream(std::string_view text) override;
   void image(const std::string& id) override;
+  void failed_command(int code) override { exit_code_ = code; }
   /// The last line of work that failed.
   void fail(const Error& error);
 
@@ -26,6 +27,7 @@ class LineProgress : public build::Progress {
   void send(const spec::docker::ProgressLine& line);
 
   Call& call_;
+  int exit_code_ = 0;
 };
 
 }  // namespace skiff::api

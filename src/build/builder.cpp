@@ -91,6 +91,9 @@ Result<void> Builder::show_vertex(std::size_t index) {
     else
       say(text);
   });
+  if (!result.ok() && result.error().kind() == Kind::InvalidArgument && result.error().code() != 0 &&
+      std::holds_alternative<ExecOperation>(graph_.vertices[vertex].operation))
+    progress_.failed_command(result.error().code());
   const Outcome outcome = TRY(result);
   if (running && request_.remove_intermediate)
     say(fmt::format(" ---> Removed intermediate container {}\n", short_id(containers_[vertex])));

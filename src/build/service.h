@@ -40,6 +40,7 @@ class Progress {
   virtual ~Progress() = default;
   virtual void stream(std::string_view text) = 0;  ///< {"stream": text}
   virtual void image(const std::string& id) = 0;   ///< {"aux": {"ID": id}}
+  virtual void failed_command(int code) = 0;       ///< the exit code of the RUN that ends the build
 };
 
 struct CacheUsage {

@@ -40,12 +40,17 @@ bool glob(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-bool reference_matches(const Filters& filters, const image::Image& image) {
-  if (!filters.has("reference")) return true;
-  for (const std::string& pattern : filters.values("reference"))
-    for (const std::string& tag : image.tags)
-      if (glob(pattern, tag) || glob(pattern, tag.substr(0, tag.rfind(':')))) return true;
-  return false;
+/// The names of an image that the reference filter lets through; all of them when there is none.
+std::vector<std::string> matching_tags(const Filters& filters, const image::Image& image) {
+  if (!filters.has("reference")) return image.tags;
+  std::vector<std::string> tags;
+  for (const std::string& tag : image.tags)
+    for (const std::string& pattern : filters.values("reference"))
+      if (glob(pattern, tag) || glob(pattern, tag.substr(0, tag.rfind(':')))) {
+        tags.push_back(tag);
+        break;
+      }
+  return tags;
 }
 
 /// The bytes of each layer, bottom first, from the chain of snapshots.
@@ -106,16 +111,16 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     // Steps of the classic builder are nameless parents: shown with -a only.
     if (nameless && children[id] > 0 && (!all || by_name)) continue;
     if (by_name && nameless != dangling) continue;
-    if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels) ||
-        !reference_matches(filters, image))
-      continue;
+    if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels)) continue;
+    std::vector<std::string> tags = matching_tags(filters, image);
+    if (tags.empty() && filters.has("reference")) continue;
     spec::docker::ImageSummary summary;
     summary.id = id;
     summary.created = seconds_of(image.config.created);
     summary.labels = image.config.config.labels;
     summary.parent_id = image.parent;
     summary.repo_digests = image.repo_digests;
-    summary.repo_tags = image.tags;
+    summary.repo_tags = std::move(tags);
     summary.size = static_cast<std::int64_t>(image.size);
     if (shared_size) {
       summary.containers = used[id];

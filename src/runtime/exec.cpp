@@ -60,6 +60,7 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
   place.target_pidfd = target.pidfd().get();
   place.target_namespaces = TRY(sys::joinable_namespaces(target));
   plan.user_namespace = (place.target_namespaces & CLONE_NEWUSER) != 0;
+  limit_capabilities(plan);
 
   std::vector<sys::Fd> tasks;
   sys::Fd unified;

@@ -262,6 +262,7 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
   plan.report_fd = options.report_fd;
   plan.procfs = TRY(open_procfs());
   TRY(plan_namespaces(part, plan));
+  limit_capabilities(plan.process);
   TRY(plan_root(options, plan));
   TRY(plan_mounts(options, cgroup, plan));
   TRY(plan_devices(part, plan));

@@ -196,6 +196,9 @@ struct Plan {
 Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup);
 /// The process part alone, for exec.
 Result<ProcessPlan> make_process_plan(const spec::oci::Process& process);
+/// Takes out the capabilities that we do not have ourselves and so cannot give, as runc does; inside a user
+/// namespace there are all of them. Called once plan.user_namespace is known.
+void limit_capabilities(ProcessPlan& plan);
 /// "/proc" of the host, verified to be procfs: writes to it cannot be redirected by what a container mounted
 /// over it.
 Result<sys::Fd> open_procfs();

@@ -154,4 +154,13 @@ Result<ProcessPlan> make_process_plan(const spec::oci::Process& process) {
   return plan;
 }
 
+void limit_capabilities(ProcessPlan& plan) {
+  if (plan.user_namespace) return;
+  const std::uint64_t ours = sys::permitted_capabilities();
+  auto& sets = plan.capabilities;
+  for (std::uint64_t* set :
+       {&sets.bounding, &sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient})
+    *set &= ours;
+}
+
 }  // namespace skiff::runtime
