@@ -98,6 +98,7 @@ class Lifecycle {
   void publish(Container& container, const std::string& action, std::map<std::string, std::string> more = {});
 
   bool recover_one(const std::shared_ptr<Container>& container);
+  void undo_half_start(Container& container, runner::Task& task) REQUIRES(container.operation);
   void adopt(Container& container, std::shared_ptr<runner::Task> task);
   void end_forgotten_monitors();
   void remove_half_made();

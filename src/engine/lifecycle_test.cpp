@@ -204,6 +204,27 @@ TEST(Lifecycle, HalfMadeThingsAreRemovedAtRecovery) {
             (std::set<std::string>{snapshot_key(rig.get("whole").id), "layer-of-an-image"}));
 }
 
+TEST(Lifecycle, AStartCutInHalfIsUndone) {
+  Rig rig;
+  rig.create("kept");
+  auto body = Rig::request();
+  body.host_config.auto_remove = true;
+  rig.create("temporary", body);
+  for (const char* name : {"kept", "temporary"}) {
+    const std::string id = rig.get(name).id;
+    auto task = std::make_shared<testing::FakeTask>(id, rig.runner.listener, runner::Bundle{});
+    task->half_made = true;
+    rig.runner.survivors[id] = task;
+  }
+  const std::string kept = rig.get("kept").id;
+  rig.reopen();
+  ASSERT_TRUE(rig.lifecycle->recover().ok());
+  EXPECT_EQ(rig.get("kept").state_now(), State::Created);
+  EXPECT_EQ(rig.runner.survivors.at(kept)->released, 1);
+  EXPECT_FALSE(rig.set->find("temporary").ok());
+  EXPECT_TRUE(rig.networks.alive.empty());
+}
+
 TEST(Lifecycle, AlwaysStartsWithTheDaemon) {
   Rig rig;
   auto body = Rig::request();

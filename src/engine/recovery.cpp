@@ -48,6 +48,15 @@ void Lifecycle::adopt(Container& container, std::shared_ptr<runner::Task> task) 
   }
 }
 
+/// The daemon died in the middle of a start that nobody was told to have worked: it is as if it had failed.
+void Lifecycle::undo_half_start(Container& container, runner::Task& task) {
+  if (auto released = task.release(); !released.ok())
+    log::warning("container {}: {}", container.id, released.error().message());
+  if (!container.definition_now().host.auto_remove) return;
+  if (auto removed = destroy_locked(container, true); !removed.ok())
+    log::error("removing container {}: {}", container.id, removed.error().message());
+}
+
 bool Lifecycle::recover_one(const std::shared_ptr<Container>& container) {
   const MutexLock operation(container->operation);
   const RunState before = container->run_now();
@@ -59,9 +68,8 @@ bool Lifecycle::recover_one(const std::shared_ptr<Container>& container) {
   }
   auto task = parts_.runner->recover(container->id);
   if (task.ok()) {
-    if (before.state == State::Created && (*task)->pid() <= 0) {
-      (void)(*task)->kill(SIGKILL);
-      (void)(*task)->release();
+    if (!(*task)->has_started()) {
+      undo_half_start(*container, **task);
       return false;
     }
     adopt(*container, std::move(task).value());

@@ -81,6 +81,9 @@ class Task {
   virtual const std::string& id() const = 0;
   virtual pid_t pid() const = 0;  ///< of the container's first process, as the host sees it
   virtual pid_t monitor_pid() const = 0;
+  /// Whether the program was let run. False after recover() of a container whose daemon died between create()
+  /// and start(): nobody was promised anything, and release() undoes it.
+  virtual bool has_started() const = 0;
   /// The container's network namespace, for the network service.
   virtual Result<sys::Fd> network_namespace() = 0;
 

@@ -78,6 +78,7 @@ Result<monitor::StateReply> MonitorTask::take_over() {
   state_directory_ = state.state_directory;
   pid_ = state.pid;
   monitor_pid_ = state.monitor_pid;
+  started_ = state.phase == "running" || state.phase == "exited";
   if (!answer.fds.empty()) pidfd_ = std::move(answer.fds[0]);
   return state;
 }
@@ -106,6 +107,7 @@ Result<void> MonitorTask::start() {
     }
     return std::move(started).error();
   }
+  started_ = true;
   return success();
 }
 

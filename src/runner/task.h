@@ -39,6 +39,7 @@ class MonitorTask final : public Task {
   const std::string& id() const override { return id_; }
   pid_t pid() const override { return pid_; }
   pid_t monitor_pid() const override { return monitor_pid_; }
+  bool has_started() const override { return started_; }
   Result<sys::Fd> network_namespace() override;
   Result<void> start() override;
   Result<void> kill(int signal) override;
@@ -68,6 +69,7 @@ class MonitorTask final : public Task {
   pid_t monitor_pid_ = 0;
   sys::Fd pidfd_;
 
+  std::atomic<bool> started_ = false;
   std::atomic<bool> released_ = false;
   std::atomic<bool> established_ = false;
   std::atomic<bool> end_told_ = false;

@@ -19,6 +19,7 @@ class FakeTask final : public runner::Task {
   const std::string& id() const override { return id_; }
   pid_t pid() const override { return 4242; }
   pid_t monitor_pid() const override { return 4241; }
+  bool has_started() const override { return !half_made; }
   Result<sys::Fd> network_namespace() override { return sys::Fd(::dup(0)); }
 
   Result<void> start() override {
@@ -91,6 +92,7 @@ class FakeTask final : public runner::Task {
   std::optional<int> ends_at_once;
   int exec_code = 0;
   std::set<int> ignores;
+  bool half_made = false;  ///< its daemon died before the start
   std::atomic<bool> started = false;
   std::atomic<bool> over = false;
   std::atomic<int> released = 0;
