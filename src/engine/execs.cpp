@@ -319,19 +319,19 @@ void Execs::forget_later(const std::string& id) {
 }
 
 void Execs::container_ended(const std::string& container) {
-  std::vector<std::shared_ptr<Exec>> ended;
+  std::vector<std::shared_ptr<Exec>> cut_off;
   {
     const MutexLock lock(mutex_);
-    for (auto it = execs_.begin(); it != execs_.end();) {
-      if (it->second->container != container) {
-        ++it;
-        continue;
-      }
-      ended.push_back(it->second);
-      it = execs_.erase(it);
+    for (const auto& [id, exec] : execs_) {
+      const MutexLock exec_lock(exec->mutex);
+      if (exec->container == container && exec->stage != Stage::Ended) cut_off.push_back(exec);
     }
   }
-  for (const auto& exec : ended) exec->end(137);
+  // Their records stay for a while, as those of any exec: a client may be about to ask for the exit code.
+  for (const auto& exec : cut_off) {
+    exec->end(137);
+    forget_later(exec->id);
+  }
 }
 
 std::vector<std::string> Execs::ids_of(const std::string& container) {
