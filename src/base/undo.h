@@ -15,8 +15,8 @@ namespace skiff {
 ///     TRY(fill(dir));           // on failure the directory goes
 ///     undo.dismiss();
 ///
-/// Steps that refer to locals must stand behind them: declare the stack after all of those, or let the steps hold
-/// copies. Locals that are declared after the stack are gone when it runs.
+/// Steps that refer to locals must stand behind them: declare the stack after all of those, or let the steps
+/// hold copies. Locals that are declared after the stack are gone when it runs.
 class UndoStack {
  public:
   UndoStack() = default;
