@@ -24,6 +24,12 @@ bool is_name_character(char c, bool first) {
   return alphanumeric || (!first && (c == '_' || c == '.' || c == '-'));
 }
 
+/// A container that removes itself at its end is promised to nobody beyond a power loss, which ends it.
+meta::Durability durability_of(Container& container) {
+  const MutexLock lock(container.mutex);
+  return container.definition.host.auto_remove ? meta::Durability::Relaxed : meta::Durability::Full;
+}
+
 }  // namespace
 
 std::string container_directory(const spec::EngineConfig& config, const std::string& id) {
@@ -209,7 +215,7 @@ Result<std::shared_ptr<Container>> ContainerSet::add(Definition definition) {
   TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
     TRY(transaction.put(kDefinitions, container->id, text));
     return transaction.put(kStates, container->id, state);
-  }));
+  }, durability_of(*container)));
   const MutexLock lock(mutex_);
   by_id_[container->id] = container;
   return container;
@@ -232,9 +238,11 @@ Result<void> ContainerSet::rename(Container& container, const std::string& name)
 
 Result<void> ContainerSet::store_definition(Container& container) {
   const std::string text = json::encode(container.definition_now());
-  return database_.write([&](meta::Transaction& transaction) -> Result<void> {
-    return transaction.put(kDefinitions, container.id, text);
-  });
+  return database_.write(
+      [&](meta::Transaction& transaction) -> Result<void> {
+        return transaction.put(kDefinitions, container.id, text);
+      },
+      durability_of(container));
 }
 
 void ContainerSet::store_state(Container& container) {
@@ -253,7 +261,7 @@ Result<void> ContainerSet::erase(Container& container) {
   TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
     TRY(transaction.erase(kDefinitions, container.id));
     return transaction.erase(kStates, container.id);
-  }));
+  }, durability_of(container)));
   std::string name;
   {
     const MutexLock lock(container.mutex);

@@ -41,7 +41,8 @@ struct ContainerMount {
   std::vector<std::string> tmpfs_options;
 };
 
-/// What create settled; changed only by rename, update, connect and disconnect. Stored with Durability::Full.
+/// What create settled; changed only by rename, update, connect and disconnect. Stored with Durability::Full
+/// unless it removes itself at its end (docs/decisions/0009).
 struct Definition {
   std::string id;
   std::string name;

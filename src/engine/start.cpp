@@ -167,6 +167,8 @@ std::string runtime_path(const spec::EngineConfig& config, const std::string& na
   return found == config.runtimes.end() ? std::string() : found->second.path;
 }
 
+bool has_interface(const network::Endpoint& endpoint) { return !endpoint.interface.empty(); }
+
 Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Definition& definition,
                                    const std::vector<network::Endpoint>& endpoints) {
   runner::Bundle bundle;
@@ -191,6 +193,8 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
   bundle.open_stdin = definition.config.open_stdin;
   bundle.stdin_once = definition.config.stdin_once;
   bundle.init = definition.host.init.value_or(false);
+  bundle.start = std::none_of(endpoints.begin(), endpoints.end(), has_interface);
+  bundle.ephemeral = definition.host.auto_remove;
   bundle.runtime = runtime_path(parts.config, definition.host.runtime);
   return bundle;
 }
@@ -226,6 +230,8 @@ Result<void> Lifecycle::launch(Container& container) {
   auto bundle = make_bundle(parts_, set_, definition, *endpoints);
   if (!bundle.ok()) return failed(bundle.error(), false);
   bundle->attachments = std::move(attachments);
+  const bool runs_at_once = bundle->start;
+  Time begin = now();
   auto task = parts_.runner->create(std::move(bundle).value());
   if (!task.ok()) return failed(task.error(), true);
   undo.add([task = *task] {
@@ -235,8 +241,10 @@ Result<void> Lifecycle::launch(Container& container) {
 
   auto ports = connect_networks(parts_, definition, **task, *endpoints, undo);
   if (!ports.ok()) return failed(ports.error(), false);
-  const Time begin = now();
-  if (auto started = (*task)->start(); !started.ok()) return failed(started.error(), true);
+  if (!runs_at_once) {
+    begin = now();
+    if (auto started = (*task)->start(); !started.ok()) return failed(started.error(), true);
+  }
   undo.dismiss();
 
   {

@@ -132,6 +132,7 @@ Result<Monitor::Answer> Monitor::create(Message& message) {
   }
   TRY(make_container(request));
   phase_ = Phase::Created;
+  if (request.start) TRY(run_program());
   Answer answer{.body = json::to_value(CreateReply{.pid = backend_->process().pid()}), .fds = {}};
   answer.fds.push_back(TRY(sys::duplicate(backend_->process().pidfd())));
   const std::string path = fmt::format("/proc/{}/ns/net", backend_->process().pid());
@@ -144,6 +145,7 @@ Result<void> Monitor::prepare(CreateRequest& request) {
   run_directory_ = request.run_directory;
   state_directory_ = request.state_directory;
   open_stdin_ = request.open_stdin;
+  ephemeral_ = request.ephemeral;
   if (!request.runtime.empty()) {
     return fail(Kind::Unsupported, "an external OCI runtime ({}) cannot be driven", request.runtime);
   }
@@ -201,11 +203,16 @@ Result<void> Monitor::make_container(CreateRequest& request) {
 Result<Monitor::Answer> Monitor::start(Message&) {
   if (phase_ == Phase::Running) return fail(Kind::NotModified, "container {} runs already", id_);
   if (phase_ != Phase::Created) return fail(Kind::Conflict, "container {} is not waiting for its start", id_);
+  TRY(run_program());
+  return Answer{};
+}
+
+Result<void> Monitor::run_program() {
   exit_.started = now();
   auto started = backend_->start();
   if (started) {
     phase_ = Phase::Running;
-    return Answer{};
+    return success();
   }
   // The program never ran. That is recorded before it is told, like any other end; there is no event, the
   // caller knows.
@@ -217,7 +224,7 @@ Result<Monitor::Answer> Monitor::start(Message&) {
   const Kind kind = started.error().kind();
   exit_.code = kind == Kind::NotFound ? 127 : kind == Kind::Forbidden ? 126 : 128;
   phase_ = Phase::Exited;
-  if (auto written = write_exit_record(state_directory_, exit_); !written) {
+  if (auto written = write_record(); !written) {
     log::error("container {}: {}", id_, written.error().message());
   }
   streams_->finish_clients();
@@ -249,7 +256,7 @@ void Monitor::output_drained() {
 /// Nobody is told before the record is on disk. While the disk refuses it, this process is the record.
 void Monitor::record_exit() {
   retry_timer_.reset();
-  if (auto written = write_exit_record(state_directory_, exit_); !written) {
+  if (auto written = write_record(); !written) {
     log::error("container {}: {}", id_, written.error().message());
     retry_timer_ = loop_.after(kRecordRetry, [this] { record_exit(); });
     if (phase_ == Phase::Exited || !connection_) return;
@@ -258,7 +265,18 @@ void Monitor::record_exit() {
   }
   const bool told = std::exchange(phase_, Phase::Exited) == Phase::Exited;
   if (!told) push(type::kExited, {.exec = "", .exit = exit_});
-  if (!connection_) end();
+  if (!connection_) return end();
+  loop_.defer([this] { remove_container(); });  // while the daemon thinks about it
+}
+
+Result<void> Monitor::write_record() const {
+  return write_exit_record(state_directory_, exit_, !ephemeral_);
+}
+
+void Monitor::remove_container() {
+  if (phase_ == Phase::Empty || std::exchange(removed_, true)) return;
+  if (auto removed = backend_->remove(); !removed)
+    log::error("container {}: {}", id_, removed.error().message());
 }
 
 void Monitor::look_for_oom() {
@@ -290,10 +308,7 @@ void Monitor::end() {
   ending_ = true;
   listener_watch_.reset();
   listener_.reset();
-  if (phase_ != Phase::Empty) {
-    if (auto removed = backend_->remove(); !removed)
-      log::error("container {}: {}", id_, removed.error().message());
-  }
+  remove_container();
   if (streams_) streams_->finish_clients();
   finish_ended_execs();
   if (!run_directory_.empty()) remove_run_files(run_directory_);

@@ -65,6 +65,7 @@ class Monitor {
 
   Result<void> prepare(CreateRequest& request);
   Result<void> make_container(CreateRequest& request);
+  Result<void> run_program();
   Result<void> connect(sys::Fd socket);
   void accept_daemon();
   void push(std::string_view event, const EventMessage& body);
@@ -74,6 +75,8 @@ class Monitor {
   void container_ended();
   void output_drained();
   void record_exit();
+  Result<void> write_record() const;
+  void remove_container();
   void exec_ended(ExecSession& session);
   void exec_drained(ExecSession& session);
   void finish_exec(ExecSession& session);
@@ -89,12 +92,14 @@ class Monitor {
   std::unique_ptr<Backend> backend_;
   Phase phase_ = Phase::Empty;
   bool paused_ = false;
-  bool ending_ = false;  ///< end() was called: the container is gone from disk, clients may still be served
+  bool removed_ = false;  ///< the container's cgroup is gone
+  bool ending_ = false;   ///< end() was called: the container is gone from disk, clients may still be served
 
   std::string id_;
   std::string run_directory_;
   std::string state_directory_;
   bool open_stdin_ = false;
+  bool ephemeral_ = false;
   ExitStatus exit_;
   std::uint64_t oom_kills_ = 0;
 

@@ -155,6 +155,8 @@ void describe(json::Fields& f, CreateRequest& t) {
   f("open_stdin", t.open_stdin, json::Omit::Empty);
   f("stdin_once", t.stdin_once, json::Omit::Empty);
   f("init", t.init, json::Omit::Empty);
+  f("start", t.start, json::Omit::Empty);
+  f("ephemeral", t.ephemeral, json::Omit::Empty);
   f("runtime", t.runtime, json::Omit::Empty);
   f("attachments", t.attachments, json::Omit::Empty);
 }
@@ -239,8 +241,10 @@ void remove_run_files(const std::string& run_directory) {
   ::rmdir(run_directory.c_str());
 }
 
-Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit) {
-  return sys::write_file_atomic(exit_path(state_directory), json::encode(exit), 0600);
+Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit, bool durable) {
+  const std::string path = exit_path(state_directory);
+  return durable ? sys::write_file_atomic(path, json::encode(exit), 0600)
+                 : sys::replace_file(path, json::encode(exit), 0600);
 }
 
 Result<std::optional<ExitStatus>> read_exit_record(const std::string& state_directory) {

@@ -108,6 +108,8 @@ struct CreateRequest {
   bool open_stdin = false;
   bool stdin_once = false;
   bool init = false;
+  bool start = false;      ///< with create: nobody has to do anything to the container before its program runs
+  bool ephemeral = false;  ///< removes itself at its end, so its exit record need not outlive a power loss
   std::string runtime;
   std::vector<AttachmentHeader> attachments;
 };
@@ -223,8 +225,9 @@ void describe(json::Fields& f, EventMessage& t);
 void describe(json::Fields& f, ExecRecorded& t);
 void describe(json::Fields& f, Remains& t);
 
-/// <state_directory>/exit.json, written so that a power loss leaves all of it or nothing.
-Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit);
+/// <state_directory>/exit.json, written so that a power loss leaves all of it or nothing. Only when `durable`
+/// has it reached the disk on return.
+Result<void> write_exit_record(const std::string& state_directory, const ExitStatus& exit, bool durable);
 /// Nothing when there is none.
 Result<std::optional<ExitStatus>> read_exit_record(const std::string& state_directory);
 Result<void> remove_exit_record(const std::string& state_directory);

@@ -85,7 +85,7 @@ TEST(ExitRecord, IsReadBackAndRemoved) {
   ASSERT_TRUE(none.ok());
   EXPECT_FALSE(none->has_value());
   const ExitStatus exit{.code = 137, .oom_killed = true, .started = now(), .finished = now(), .error = "x"};
-  ASSERT_TRUE(write_exit_record(directory, exit).ok());
+  ASSERT_TRUE(write_exit_record(directory, exit, true).ok());
   auto read = read_exit_record(directory);
   ASSERT_TRUE(read.ok() && read->has_value());
   EXPECT_EQ((*read)->code, 137);

@@ -26,7 +26,6 @@ using sys::RouteSocket;
 
 /// Written on the bridges that this program makes, so that they are told from those it was given.
 constexpr const char* kAlias = "skiff";
-constexpr int kLoopbackIndex = 1;  // in every network namespace
 
 Result<void> set_ipv4(const std::string& link, const char* name, const char* value) {
   return sys::write_existing(fmt::format("/proc/sys/net/ipv4/conf/{}/{}", link, name), value);
@@ -135,10 +134,6 @@ class LinuxKernel final : public Kernel {
     });
   }
 
-  Result<void> loopback_up(const Fd& network_namespace) override {
-    return sys::in_network_namespace(network_namespace, [] { return set_loopback_up(); });
-  }
-
   Result<void> rebuild_firewall(const std::vector<firewall::Bridge>& bridges,
                                 const std::vector<PublishedPort>& ports) override {
     NftBatch batch(table_);
@@ -171,7 +166,6 @@ class LinuxKernel final : public Kernel {
   Result<std::vector<Fd>> open_dns(const Fd& network_namespace) override {
     std::vector<Fd> sockets;
     TRY(sys::in_network_namespace(network_namespace, [&]() -> Result<void> {
-      TRY(set_loopback_up());
       sockets.push_back(TRY(dns_socket(SOCK_DGRAM)));
       sockets.push_back(TRY(dns_socket(SOCK_STREAM)));
       NftBatch batch(table_);
@@ -217,13 +211,6 @@ class LinuxKernel final : public Kernel {
     return out;
   }
 
-  static Result<void> set_loopback_up() {
-    auto socket = TRY(RouteSocket::open());
-    RouteBatch batch;
-    batch.set_up(kLoopbackIndex, "lo");
-    return socket.run(batch);
-  }
-
   /// Runs on a thread inside the container's namespace; `host` still speaks to the host's.
   static Result<void> plug_inside(RouteSocket& host, const PlugRequest& request,
                                   const Fd& network_namespace) {
@@ -251,7 +238,6 @@ class LinuxKernel final : public Kernel {
     // just before.
     TRY(set_ipv4(request.interface, "arp_notify", "1"));
     RouteBatch batch;
-    batch.set_up(kLoopbackIndex, "lo");
     batch.add_address(index, request.address);
     batch.set_up(index, request.interface);
     if (request.default_route) batch.add_default_route(index, request.bridge.address.address);

@@ -53,7 +53,6 @@ class Kernel {
   /// Makes a gateway the way out, if there is none.
   virtual Result<void> add_default_route(const std::string& interface, sys::Ipv4 gateway,
                                          const sys::Fd& network_namespace) = 0;
-  virtual Result<void> loopback_up(const sys::Fd& network_namespace) = 0;
 
   virtual Result<void> rebuild_firewall(const std::vector<firewall::Bridge>& bridges,
                                         const std::vector<PublishedPort>& ports) = 0;

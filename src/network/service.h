@@ -89,7 +89,7 @@ class Service {
   virtual Result<std::vector<Endpoint>> endpoints(const std::string& container) = 0;
 
   /// Puts a veth into the namespace and gives it address and routes. The first endpoint with a gateway
-  /// becomes the default route. On "none" only the loopback goes up; on "host" nothing happens.
+  /// becomes the default route. On "none" and "host" nothing happens: the loopback is the runtime's.
   virtual Result<void> plug(const Endpoint& endpoint, const sys::Fd& network_namespace) = 0;
   /// Takes the link of a live container away again (`network disconnect`). Null when the namespace is gone:
   /// the link went with it, and only the bookkeeping is left.

@@ -221,7 +221,6 @@ Result<void> ServiceImpl::plug(const Endpoint& endpoint, const sys::Fd& network_
                  !endpoint.gateway.empty(),
                  !network.options.icc};
   }
-  if (driver == "null") TRY(kernel_->loopback_up(network_namespace));
   if (driver == "bridge")
     TRY_CONTEXT(kernel_->plug(request, network_namespace), "network {}", endpoint.network_name);
   const MutexLock lock(mutex_);

@@ -30,7 +30,6 @@ class FakeKernel final : public Kernel {
   }
   Result<void> plug(const PlugRequest&, const sys::Fd&) override { return {}; }
   Result<void> add_default_route(const std::string&, sys::Ipv4, const sys::Fd&) override { return {}; }
-  Result<void> loopback_up(const sys::Fd&) override { return {}; }
   Result<void> rebuild_firewall(const std::vector<firewall::Bridge>&,
                                 const std::vector<PublishedPort>&) override {
     return {};

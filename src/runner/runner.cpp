@@ -193,7 +193,7 @@ Exit EpollRunner::clean_up_after_monitor(const std::string& id) const {
       exit = **record;
     } else if (auto written = monitor::write_exit_record(
                    remains->state_directory,
-                   {.code = exit.code, .finished = exit.finished, .error = exit.error});
+                   {.code = exit.code, .finished = exit.finished, .error = exit.error}, true);
                !written) {
       log::error("container {}: {}", id, written.error().message());
     }

@@ -48,7 +48,9 @@ struct Bundle {
   LogOptions log;
   bool open_stdin = false;  ///< keep a pipe for standard input (-i)
   bool stdin_once = false;
-  bool init = false;                    ///< built-in init that reaps and forwards signals
+  bool init = false;       ///< built-in init that reaps and forwards signals
+  bool start = false;      ///< with create(): nobody plugs its network or else waits for it before it runs
+  bool ephemeral = false;  ///< removes itself at its end: its exit record need not outlive a power loss
   std::string runtime;                  ///< path of an external OCI runtime; "" for the library
   std::vector<Attachment> attachments;  ///< clients that attached before the start
 };
@@ -132,8 +134,8 @@ class Runner {
                                               std::function<void(Event)> listener);
   virtual ~Runner() = default;
 
-  /// Starts a monitor and makes the container up to the point where only start() is missing. Nothing is left
-  /// when it fails.
+  /// Starts a monitor and makes the container up to the point where only start() is missing, or, with
+  /// Bundle::start, lets it run; errors then include start()'s. Nothing is left when it fails.
   virtual Result<std::shared_ptr<Task>> create(Bundle bundle) = 0;
   /// After a daemon restart: takes over the monitor of container `id`. NotFound: there is none, its end is in
   /// the exit record.

@@ -51,6 +51,7 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
                                  .open_stdin = bundle.open_stdin,
                                  .stdin_once = bundle.stdin_once,
                                  .init = bundle.init,
+                                 .ephemeral = bundle.ephemeral,
                                  .runtime = std::move(bundle.runtime)};
   for (spec::Mount& mount : bundle.rootfs) request.rootfs.emplace_back(std::move(mount));
   std::vector<sys::Fd> clients;
@@ -59,6 +60,8 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
     request.attachments.push_back(header_of(bundle.attachments[next]));
     clients.push_back(std::move(bundle.attachments[next].client));
   }
+  // Clients that one message cannot carry must not miss the first output.
+  request.start = bundle.start && next == bundle.attachments.size();
   auto answer = TRY(link_.call(monitor::type::kCreate, json::to_value(request), std::move(clients), kSlow));
   pid_ = TRY(json::from_value<monitor::CreateReply>(std::move(answer.body))).pid;
   if (answer.fds.size() != 2)
@@ -68,7 +71,9 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
     const MutexLock lock(mutex_);
     network_namespace_ = std::move(answer.fds[1]);
   }
+  started_ = request.start;
   for (; next < bundle.attachments.size(); ++next) TRY(attach(std::move(bundle.attachments[next])));
+  if (bundle.start && !request.start) return start();
   return success();
 }
 

@@ -1,8 +1,10 @@
 #include "runtime/child.h"
 
 #include <grp.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -49,6 +51,17 @@ void enter_namespaces(const Context& context) {
     if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) fail(context, Step::BecomeRoot, errno);
   }
   if (plan.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0) fail(context, Step::UnshareCgroup, errno);
+}
+
+/// Every new network namespace has its loopback up, as with other runtimes; links are the caller's affair.
+void raise_loopback(const Context& context) {
+  if ((context.plan->new_namespaces & CLONE_NEWNET) == 0) return;
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request = {};
+  std::strncpy(request.ifr_name, "lo", sizeof request.ifr_name);
+  request.ifr_flags = IFF_UP;
+  if (socket < 0 || ::ioctl(socket, SIOCSIFFLAGS, &request) != 0) fail(context, Step::Loopback, errno);
+  ::close(socket);
 }
 
 void receive_hook_state(const Context& context) {
@@ -161,6 +174,7 @@ void run_container(const Plan& plan, int socket) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   join_cgroups(context, plan.tasks);
   enter_namespaces(context);
+  raise_loopback(context);
   if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
   if (plan.runtime_hooks) receive_hook_state(context);
   name_host(context);

@@ -91,14 +91,13 @@ bool enter_working_directory(const Context& context, bool may_fail) {
 }
 
 void load_seccomp(const Context& context) {
-  const ProcessPlan& process = *context.process;
-  if (process.seccomp.empty()) return;
+  const SeccompFilter& filter = context.process->seccomp;
+  if (filter.program.empty()) return;
   sock_fprog program = {};
-  program.len = static_cast<unsigned short>(process.seccomp.size());
-  program.filter = const_cast<sock_filter*>(process.seccomp.data());
-  const unsigned listen = process.seccomp_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-  const long result =
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process.seccomp_flags | listen, &program);
+  program.len = static_cast<unsigned short>(filter.program.size());
+  program.filter = const_cast<sock_filter*>(filter.program.data());
+  const unsigned listen = filter.listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags | listen, &program);
   if (result < 0) fail(context, Step::Seccomp, errno);
   if (listen != 0) {
     hand_over(context, Message::SeccompListener, static_cast<int>(result));

@@ -70,7 +70,8 @@ struct Container::State {
   sys::Process process;
   sys::Fd socket;
   sys::Fd console;
-  std::string cgroup_path;
+  std::optional<sys::Cgroup> cgroup;
+  SeccompFilter seccomp;
   std::optional<Error> program_error;
   UndoStack undo;  ///< kills the child and removes the cgroup while the program has not started
 
@@ -86,7 +87,8 @@ Container::~Container() = default;
 
 const sys::Process& Container::process() const { return state_->process; }
 sys::Fd Container::take_console() { return std::move(state_->console); }
-const std::string& Container::cgroup_path() const { return state_->cgroup_path; }
+const sys::Cgroup& Container::cgroup() const { return *state_->cgroup; }
+const SeccompFilter& Container::seccomp() const { return state_->seccomp; }
 const std::optional<Error>& Container::program_error() const { return state_->program_error; }
 void Container::detach() { state_->undo.dismiss(); }
 
@@ -150,12 +152,15 @@ Result<void> Container::State::attend(CreateOptions& options, const Plan& plan) 
 
 Result<Container> Container::create(CreateOptions& options) {
   auto state = std::make_unique<State>();
-  state->cgroup_path = options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id)
-                                                   : sys::clean_path("/" + options.cgroup_path).substr(1);
-  sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), state->cgroup_path);
+  sys::Cgroup& cgroup = state->cgroup.emplace(
+      TRY(sys::CgroupLayout::detect()),
+      options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id) : options.cgroup_path);
   auto plan = TRY(make_plan(options, cgroup));
   const auto& part = options.config.linux_;
-  if (part && part->seccomp) TRY(plan_seccomp(*part->seccomp, options.seccomp_cache, plan.process));
+  if (part && part->seccomp) {
+    state->seccomp = TRY(seccomp_filter(*part->seccomp, options.seccomp_cache));
+    plan.process.seccomp = state->seccomp;
+  }
 
   const bool existed = cgroup.exists();
   TRY(cgroup.create(::geteuid() != 0));

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/seccomp_filter.h"
 #include "spec/mount.h"
 #include "spec/oci_runtime.h"
+#include "sys/cgroup.h"
 #include "sys/fd.h"
 #include "sys/spawn.h"
 
@@ -65,7 +67,8 @@ class Container {
 
   const sys::Process& process() const;  ///< the first process; the caller reaps it
   sys::Fd take_console();               ///< the pty's master, when process.terminal
-  const std::string& cgroup_path() const;
+  const sys::Cgroup& cgroup() const;
+  const SeccompFilter& seccomp() const;  ///< its program's; exec() takes it too
   /// Why the program cannot be executed, as known before start(); start() fails with the same.
   const std::optional<Error>& program_error() const;
 
@@ -85,9 +88,8 @@ class Container {
 struct ExecOptions {
   spec::oci::Process process;
   Streams streams;
-  std::string cgroup_path;
-  std::optional<spec::oci::Seccomp> seccomp;
-  std::string seccomp_cache;  ///< as CreateOptions
+  const sys::Cgroup* cgroup = nullptr;  ///< joined before anything runs; null stays in the caller's
+  SeccompFilter seccomp;
   int preserve_fds = 0;
   std::vector<std::string> warnings;  ///< filled
 };

@@ -311,7 +311,7 @@ TEST(Exec, RunsInsideTheContainer) {
   ExecOptions request;
   request.process = *options.config.process;
   request.process.args = {"sh", "-c", "hostname; cat /proc/1/comm; cat /proc/self/cgroup; exit 4"};
-  request.cgroup_path = bundle.id();
+  request.cgroup = &container->cgroup();
   request.streams.out = request.streams.err = output.write_end();
   auto executed = exec(container->process(), request);
   ASSERT_TRUE(executed.ok()) << executed.error().message();

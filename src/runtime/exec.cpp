@@ -8,7 +8,6 @@
 #include "runtime/handshake.h"
 #include "runtime/launch.h"
 #include "runtime/plan.h"
-#include "runtime/seccomp.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/namespace.h"
@@ -54,8 +53,7 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
   auto plan = TRY(make_process_plan(options.process));
   plan.streams = options.streams;
   plan.preserve_fds = options.preserve_fds;
-  if (options.seccomp) TRY(plan_seccomp(*options.seccomp, options.seccomp_cache, plan));
-  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), options.cgroup_path);
+  plan.seccomp = options.seccomp;
   Birthplace place;
   place.target_pidfd = target.pidfd().get();
   place.target_namespaces = TRY(sys::joinable_namespaces(target));
@@ -64,14 +62,14 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
 
   std::vector<sys::Fd> tasks;
   sys::Fd unified;
-  if (!options.cgroup_path.empty()) {
-    tasks = TRY_CONTEXT(cgroup.open_tasks(), "join the cgroup");
-    if (const auto* hierarchy = cgroup.layout().unified()) {
+  if (options.cgroup) {
+    tasks = TRY_CONTEXT(options.cgroup->open_tasks(), "join the cgroup");
+    if (const auto* hierarchy = options.cgroup->layout().unified()) {
       // Inside the user namespace we may not choose the cgroup any more; a descriptor opened before may.
       if (plan.user_namespace)
-        tasks.push_back(TRY(sys::open_file(cgroup.directory(*hierarchy) + "/cgroup.procs", O_WRONLY)));
+        tasks.push_back(TRY(sys::open_file(options.cgroup->directory(*hierarchy) + "/cgroup.procs", O_WRONLY)));
       else
-        unified = TRY(cgroup.open_unified());
+        unified = TRY(options.cgroup->open_unified());
     }
   }
   place.cgroup = unified.get();

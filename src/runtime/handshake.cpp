@@ -20,6 +20,7 @@ constexpr StepText kSteps[] = {
     {Step::JoinNamespace, "join namespace", true},
     {Step::BecomeRoot, "become root of the user namespace", false},
     {Step::UnshareCgroup, "create the cgroup namespace", false},
+    {Step::Loopback, "bring up the loopback interface", false},
     {Step::Session, "create a session", true},
     {Step::Hostname, "set the host name to", true},
     {Step::Domainname, "set the domain name to", true},

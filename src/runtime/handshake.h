@@ -36,6 +36,7 @@ enum class Step : std::uint8_t {
   JoinNamespace,
   BecomeRoot,
   UnshareCgroup,
+  Loopback,
   Session,
   Hostname,
   Domainname,

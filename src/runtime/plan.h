@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "runtime/container.h"
+#include "runtime/seccomp_filter.h"
 #include "spec/oci_runtime.h"
 #include "sys/capabilities.h"
 #include "sys/cgroup.h"
@@ -134,9 +135,7 @@ struct ProcessPlan {
   sys::CapabilitySets capabilities;
   int last_capability = 40;
   bool no_new_privileges = false;
-  std::vector<sock_filter> seccomp;
-  unsigned seccomp_flags = 0;
-  bool seccomp_listener = false;
+  SeccompFilter seccomp;
   std::vector<RlimitStep> rlimits;
   std::string oom_score;   ///< text for /proc/self/oom_score_adj, or ""
   std::string label;       ///< text for the attribute file, or ""

@@ -1,4 +1,3 @@
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <sys/resource.h>
 

@@ -183,6 +183,31 @@ void write_cache(const std::string& directory, const std::string& path, std::str
   (void)sys::replace_file(path, text, 0600);
 }
 
+Result<std::vector<sock_filter>> cached_program(const spec::oci::Seccomp& profile, const std::string& cache) {
+  if (cache.empty()) return compile_seccomp(profile);
+  const auto key = fingerprint(profile);
+  const auto path = fmt::format("{}/{:016x}.bpf", cache, hash_of(key));
+  if (auto program = read_cache(path, key)) return *std::move(program);
+  auto program = TRY(compile_seccomp(profile));
+  write_cache(cache, path, key, program);
+  return program;
+}
+
+Result<unsigned> flags_of(const spec::oci::Seccomp& profile) {
+  unsigned flags = 0;
+  for (const auto& name : profile.flags) {
+    bool found = false;
+    for (const auto& known : kFlags) {
+      if (known.name != name) continue;
+      flags |= known.value;
+      found = true;
+    }
+    if (!found) return fail(Kind::InvalidArgument, "seccomp: unknown flag {}", quote(name));
+  }
+  // The container is one process when the filter is loaded; TSYNC beside a listener is refused by the kernel.
+  return flags & ~static_cast<unsigned>(SECCOMP_FILTER_FLAG_TSYNC);
+}
+
 }  // namespace
 
 Result<std::vector<sock_filter>> compile_seccomp(const spec::oci::Seccomp& profile) {
@@ -202,37 +227,13 @@ Result<std::vector<sock_filter>> compile_seccomp(const spec::oci::Seccomp& profi
   return export_program(context.get());
 }
 
-Result<std::vector<sock_filter>> cached_seccomp(const spec::oci::Seccomp& profile, const std::string& cache) {
-  if (cache.empty()) return compile_seccomp(profile);
-  const auto key = fingerprint(profile);
-  const auto path = fmt::format("{}/{:016x}.bpf", cache, hash_of(key));
-  if (auto program = read_cache(path, key)) return *std::move(program);
-  auto program = TRY(compile_seccomp(profile));
-  write_cache(cache, path, key, program);
-  return program;
-}
-
-Result<unsigned> seccomp_flags(const spec::oci::Seccomp& profile) {
-  unsigned flags = 0;
-  for (const auto& name : profile.flags) {
-    bool found = false;
-    for (const auto& known : kFlags) {
-      if (known.name != name) continue;
-      flags |= known.value;
-      found = true;
-    }
-    if (!found) return fail(Kind::InvalidArgument, "seccomp: unknown flag {}", quote(name));
-  }
-  // The container is one process when the filter is loaded; TSYNC beside a listener is refused by the kernel.
-  return flags & ~static_cast<unsigned>(SECCOMP_FILTER_FLAG_TSYNC);
-}
-
-Result<void> plan_seccomp(const spec::oci::Seccomp& profile, const std::string& cache, ProcessPlan& plan) {
-  plan.seccomp = TRY(cached_seccomp(profile, cache));
-  plan.seccomp_flags = TRY(seccomp_flags(profile));
-  plan.seccomp_listener = profile.default_action == "SCMP_ACT_NOTIFY";
-  for (const auto& rule : profile.syscalls) plan.seccomp_listener |= rule.action == "SCMP_ACT_NOTIFY";
-  return {};
+Result<SeccompFilter> seccomp_filter(const spec::oci::Seccomp& profile, const std::string& cache) {
+  SeccompFilter filter;
+  filter.program = TRY(cached_program(profile, cache));
+  filter.flags = TRY(flags_of(profile));
+  filter.listener = profile.default_action == "SCMP_ACT_NOTIFY";
+  for (const auto& rule : profile.syscalls) filter.listener |= rule.action == "SCMP_ACT_NOTIFY";
+  return filter;
 }
 
 }  // namespace skiff::runtime

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "runtime/plan.h"
+#include "runtime/seccomp_filter.h"
 #include "spec/oci_runtime.h"
 
 namespace skiff::runtime {
@@ -15,15 +15,9 @@ namespace skiff::runtime {
 /// does not know are passed over; unknown actions, operators and architectures are InvalidArgument.
 Result<std::vector<sock_filter>> compile_seccomp(const spec::oci::Seccomp& profile);
 
-/// As compile_seccomp, but looks into `cache` (a directory; "" for none) first and leaves the program there.
-/// A file there holds the profile it was made from, which is compared in full: a wrong filter is never used.
-/// Failing to write the cache is no error.
-Result<std::vector<sock_filter>> cached_seccomp(const spec::oci::Seccomp& profile, const std::string& cache);
-
-/// The SECCOMP_FILTER_FLAG_* of a profile. InvalidArgument for unknown names.
-Result<unsigned> seccomp_flags(const spec::oci::Seccomp& profile);
-
-/// Fills the seccomp part of a process plan.
-Result<void> plan_seccomp(const spec::oci::Seccomp& profile, const std::string& cache, ProcessPlan& plan);
+/// The whole filter of a profile. `cache` (a directory; "" for none) is looked into first, and the program left
+/// there. A file there holds the profile it was made from, which is compared in full: a wrong filter is never
+/// used. Failing to write the cache is no error.
+Result<SeccompFilter> seccomp_filter(const spec::oci::Seccomp& profile, const std::string& cache);
 
 }  // namespace skiff::runtime

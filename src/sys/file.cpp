@@ -14,6 +14,9 @@
 namespace skiff::sys {
 namespace {
 
+/// Most files read whole are small ones of the kernel's: they pass through the stack, without memory of their
+/// size.
+constexpr std::size_t kFirstRead = 4 << 10;
 constexpr std::size_t kReadChunk = 64 << 10;
 
 std::string parent_of(const std::string& path) {
@@ -138,12 +141,19 @@ Result<std::size_t> read_some(const Fd& fd, void* buffer, std::size_t size) {
 }
 
 Result<std::string> read_all(const Fd& fd, std::size_t limit) {
+  char first[kFirstRead];
   std::string bytes;
   for (;;) {
-    const std::size_t old_size = bytes.size();
-    bytes.resize(old_size + kReadChunk);
-    const std::size_t count = TRY(read_some(fd, bytes.data() + old_size, kReadChunk));
-    bytes.resize(old_size + count);
+    std::size_t count = 0;
+    if (bytes.size() < kFirstRead) {
+      count = TRY(read_some(fd, first, sizeof first));
+      bytes.append(first, count);
+    } else {
+      const std::size_t old_size = bytes.size();
+      bytes.resize(old_size + kReadChunk);
+      count = TRY(read_some(fd, bytes.data() + old_size, kReadChunk));
+      bytes.resize(old_size + count);
+    }
     if (count == 0) return bytes;
     if (bytes.size() > limit) return fail(Kind::Exhausted, "more than {} bytes", limit);
   }

@@ -119,7 +119,7 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   record.start_time = process_start_time(record.pid);
   record.bundle = bundle;
   record.rootfs = options.config.root ? sys::join_path(bundle, options.config.root->path) : "";
-  record.cgroup_path = container.cgroup_path();
+  record.cgroup_path = container.cgroup().path();
   record.owner = "root";
   record.created = now();
   record.annotations = options.config.annotations;

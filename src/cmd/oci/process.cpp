@@ -11,6 +11,7 @@
 #include "cmd/oci/record.h"
 #include "cmd/oci/terminal.h"
 #include "runtime/container.h"
+#include "runtime/seccomp.h"
 #include "sys/file.h"
 
 namespace skiff::oci {
@@ -110,13 +111,16 @@ Result<int> exec_in(const Flags& flags, const Home& home, const Record& record) 
   runtime::ExecOptions options;
   options.process = TRY(process_to_run(flags, config));
   options.streams = {0, 1, 2};
-  options.cgroup_path = record.cgroup_path;
+  std::string where = record.cgroup_path;
   if (flags.has("cgroup")) {
     const auto [controller, path] = cut(flags.get("cgroup"), ':');
-    options.cgroup_path += "/" + std::string(path ? *path : controller);
+    where += "/" + std::string(path ? *path : controller);
   }
-  if (config.linux_) options.seccomp = config.linux_->seccomp;
-  options.seccomp_cache = sys::exists(home.path() + "/../.seccomp") ? home.path() + "/../.seccomp" : "";
+  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), where);
+  options.cgroup = &cgroup;
+  const std::string cache = home.path() + "/../.seccomp";
+  if (config.linux_ && config.linux_->seccomp)
+    options.seccomp = TRY(runtime::seccomp_filter(*config.linux_->seccomp, sys::exists(cache) ? cache : ""));
   options.preserve_fds = static_cast<int>(parse_int(flags.get("preserve-fds", "0")).value_or(0));
   const bool detached = flags.has("detach");
   if (detached && options.process.terminal && !flags.has("console-socket"))

@@ -121,6 +121,7 @@ class FakeRunner final : public runner::Runner {
     auto task = std::make_shared<FakeTask>(id, listener, std::move(bundle));
     if (prepare) prepare(*task);
     tasks[id] = task;
+    if (task->bundle.start) TRY(task->start());
     return std::shared_ptr<runner::Task>(task);
   }
   Result<std::shared_ptr<runner::Task>> recover(const std::string& id) override {
