@@ -34,15 +34,12 @@ enum class Stage : std::uint8_t { Created, Running, Ended };
 std::string words(const std::vector<std::string>& command) { return join(command, " "); }
 
 /// A file of a running container, read through its root; "" when there is none.
-std::string file_in(pid_t pid, std::string_view path) {
+Result<std::string> file_in(pid_t pid, std::string_view path) {
   const auto root = sys::open_directory(fmt::format("/proc/{}/root", pid));
-  if (!root.ok()) return "";
+  if (!root.ok()) return std::string();
   const auto file = sys::open_in_root(*root, path, O_RDONLY | O_NONBLOCK);
-  if (!file.ok()) return "";
-  std::string text(spec::kUserFileLimit, '\0');
-  const auto size = sys::read_some(*file, text.data(), text.size());
-  text.resize(size.ok() ? *size : 0);
-  return text;
+  if (!file.ok()) return std::string();
+  return TRY_CONTEXT(sys::read_all(*file, spec::kUserFileLimit), "{}", path);
 }
 
 }  // namespace
@@ -117,8 +114,9 @@ Result<spec::oci::Process> Execs::make_process(Container& container,
   const Definition definition = container.definition_now();
   const pid_t pid = container.run_now().pid;
   const std::string user = request.user.empty() ? definition.config.user : request.user;
-  const auto identity = TRY(spec::resolve_user(user, definition.host.group_add, file_in(pid, "/etc/passwd"),
-                                               file_in(pid, "/etc/group")));
+  const std::string passwd = TRY(file_in(pid, "/etc/passwd"));
+  const std::string group = TRY(file_in(pid, "/etc/group"));
+  const auto identity = TRY(spec::resolve_user(user, definition.host.group_add, passwd, group));
   spec::oci::Process process;
   process.terminal = request.tty;
   if (request.tty && request.console_size.size() == 2)

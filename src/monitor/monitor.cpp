@@ -132,11 +132,11 @@ Result<Monitor::Answer> Monitor::create(Message& message) {
   }
   TRY(make_container(request));
   phase_ = Phase::Created;
-  if (request.start) TRY(run_program());
   Answer answer{.body = json::to_value(CreateReply{.pid = backend_->process().pid()}), .fds = {}};
   answer.fds.push_back(TRY(sys::duplicate(backend_->process().pidfd())));
   const std::string path = fmt::format("/proc/{}/ns/net", backend_->process().pid());
   answer.fds.push_back(TRY(sys::open_file(path, O_RDONLY)));
+  if (request.start) TRY(run_program());  // last: the program may have ended a moment later
   return answer;
 }
 
