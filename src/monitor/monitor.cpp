@@ -1,7 +1,6 @@
 #include "monitor/monitor.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "sys/file.h"
+#include "sys/memory.h"
 #include "sys/socket.h"
 
 namespace skiff::monitor {
@@ -44,12 +44,11 @@ Monitor::Monitor(Loop& loop, std::unique_ptr<Backend> backend) : loop_(loop), ba
 Monitor::~Monitor() = default;
 
 Result<void> Monitor::open(sys::Fd daemon) {
-  // The parsed configuration of the container is long gone when the monitor comes to rest: give its memory
-  // back.
+  // The parsed configuration of the container is long gone when the monitor comes to rest.
   loop_.set_idle([this] {
     Streams::trim();
     if (log_) log_->trim();
-    ::malloc_trim(0);
+    sys::trim_memory();
   });
   return connect(std::move(daemon));
 }
