@@ -45,6 +45,7 @@ int main(int argc, char**) {
     return 1;
   }
   ::fcntl(kDaemonSocket, F_SETFD, FD_CLOEXEC);
+  ::prctl(PR_SET_NAME, "skiff-monitor");  // started from a descriptor, it would be called by its number
   disregard_signals();
   // The last to be killed when memory runs out. Refused without CAP_SYS_RESOURCE, which is no reason to stop.
   (void)skiff::sys::write_existing("/proc/self/oom_score_adj", "-999");

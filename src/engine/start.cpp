@@ -227,13 +227,18 @@ Result<void> Lifecycle::launch(Container& container) {
   if (!endpoints.ok()) return failed(endpoints.error(), false);
   undo.add([this, id = container.id] { disconnect_networks(parts_, id); });
 
-  auto bundle = make_bundle(parts_, set_, definition, *endpoints);
-  if (!bundle.ok()) return failed(bundle.error(), false);
-  bundle->attachments = std::move(attachments);
-  const bool runs_at_once = bundle->start;
+  bool runs_at_once = false;
+  bool handed_over = false;
   Time begin = now();
-  auto task = parts_.runner->create(std::move(bundle).value());
-  if (!task.ok()) return failed(task.error(), true);
+  auto task = parts_.runner->create(definition.id, [&]() -> Result<runner::Bundle> {
+    auto bundle = TRY(make_bundle(parts_, set_, definition, *endpoints));
+    bundle.attachments = std::move(attachments);
+    runs_at_once = bundle.start;
+    handed_over = true;
+    begin = now();
+    return bundle;
+  });
+  if (!task.ok()) return failed(task.error(), handed_over);
   undo.add([task = *task] {
     (void)task->kill(SIGKILL);  // it may have ended by itself
     (void)task->release();

@@ -51,10 +51,20 @@ void in_private_network(const std::function<void()>& body) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "see the messages above; status " << status;
 }
 
+void set_loopback_up() {
+  auto socket = *sys::RouteSocket::open();
+  sys::RouteBatch batch;
+  batch.set_up(1, "lo");
+  ASSERT_TRUE(socket.run(batch).ok());
+}
+
+/// As the runtime makes one for a container.
 Fd new_namespace() {
   Fd fd;
   std::thread([&] {
-    if (::unshare(CLONE_NEWNET) == 0) fd = Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (::unshare(CLONE_NEWNET) != 0) return;
+    fd = Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    set_loopback_up();
   }).join();
   return fd;
 }
@@ -159,13 +169,6 @@ struct Engine {
   testing::MemoryDatabase database;
   std::unique_ptr<Service> service;
 };
-
-void set_loopback_up() {
-  auto socket = *sys::RouteSocket::open();
-  sys::RouteBatch batch;
-  batch.set_up(1, "lo");
-  ASSERT_TRUE(socket.run(batch).ok());
-}
 
 /// A neighbour of the host: 10.9.0.2 beside the host's 10.9.0.1.
 Fd add_neighbour() {

@@ -16,6 +16,7 @@
 #include "monitor/protocol.h"
 #include "runner/task.h"
 #include "sys/cgroup.h"
+#include "sys/executable.h"
 #include "sys/file.h"
 #include "sys/path.h"
 #include "sys/socket.h"
@@ -53,7 +54,8 @@ class EpollRunner final : public Runner {
   ~EpollRunner() override;
 
   Result<void> open();
-  Result<std::shared_ptr<Task>> create(Bundle bundle) override;
+  Result<std::shared_ptr<Task>> create(const std::string& id,
+                                       const std::function<Result<Bundle>()>& make) override;
   Result<std::shared_ptr<Task>> recover(const std::string& id) override;
   Result<std::vector<std::string>> monitors() override;
 
@@ -66,6 +68,7 @@ class EpollRunner final : public Runner {
 
   std::string run_directory(const std::string& id) const { return directory_ + "/" + id; }
   Result<sys::Process> spawn_monitor(const std::string& id, const sys::Fd& socket);
+  Result<void> make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make);
   Exit clean_up_after_monitor(const std::string& id) const;
   Result<std::uint64_t> add(int fd, Entry entry) EXCLUDES(mutex_);
   void remove(std::uint64_t key) EXCLUDES(mutex_);
@@ -84,6 +87,7 @@ class EpollRunner final : public Runner {
   const std::string directory_;
   const std::string seccomp_cache_;
   std::string program_;
+  sys::Fd image_;  ///< of the monitor: a container must not be able to write to what is running
   const std::function<void(Event)> listener_;
   sys::Fd epoll_;
   sys::Fd stop_;
@@ -120,6 +124,7 @@ EpollRunner::~EpollRunner() {
 
 Result<void> EpollRunner::open() {
   if (program_.empty()) program_ = TRY(beside_this_program("skiff-monitor"));
+  image_ = TRY(sys::open_protected_executable(program_.c_str()));
   TRY(sys::make_directories(directory_, 0700));
   epoll_ = sys::Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return fail_errno("epoll_create1");
@@ -168,6 +173,7 @@ Result<sys::Process> EpollRunner::spawn_monitor(const std::string& id, const sys
   const sys::Fd complaints =
       TRY(sys::open_file(run_directory(id) + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
   return sys::spawn({.program = program_,
+                     .image = image_.get(),
                      .arguments = {"skiff-monitor", id},
                      .environment = std::vector<std::string>{},
                      .directory = "/",
@@ -202,8 +208,15 @@ Exit EpollRunner::clean_up_after_monitor(const std::string& id) const {
   return exit;
 }
 
-Result<std::shared_ptr<Task>> EpollRunner::create(Bundle bundle) {
-  const std::string id = bundle.id;
+Result<void> EpollRunner::make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make) {
+  TRY(task.create(TRY(make()), run_directory(task.id()), seccomp_cache_));
+  task.establish();
+  if (task.link().closed()) return fail(Kind::Unavailable, "the monitor of container {} is gone", task.id());
+  return success();
+}
+
+Result<std::shared_ptr<Task>> EpollRunner::create(const std::string& id,
+                                                  const std::function<Result<Bundle>()>& make) {
   auto [ours, theirs] = TRY(sys::packet_pair());
   TRY(set_nonblocking(ours));
   auto spawned = spawn_monitor(id, theirs);
@@ -216,11 +229,7 @@ Result<std::shared_ptr<Task>> EpollRunner::create(Bundle bundle) {
   auto task = std::make_shared<MonitorTask>(id, std::move(ours));
   task->set_monitor_pid(process.pid());
   const std::uint64_t key = TRY(add(task->link().socket().get(), {.task = task, .child = {}}));
-  auto created = task->create(std::move(bundle), run_directory(id), seccomp_cache_);
-  task->establish();
-  if (created && task->link().closed())
-    created = fail(Kind::Unavailable, "the monitor of container {} is gone", id);
-  if (!created) {
+  if (auto created = make_container(*task, make); !created) {
     task->first_end();  // no event: the caller is told
     // Hanging up makes the monitor undo everything and end; one that does not is ended.
     remove(key);

@@ -136,7 +136,10 @@ class Runner {
 
   /// Starts a monitor and makes the container up to the point where only start() is missing, or, with
   /// Bundle::start, lets it run; errors then include start()'s. Nothing is left when it fails.
-  virtual Result<std::shared_ptr<Task>> create(Bundle bundle) = 0;
+  /// `make` is called once the monitor comes up, so that both are under way together; its error is the
+  /// answer.
+  virtual Result<std::shared_ptr<Task>> create(const std::string& id,
+                                               const std::function<Result<Bundle>()>& make) = 0;
   /// After a daemon restart: takes over the monitor of container `id`. NotFound: there is none, its end is in
   /// the exit record.
   virtual Result<std::shared_ptr<Task>> recover(const std::string& id) = 0;

@@ -192,7 +192,8 @@ class RunnerTest : public testing::Test {
   }
 
   std::shared_ptr<Task> create(Bundle made) {
-    auto task = runner_->create(std::move(made));
+    const std::string id = made.id;
+    auto task = runner_->create(id, [&]() -> Result<Bundle> { return std::move(made); });
     EXPECT_TRUE(task.ok()) << task.error().message();
     if (!task.ok()) return nullptr;
     tasks_.push_back(*task);
@@ -274,8 +275,14 @@ TEST_F(RunnerTest, MissingProgramIs127AndLeavesNothing) {
 TEST_F(RunnerTest, FailedCreateLeavesNothing) {
   auto made = bundle({"true"});
   made.config.mounts.emplace_back("/x", "no-such-file-system", "x", std::vector<std::string>{});
-  const auto created = runner_->create(std::move(made));
+  const std::string id = made.id;
+  auto created = runner_->create(id, [&]() -> Result<Bundle> { return std::move(made); });
   ASSERT_FALSE(created.ok());
+  EXPECT_TRUE(sys::list_directory(config_.exec_root + "/containers")->empty());
+
+  created = runner_->create(id, []() -> Result<Bundle> { return Error(Kind::Conflict, "no bundle"); });
+  ASSERT_FALSE(created.ok());
+  EXPECT_EQ(created.error().message(), "no bundle");
   EXPECT_TRUE(sys::list_directory(config_.exec_root + "/containers")->empty());
 }
 

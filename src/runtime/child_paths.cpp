@@ -53,6 +53,15 @@ int make_inside(int root, const char* path, bool directory) {
   if (fd >= 0 || errno != ENOENT) return fd;
   PathBuffer rest;
   if (!rest.set(path)) return -1;
+  // Nearly always only the last component is missing.
+  if (char* slash = std::strrchr(rest.text, '/'); slash && slash != rest.text && slash[1] != '\0') {
+    *slash = '\0';
+    const int above = open_inside(root, rest.text, O_PATH | O_DIRECTORY);
+    const bool made = above >= 0 && make_component(above, slash + 1, directory);
+    if (above >= 0) ::close(above);
+    *slash = '/';
+    if (made) return open_inside(root, path, O_PATH);
+  }
   int links = 0;
   std::size_t position = 0;
   int parent = open_inside(root, "/", O_PATH | O_DIRECTORY);

@@ -45,6 +45,7 @@ std::vector<std::string> candidates(const SpawnOptions& options) {
 /// Everything the child needs, made before it exists: it shares our memory until it execs.
 struct ChildPlan {
   std::vector<std::string> programs;
+  int image = -1;
   std::vector<char*> arguments;
   std::vector<char*> environment;
   const char* directory = nullptr;
@@ -88,6 +89,9 @@ int child_main(void* argument) {
   }
   if (plan.new_session && setsid() < 0) give_up("setsid");
   // First out of the way of every wanted number, then into place.
+  if (plan.image >= 0 &&
+      (plan.image = fcntl(plan.image, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0)
+    give_up("duplicate descriptor");
   for (int& fd : plan.standard)
     if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0)
       give_up("duplicate descriptor");
@@ -101,6 +105,10 @@ int child_main(void* argument) {
   // The child has its own descriptor table (no CLONE_FILES): the parent's are not touched.
   if (syscall(SYS_close_range, plan.first_free, UINT_MAX, CLOSE_RANGE_CLOEXEC) != 0) give_up("close_range");
   if (plan.directory != nullptr && chdir(plan.directory) != 0) give_up("chdir");
+  if (plan.image >= 0) {
+    syscall(SYS_execveat, plan.image, "", plan.arguments.data(), plan.environment.data(), AT_EMPTY_PATH);
+    give_up("exec");
+  }
   int first_error = 0;
   for (const auto& program : plan.programs) {
     execve(program.c_str(), plan.arguments.data(), plan.environment.data());
@@ -146,6 +154,7 @@ Result<std::optional<int>> Process::wait_for(std::chrono::milliseconds timeout) 
 Result<Process> spawn(const SpawnOptions& options) {
   ChildPlan plan;
   plan.programs = candidates(options);
+  plan.image = options.image;
   const std::vector<std::string> only_name{options.program};
   plan.arguments = pointers(options.arguments.empty() ? only_name : options.arguments);
   if (options.environment)

@@ -43,6 +43,7 @@ class Process {
 struct SpawnOptions {
   std::string program;  ///< path; no PATH search unless search_path
   bool search_path = false;
+  int image = -1;  ///< execveat(2) of this descriptor instead; `program` then only names it
   std::vector<std::string> arguments;                   ///< argv, the program's name first
   std::optional<std::vector<std::string>> environment;  ///< "NAME=value"; the parent's when absent
   std::optional<std::string> directory;

@@ -183,11 +183,12 @@ Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
   bundle.rootfs = with_mount_points(rootfs);
   bundle.state_directory = directory;
   bundle.log.driver = "none";
+  bundle.ephemeral = true;
   bundle.attachments.push_back(std::move(attachment));
   const auto exit = TRY(exits_.expect(id));
   undo.add([this, id] { exits_.forget(id); });
 
-  const std::shared_ptr<runner::Task> task = TRY(runner_.create(std::move(bundle)));
+  const std::shared_ptr<runner::Task> task = TRY(runner_.create(id, [&]() -> Result<runner::Bundle> { return std::move(bundle); }));
   undo.add([id, exit, task] {
     if (!exit->exit()) log_failure(task->kill(SIGKILL), "kill", id);
     log_failure(task->release(), "release", id);

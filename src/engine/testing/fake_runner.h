@@ -115,13 +115,18 @@ class FakeRunner final : public runner::Runner {
   std::map<std::string, std::shared_ptr<FakeTask>> tasks;
   std::map<std::string, std::shared_ptr<FakeTask>> survivors;  ///< that recover() finds
 
-  Result<std::shared_ptr<runner::Task>> create(runner::Bundle bundle) override {
+  Result<std::shared_ptr<runner::Task>> create(
+      const std::string& id, const std::function<Result<runner::Bundle>()>& make) override {
+    runner::Bundle bundle = TRY(make());
     if (create_error) return *create_error;
-    const std::string id = bundle.id;
     auto task = std::make_shared<FakeTask>(id, listener, std::move(bundle));
     if (prepare) prepare(*task);
     tasks[id] = task;
-    if (task->bundle.start) TRY(task->start());
+    if (!task->bundle.start) return std::shared_ptr<runner::Task>(task);
+    if (auto started = task->start(); !started.ok()) {
+      task->released = true;  // create() undoes all of it
+      return std::move(started).error();
+    }
     return std::shared_ptr<runner::Task>(task);
   }
   Result<std::shared_ptr<runner::Task>> recover(const std::string& id) override {
