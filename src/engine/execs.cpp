@@ -49,7 +49,7 @@ struct Execs::Exec {
   std::string container;
   spec::docker::ExecCreate request;
   std::string detach_bytes;
-  sys::Fd ended;  ///< eventfd, readable once it ended
+  sys::Fd ended;  ///< of run() only: eventfd, readable once it ended
 
   Mutex mutex;
   Stage stage GUARDED_BY(mutex) = Stage::Created;
@@ -62,7 +62,7 @@ struct Execs::Exec {
     stage = Stage::Ended;
     exit_code = code;
     pid = 0;
-    ::eventfd_write(ended.get(), 1);
+    if (ended) ::eventfd_write(ended.get(), 1);
   }
 };
 
@@ -85,8 +85,6 @@ Result<std::string> Execs::create(std::string_view name, const spec::docker::Exe
   exec->request = request;
   exec->detach_bytes = TRY_CONTEXT(parse_detach_keys(request.detach_keys),
                                    "Invalid detach keys ({}) provided", request.detach_keys);
-  exec->ended = sys::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!exec->ended.valid()) return fail_errno("eventfd");
   {
     const MutexLock lock(mutex_);
     execs_[exec->id] = exec;
@@ -237,6 +235,7 @@ Result<Execs::RunResult> Execs::run(const std::shared_ptr<Container>& container,
   exec->request = request;
   exec->stage = Stage::Running;
   exec->ended = sys::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!exec->ended) return fail_errno("eventfd");
   const std::stop_callback given_up(stop, [&] { ::eventfd_write(exec->ended.get(), 1); });
   {
     const MutexLock lock(mutex_);
