@@ -149,7 +149,7 @@ Result<void> StageCompiler::arg(const Instruction& in, Step& step) {
 Result<std::vector<std::string>> StageCompiler::run_command(const Instruction& in) {
   if (in.heredocs.empty() || in.json) return command_line(in);
   std::vector<std::string> command = shell();
-  const std::string_view line = in.arguments.empty() ? "" : in.arguments[0];
+  const std::string line = in.arguments.empty() ? "" : in.arguments[0];
   const bool only_heredoc = in.heredocs.size() == 1 && split_blanks(line).size() == 1;
   if (only_heredoc) {
     if (in.heredocs[0].content.starts_with("#!"))
