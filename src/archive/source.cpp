@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "archive/codecs.h"
 #include "sys/file.h"
 
 namespace skiff::archive {
@@ -189,10 +190,9 @@ Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd) {
     case Compression::Zstd:
       return std::unique_ptr<Source>(std::make_unique<ZstdSource>(std::move(plain)));
     case Compression::Bzip2:
-      return fail(Kind::Unsupported,
-                  "the archive is compressed with bzip2; gzip, zstd and plain tar are read");
+      return bzip2_source(std::move(plain));
     case Compression::Xz:
-      return fail(Kind::Unsupported, "the archive is compressed with xz; gzip, zstd and plain tar are read");
+      return xz_source(std::move(plain));
   }
   return fail(Kind::Internal, "unknown compression");
 }

@@ -24,9 +24,8 @@ class Source {
 enum class Compression : std::uint8_t { None, Gzip, Zstd, Bzip2, Xz };
 Compression detect_compression(std::string_view first_bytes);
 
-/// Reads `fd`, which stays the caller's, and decompresses what it finds there: gzip (several members in a
-/// row as well) and zstd; anything else comes as it is. InvalidArgument: damaged or truncated data, and
-/// xz or bzip2, which are named in the sentence.
+/// Reads `fd`, which stays the caller's, and decompresses what it finds there: gzip, zstd, xz and bzip2, also
+/// several members in a row; anything else comes as it is. InvalidArgument: damaged or truncated data.
 Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd);
 
 /// Bytes from memory, for tests and small archives.

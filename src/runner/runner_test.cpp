@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -270,6 +271,16 @@ TEST_F(RunnerTest, MissingProgramIs127AndLeavesNothing) {
   EXPECT_EQ((*record)->code, 127);
   EXPECT_TRUE(task->release().ok());
   EXPECT_TRUE(gone(task->monitor_pid()));
+}
+
+/// CVE-2019-5736: a container that gets hold of the program that made it must not be able to change it.
+TEST_F(RunnerTest, TheMonitorsImageCannotBeWrittenTo) {
+  const auto task = create(bundle({"sleep", "100"}));
+  ASSERT_TRUE(task);
+  struct statvfs image = {};
+  ASSERT_EQ(::statvfs(fmt::format("/proc/{}/exe", task->monitor_pid()).c_str(), &image), 0);
+  const sys::Fd copy(::open(fmt::format("/proc/{}/exe", task->monitor_pid()).c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE((image.f_flag & ST_RDONLY) != 0 || (::fcntl(copy.get(), F_GET_SEALS) & F_SEAL_WRITE) != 0);
 }
 
 TEST_F(RunnerTest, FailedCreateLeavesNothing) {

@@ -4,16 +4,6 @@
 #include "sys/path.h"
 
 namespace skiff::build {
-namespace {
-
-bool matches_with_parents(const Pattern& pattern, std::string_view path) {
-  if (pattern.matches(path)) return true;
-  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1))
-    if (pattern.matches(path.substr(0, slash))) return true;
-  return false;
-}
-
-}  // namespace
 
 Result<IgnoreRules> IgnoreRules::parse(std::string_view text) {
   IgnoreRules rules;
@@ -41,7 +31,7 @@ Result<IgnoreRules> IgnoreRules::parse(std::string_view text) {
 bool IgnoreRules::excludes(std::string_view path) const {
   bool excluded = false;
   for (const Rule& rule : rules_)
-    if (excluded == rule.exception && matches_with_parents(rule.pattern, path)) excluded = !rule.exception;
+    if (excluded == rule.exception && rule.pattern.matches_above(path)) excluded = !rule.exception;
   return excluded;
 }
 

@@ -87,7 +87,7 @@ Result<Pattern> Pattern::compile(std::string_view text, Style style) {
   return pattern;
 }
 
-bool Pattern::matches(std::string_view path) const {
+bool Pattern::match(std::string_view path, bool above) const {
   const std::size_t n = tokens_.size();
   // live[i]: the path so far can be matched by the first i tokens. `inside[i]`: token i-1 is a Directories
   // that has eaten part of a name and must go on to a '/'.
@@ -101,6 +101,7 @@ bool Pattern::matches(std::string_view path) const {
   skip(live);
   for (const char raw : path) {
     const auto c = static_cast<unsigned char>(raw);
+    if (above && c == '/' && live[n]) return true;  // what lies before a '/' is a directory above
     std::fill(next.begin(), next.end(), 0);
     std::fill(next_inside.begin(), next_inside.end(), 0);
     for (std::size_t i = 0; i < n; ++i) {

@@ -21,7 +21,9 @@ class Pattern {
   /// InvalidArgument: "syntax error in pattern".
   static Result<Pattern> compile(std::string_view text, Style style);
 
-  bool matches(std::string_view path) const;
+  bool matches(std::string_view path) const { return match(path, false); }
+  /// Whether the path or a directory above it matches, in the time of one match.
+  bool matches_above(std::string_view path) const { return match(path, true); }
 
  private:
   struct Range {
@@ -38,6 +40,7 @@ class Pattern {
   };
 
   Result<std::size_t> parse_class(std::string_view text, std::size_t at);
+  bool match(std::string_view path, bool above) const;
 
   std::vector<Token> tokens_;
   bool slash_ = false;  ///< * and ? match '/'
