@@ -53,8 +53,10 @@ Result<void> container_attach(Call& call) {
   options.standard_error = call.query.boolean("stderr");
   options.detach_keys = call.query.get("detachKeys");
   const auto plan = TRY(call.engine.attach.prepare(call.name(), std::move(options)));
-  auto hijacked = TRY(call.http.hijack(hijack_type(call, plan.terminal)));
-  return call.engine.attach.attach(plan, std::move(hijacked.socket), std::move(hijacked.early_input));
+  return call.engine.attach.attach(plan, [&]() -> Result<engine::Attach::Client> {
+    auto hijacked = TRY(call.http.hijack(hijack_type(call, plan.terminal)));
+    return engine::Attach::Client{std::move(hijacked.socket), std::move(hijacked.early_input)};
+  });
 }
 
 Result<void> container_logs(Call& call) {

@@ -37,6 +37,10 @@ Result<std::string> parse_detach_keys(std::string_view text) {
       bytes += key;
       continue;
     }
+    if (key == "DEL") {
+      bytes += '\x7f';
+      continue;
+    }
     if (!key.starts_with("ctrl-") || key.size() != 6)
       return fail(Kind::InvalidArgument, "Unknown character: '{}'", key);
     const char letter = key[5];
@@ -55,8 +59,10 @@ Result<std::string> parse_detach_keys(std::string_view text) {
 Result<AttachPlan> Attach::prepare(std::string_view name, AttachOptions options) {
   AttachPlan plan;
   plan.container = TRY(set_.find(name));
-  plan.detach_bytes = TRY_CONTEXT(parse_detach_keys(options.detach_keys), "Invalid detach keys ({}) provided",
-                                  options.detach_keys);
+  auto keys = parse_detach_keys(options.detach_keys);
+  if (!keys.ok())
+    return fail(Kind::InvalidArgument, "Invalid detach keys ({}) provided", options.detach_keys);
+  plan.detach_bytes = *std::move(keys);
   const State state = plan.container->state_now();
   if (state == State::Paused) {
     return fail(Kind::Conflict, "container {} is paused, unpause the container before attach",
@@ -71,23 +77,33 @@ Result<AttachPlan> Attach::prepare(std::string_view name, AttachOptions options)
   return plan;
 }
 
-Result<void> Attach::attach(const AttachPlan& plan, sys::Fd client, std::string early_input) {
+Result<void> Attach::attach(const AttachPlan& plan, const std::function<Result<Client>()>& hijack) {
   Container& container = *plan.container;
-  const Definition definition = container.definition_now();
-  events_.publish("container", "attach", container.id, event_attributes(definition));
-  if (plan.options.logs && definition.host.log_config.type != "none")
-    TRY(replay(container_directory(parts_.config, container.id) + "/log", plan, client));
-  if (!plan.options.stream) return {};
+  events_.publish("container", "attach", container.id, event_attributes(container.definition_now()));
+  if (plan.options.logs || !plan.options.stream || container.task_now()) {
+    Client client = TRY(hijack());
+    if (plan.options.logs && container.definition_now().host.log_config.type != "none")
+      TRY(replay(container_directory(parts_.config, container.id) + "/log", plan, client.socket));
+    if (!plan.options.stream) return {};
+    const MutexLock operation(container.operation);
+    return join(plan, std::move(client));
+  }
+  // It has not started. Whoever sees the answer may start it at once, and must find the client there.
+  const MutexLock operation(container.operation);
+  return join(plan, TRY(hijack()));
+}
+
+/// A start in between either takes the client along or is over before: `operation` is held.
+Result<void> Attach::join(const AttachPlan& plan, Client client) {
+  Container& container = *plan.container;
   runner::Attachment attachment;
-  attachment.client = std::move(client);
-  attachment.early_input = std::move(early_input);
-  attachment.standard_input = plan.options.standard_input && definition.config.open_stdin;
+  attachment.client = std::move(client.socket);
+  attachment.early_input = std::move(client.early_input);
+  attachment.standard_input = plan.options.standard_input && container.definition_now().config.open_stdin;
   attachment.standard_output = plan.options.standard_output;
   attachment.standard_error = plan.options.standard_error;
   attachment.multiplexed = !plan.terminal;
   attachment.detach_keys = plan.detach_bytes;
-  // A start in between either takes the client along or is over before.
-  const MutexLock operation(container.operation);
   std::shared_ptr<runner::Task> task;
   {
     const MutexLock lock(container.mutex);

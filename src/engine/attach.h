@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,10 +39,18 @@ class Attach {
 
   /// Everything that can be refused is refused here, while a status line can still be sent.
   Result<AttachPlan> prepare(std::string_view name, AttachOptions options);
-  /// Gives the hijacked connection away; returns at once when it was handed to the monitor.
-  Result<void> attach(const AttachPlan& plan, sys::Fd client, std::string early_input);
+  /// A client's raw connection and what it sent behind its request.
+  struct Client {
+    sys::Fd socket;
+    std::string early_input;
+  };
+  /// Joins the client that `hijack` gives; returns at once when it was handed to the monitor. A client that
+  /// has seen the answer of its hijack misses nothing of a container that it starts afterwards.
+  Result<void> attach(const AttachPlan& plan, const std::function<Result<Client>()>& hijack);
 
  private:
+  Result<void> join(const AttachPlan& plan, Client client);
+
   Parts& parts_;
   ContainerSet& set_;
   Events& events_;

@@ -83,8 +83,10 @@ Result<std::string> Execs::create(std::string_view name, const spec::docker::Exe
   exec->id = random_id();
   exec->container = container->id;
   exec->request = request;
-  exec->detach_bytes = TRY_CONTEXT(parse_detach_keys(request.detach_keys),
-                                   "Invalid detach keys ({}) provided", request.detach_keys);
+  auto keys = parse_detach_keys(request.detach_keys);
+  if (!keys.ok())
+    return fail(Kind::InvalidArgument, "Invalid escape keys ({}) provided", request.detach_keys);
+  exec->detach_bytes = *std::move(keys);
   {
     const MutexLock lock(mutex_);
     execs_[exec->id] = exec;
