@@ -50,9 +50,9 @@ class KeyWatch {
         if (++matched_ == keys_.size()) return std::nullopt;
         continue;
       }
-      out += keys_.substr(0, matched_);
-      matched_ = c == keys_[0] ? 1 : 0;
-      if (matched_ == 0) out += c;
+      out += keys_.substr(0, matched_);  // as Docker: the key that breaks the sequence does not begin it anew
+      out += c;
+      matched_ = 0;
     }
     return out;
   }
@@ -199,6 +199,10 @@ Result<std::string> parse_detach_keys(std::string_view text) {
   for (const auto& key : split(text, ',')) {
     if (key.size() == 1) {
       keys += key;
+      continue;
+    }
+    if (key == "DEL") {
+      keys += '\x7f';
       continue;
     }
     if (key.starts_with("ctrl-") && key.size() == 6) {

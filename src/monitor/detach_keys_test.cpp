@@ -31,14 +31,16 @@ TEST(DetachKeys, HeldBackKeysComeWhenTheSequenceBreaks) {
   EXPECT_EQ(keys.finish(), "");
 }
 
-TEST(DetachKeys, RepeatedStartStillMatches) {
-  DetachKeys keys("aab");
-  auto step = keys.feed("aaab");
-  EXPECT_EQ(step.input, "a");
-  EXPECT_TRUE(step.detached);
-  step = keys.feed("aaxab");
-  EXPECT_EQ(step.input, "aaxab");
+TEST(DetachKeys, TheKeyThatBreaksTheSequenceIsPassedOnAtOnce) {
+  DetachKeys keys("\x10\x11");
+  auto step = keys.feed("\x10\x10");
+  EXPECT_EQ(step.input, "\x10\x10");
+  step = keys.feed("\x11");
+  EXPECT_EQ(step.input, "\x11");
   EXPECT_FALSE(step.detached);
+  step = keys.feed("\x10\x11");
+  EXPECT_EQ(step.input, "");
+  EXPECT_TRUE(step.detached);
 }
 
 }  // namespace

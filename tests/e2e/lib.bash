@@ -11,12 +11,18 @@ E2E_ENGINE=${E2E_ENGINE:-skiff}
 bats_require_minimum_version 1.5.0
 export DOCKER_BUILDKIT=0 DOCKER_CLI_HINTS=false LC_ALL=C.UTF-8
 
-engine() {
+# Sets ENGINE to the words that begin a command line of the engine under test: for a client that is signalled or gets a terminal.
+engine_words() {
   case $E2E_ENGINE in
-    skiff) "$SKIFF_BIN/skiff" -H "unix://$E2E_DIR/skiff.sock" "$@" ;;
-    stock) "$DOCKER_CLIENT" -H "unix://$E2E_DIR/skiff.sock" "$@" ;;
-    docker) "$DOCKER_CLIENT" "$@" ;;
+    skiff) ENGINE=("$SKIFF_BIN/skiff" -H "unix://$E2E_DIR/skiff.sock") ;;
+    stock) ENGINE=("$DOCKER_CLIENT" -H "unix://$E2E_DIR/skiff.sock") ;;
+    docker) ENGINE=("$DOCKER_CLIENT") ;;
   esac
+}
+
+engine() {
+  local ENGINE; engine_words
+  "${ENGINE[@]}" "$@"
 }
 
 # The engine's API by hand: api METHOD PATH [curl options]
@@ -73,6 +79,15 @@ engine_fds_stable() {
   echo "the idle daemon holds $count descriptors:" >&2
   ls -l "/proc/$pid/fd" >&2
   return 1
+}
+
+# on_terminal [STEP ...] -- ARGS: the client on a terminal of its own, with a dialogue (see terminal.py); prints what it showed.
+on_terminal() {
+  local steps=() ENGINE; engine_words
+  while [ "$1" != -- ]; do steps+=("$1"); shift; done
+  shift
+  python3 "$HERE/terminal.py" "${steps[@]}" -- "${ENGINE[@]}" "$@" | tr -d '\r'
+  return "${PIPESTATUS[0]}"
 }
 
 # name SUFFIX: a name no other test uses.

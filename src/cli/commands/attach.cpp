@@ -40,11 +40,11 @@ class AttachCommand : public Command {
     auto* engine = TRY(cli.engine());
     const json::Value container = TRY(engine->inspect_container(arguments[0]));
     if (!truth(container, {"State", "Running"}))
-      return Error(Kind::Conflict, "cannot attach to a stopped container, start it first");
+      return Error(Kind::Conflict, "You cannot attach to a stopped container, start it first");
     if (truth(container, {"State", "Paused"}))
-      return Error(Kind::Conflict, "cannot attach to a paused container, unpause it first");
+      return Error(Kind::Conflict, "You cannot attach to a paused container, unpause it first");
     if (truth(container, {"State", "Restarting"}))
-      return Error(Kind::Conflict, "cannot attach to a restarting container, wait until it is running");
+      return Error(Kind::Conflict, "You cannot attach to a restarting container, wait until it is running");
     if (detach_keys_.empty()) detach_keys_ = cli.config_value("detachKeys");
 
     SessionOptions session;
@@ -67,11 +67,7 @@ class AttachCommand : public Command {
                                             .logs = false,
                                             .detach_keys = detach_keys_}));
     if (session.tty) repaint(session);
-    if (auto ended = run_session(std::move(attached), session); !ended.ok()) {
-      if (!is_detached(ended.error())) return std::move(ended).error();
-      cli.err.print("{}\n", ended.error().message());
-      return 0;
-    }
+    TRY(run_session(std::move(attached), session));  // detached is an error here, as Docker has it
     return read_exit_code(wait);
   }
 

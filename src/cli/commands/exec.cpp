@@ -44,11 +44,11 @@ class ExecCommand : public Command {
       TRY(engine->start_exec_detached(id));
       return 0;
     }
-    return run_attached(cli, *engine, id);
+    return run_attached(*engine, id);
   }
 
  private:
-  Result<int> run_attached(Cli& cli, client::Client& engine, const std::string& id) {
+  Result<int> run_attached(client::Client& engine, const std::string& id) {
     spec::docker::ExecStart start;
     start.tty = request_.tty;
     start.console_size = request_.console_size;
@@ -58,11 +58,7 @@ class ExecCommand : public Command {
     session.input = interactive_;
     session.detach_keys = request_.detach_keys;
     session.resize = [&](int rows, int columns) { (void)engine.resize_exec(id, rows, columns); };
-    if (auto ended = run_session(std::move(attached), session); !ended.ok()) {
-      if (!is_detached(ended.error())) return std::move(ended).error();
-      cli.err.print("{}\n", ended.error().message());
-      return 0;
-    }
+    TRY(run_session(std::move(attached), session));  // detached is an error here, as Docker has it
     return TRY(engine.inspect_exec(id)).exit_code.value_or(0);
   }
 

@@ -101,8 +101,9 @@ Result<int> RunCommand::run_attached(Cli& cli, const spec::docker::ContainerCrea
       session.forward = [&](std::string_view signal) { (void)engine->kill_container(id, signal); };
     session.resize = [&](int rows, int columns) { (void)engine->resize_container(id, rows, columns); };
     if (auto ended = run_session(*std::move(attached), session); !ended.ok()) {
+      if (is_detached(ended.error())) return 0;
       cli.err.print("{}\n", ended.error().message());
-      return is_detached(ended.error()) ? 0 : 125;
+      return 125;
     }
   }
   auto code = read_exit_code(*wait);

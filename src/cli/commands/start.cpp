@@ -50,7 +50,6 @@ class StartCommand : public Command {
     session.tty = truth(container, {"Config", "Tty"});
     session.input = interactive_ && truth(container, {"Config", "OpenStdin"});
     session.detach_keys = detach_keys_;
-    TRY(check_terminal(session.input, session.tty));
     if (!session.tty) {
       hold_signals();
       session.forward = [engine, id](std::string_view signal) { (void)engine->kill_container(id, signal); };
@@ -68,9 +67,8 @@ class StartCommand : public Command {
     TRY(engine->start_container(id, detach_keys_));
     if (const auto size = terminal_size(); session.tty && size) session.resize(size->first, size->second);
     if (auto ended = run_session(std::move(attached), session); !ended.ok()) {
-      if (!is_detached(ended.error())) return std::move(ended).error();
-      cli.err.print("{}\n", ended.error().message());
-      return 0;
+      if (is_detached(ended.error())) return 0;
+      return std::move(ended).error();
     }
     return read_exit_code(wait);
   }
