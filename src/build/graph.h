@@ -50,6 +50,7 @@ struct CopyOperation {
   bool add = false;  ///< ADD: archives among the sources are unpacked
   std::vector<std::string> sources;
   std::vector<InlineFile> files;
+  std::vector<std::string> urls;  ///< ADD only
   std::string destination;  ///< absolute; ends with "/" when it must be a directory
   std::string owner;        ///< --chown, or ""
   std::optional<mode_t> mode;

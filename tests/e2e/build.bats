@@ -9,7 +9,7 @@ build() { # CONTEXT [ARGS]: the Dockerfile comes from standard input
 
 @test "steps, cache, tag and history" {
   dir=$(context); echo data >"$dir/file"
-  run -0 build "$dir" -t "$(name img)" <<'D'
+  run -0 build "$dir" --no-cache -t "$(name img)" <<'D'
 FROM e2e-busybox
 RUN echo made > /made
 COPY file /copied
@@ -227,4 +227,56 @@ D
   code=$(api POST "/v1.41/build?t=e2e-evil" -H 'Content-Type: application/x-tar' --data-binary @"$BATS_TEST_TMPDIR/evil.tar" -o "$BATS_TEST_TMPDIR/answer" -w '%{http_code}')
   if [ "$code" = 200 ]; then run ! engine image inspect e2e-evil-escaped; fi
   [ ! -e "$E2E_DIR/data/escaped" ] && [ ! -e "$E2E_DIR/data/tmp/escaped" ]
+}
+
+@test "ADD unpacks xz and bzip2 too, and copies what only looks compressed" {
+  dir=$(context)
+  mkdir "$dir/in"; echo packed >"$dir/in/f"
+  tar -C "$dir/in" -cJf "$dir/a.tar.xz" f
+  tar -C "$dir/in" -cjf "$dir/b.tar.bz2" f
+  xz -c "$dir/in/f" >"$dir/plain.xz"
+  rm -r "$dir/in"
+  run -0 build "$dir" -t "$(name xz)" <<'D'
+FROM e2e-busybox
+ADD a.tar.xz /a/
+ADD b.tar.bz2 /b/
+ADD plain.xz /c/
+D
+  run -0 engine run --rm "$(name xz)" sh -c 'cat /a/f /b/f; ls /c'
+  [ "${lines[*]}" = "packed packed plain.xz" ]
+}
+
+@test "ADD from a URL: name, mode, owner and time; a changed file runs the step again; refusals are told" {
+  dir=$(context)
+  mkdir "$BATS_TEST_TMPDIR/www"
+  echo one >"$BATS_TEST_TMPDIR/www/file"
+  touch -d @1000000000 "$BATS_TEST_TMPDIR/www/file"
+  (cd "$BATS_TEST_TMPDIR/www" && exec timeout 60 python3 -u -m http.server 0 --bind 127.0.0.1 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&-) &
+  server=$!
+  eventually 10 grep -q 'port [0-9]' "$BATS_TEST_TMPDIR/server"
+  url=http://127.0.0.1:$(sed -n 's/.* port \([0-9]*\).*/\1/p' "$BATS_TEST_TMPDIR/server")
+  cat >"$dir/Dockerfile" <<D
+FROM e2e-busybox
+ADD $url/file /into/
+ADD --chown=7:8 $url/file?version=2 /as
+RUN stat -c '%n %a %u %g %Y' /into/file /as
+D
+  run -0 engine build --no-cache -t "$(name url)" "$dir"
+  [[ "$output" == *"/into/file 600 0 0 1000000000"*"/as 600 7 8 1000000000"* ]]
+  run -0 engine build -t "$(name url)" "$dir"
+  [ "$(grep -c 'Using cache' <<<"$output")" = 3 ]
+  echo two >"$BATS_TEST_TMPDIR/www/file"
+  run -0 engine build -t "$(name url)" "$dir"
+  run -0 engine run --rm "$(name url)" cat /into/file /as
+  [ "${lines[*]}" = "two two" ]
+  run -1 build "$dir" <<<"FROM e2e-busybox
+ADD $url/nosuch /x"
+  [[ "$output" == *"ADD failed: failed to GET $url/nosuch with status 404"* ]]
+  run -1 build "$dir" <<<"FROM e2e-busybox
+ADD $url/ /x/"
+  [[ "$output" == *"ADD failed: cannot determine filename for source $url/"* ]]
+  kill "$server"
+  run -1 build "$dir" <<<"FROM e2e-busybox
+COPY $url/file /x"
+  [[ "$output" == *"COPY failed: source can't be a URL for COPY"* ]]
 }

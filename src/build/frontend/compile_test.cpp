@@ -172,7 +172,7 @@ TEST_F(Compile, Failures) {
             "invalid from flag value missing: No such image: missing:latest");
   EXPECT_EQ(failure("FROM b\nRUN --mount=type=cache,target=/x y\n"),
             "the --mount option of RUN is not supported");
-  EXPECT_EQ(failure("FROM b\nADD http://h/x /x\n"), "ADD from a URL is not supported: http://h/x");
+  EXPECT_EQ(failure("FROM b\nCOPY http://h/x /x\n"), "COPY failed: source can't be a URL for COPY");
 }
 
 TEST_F(Compile, StepsBeforeAFailureStay) {

@@ -18,8 +18,7 @@ std::string flag(const Instruction& in, const std::string& name) {
 }
 
 bool is_remote(std::string_view source) {
-  return source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git://") ||
-         source.starts_with("git@");
+  return source.starts_with("http://") || source.starts_with("https://");
 }
 
 Result<mode_t> parse_mode(std::string_view text) {
@@ -217,8 +216,9 @@ Result<void> StageCompiler::copy_sources(const Instruction& in, CopyOperation& o
     }
     std::string source = TRY(expand_one(word));
     if (is_remote(source)) {
-      if (!op.add) return wrong(fmt::format("source can't be a URL for COPY: {}", source));
-      return fail(Kind::Unsupported, "ADD from a URL is not supported: {}", source);
+      if (!op.add) return fail(Kind::InvalidArgument, "COPY failed: source can't be a URL for COPY");
+      op.urls.push_back(std::move(source));
+      continue;
     }
     op.sources.push_back(std::move(source));
   }
@@ -248,7 +248,7 @@ Result<void> StageCompiler::copy(const Instruction& in, Step& step) {
   if (const std::string mode = TRY(expand_one(flag(in, "chmod"))); !mode.empty())
     op.mode = TRY(parse_mode(mode));
   op.destination = copy_destination(config().working_dir, TRY(expand_one(in.arguments.back())));
-  if (op.sources.size() + op.files.size() > 1 && !op.destination.ends_with('/'))
+  if (op.sources.size() + op.files.size() + op.urls.size() > 1 && !op.destination.ends_with('/'))
     return fail(
         Kind::InvalidArgument,
         "When using {} with more than one source file, the destination must be a directory and end with a /",

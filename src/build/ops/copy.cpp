@@ -70,17 +70,28 @@ Result<Copier::Target> Copier::target_of(const std::string& name, bool into_dire
   return Error::from_errno("failed to copy files: " + operation_.destination, ELOOP);
 }
 
-Result<void> Copier::run(const std::vector<FoundSource>& sources) {
+Result<void> Copier::run(const std::vector<FoundSource>& sources, const std::vector<Download>& downloads) {
   if (!operation_.owner.empty()) owner_ = TRY(find_owner(root_, operation_.owner));
-  if (sources.size() + operation_.files.size() > 1 && !operation_.destination.ends_with('/') &&
-      !destination_is_directory())
+  if (sources.size() + operation_.files.size() + downloads.size() > 1 &&
+      !operation_.destination.ends_with('/') && !destination_is_directory())
     return fail(
         Kind::InvalidArgument,
         "When using {} with more than one source file, the destination must be a directory and end with a /",
         operation_.add ? "ADD" : "COPY");
   for (const FoundSource& source : sources) TRY(copy_source(source));
   for (const InlineFile& file : operation_.files) TRY(write_inline(file));
+  for (const Download& download : downloads) TRY(copy_download(download));
   return {};
+}
+
+/// Never unpacked, whatever it is; its mode and time were settled with the download.
+Result<void> Copier::copy_download(const Download& download) {
+  const bool into = operation_.destination.ends_with('/') || destination_is_directory();
+  const Target target = TRY(target_of(download.name, into));
+  struct stat status = {};
+  if (fstat(download.file.get(), &status) != 0) return fail_errno("stat {}", download.name);
+  if (lseek(download.file.get(), 0, SEEK_SET) < 0) return fail_errno("seek");
+  return copy_file(download.file, status, target.directory, target.name);
 }
 
 Result<void> Copier::copy_source(const FoundSource& source) {

@@ -8,22 +8,23 @@
 #include <vector>
 
 #include "build/graph.h"
+#include "build/ops/download.h"
 #include "build/ops/files.h"
 #include "build/solver/op.h"
 #include "sys/fd.h"
 
 namespace skiff::build {
 
-/// Carries out a COPY or ADD: takes `sources` out of `tree` and puts them, and the operation's inline files,
-/// into the root file system `root` as the Dockerfile reference says. Everything is resolved inside the two
-/// roots, whatever links they hold.
+/// Carries out a COPY or ADD: takes `sources` out of `tree` and puts them, and the operation's inline files
+/// and downloads, into the root file system `root` as the Dockerfile reference says. Everything is resolved
+/// inside the two roots, whatever links they hold.
 class Copier {
  public:
   Copier(const FileTree& tree, const sys::Fd& root, const CopyOperation& operation,
          const Cancellation& cancellation)
       : tree_(tree), root_(root), operation_(operation), cancellation_(cancellation) {}
 
-  Result<void> run(const std::vector<FoundSource>& sources);
+  Result<void> run(const std::vector<FoundSource>& sources, const std::vector<Download>& downloads);
 
  private:
   /// Where an entry stands on both sides: below the tree's root, and below the copied directory at the
@@ -57,6 +58,7 @@ class Copier {
   Result<void> copy_special(const sys::Fd& from, const sys::Fd& to, const std::string& name,
                             const struct stat& status);
   Result<void> write_inline(const InlineFile& file);
+  Result<void> copy_download(const Download& download);
 
   const FileTree& tree_;
   const sys::Fd& root_;

@@ -188,7 +188,8 @@ Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
   const auto exit = TRY(exits_.expect(id));
   undo.add([this, id] { exits_.forget(id); });
 
-  const std::shared_ptr<runner::Task> task = TRY(runner_.create(id, [&]() -> Result<runner::Bundle> { return std::move(bundle); }));
+  const std::shared_ptr<runner::Task> task =
+      TRY(runner_.create(id, [&]() -> Result<runner::Bundle> { return std::move(bundle); }));
   undo.add([id, exit, task] {
     if (!exit->exit()) log_failure(task->kill(SIGKILL), "kill", id);
     log_failure(task->release(), "release", id);

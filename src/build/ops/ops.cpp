@@ -15,11 +15,13 @@ namespace {
 std::string_view instruction_of(const CopyOperation& operation) { return operation.add ? "ADD" : "COPY"; }
 
 Result<std::string> digest_copy(const CopyOperation& operation, const FileTree& tree,
-                                const std::vector<FoundSource>& sources) {
+                                const std::vector<FoundSource>& sources,
+                                const std::vector<Download>& downloads) {
   std::vector<std::string> digests;
   for (const FoundSource& source : sources) digests.push_back(TRY(digest_source(tree, source)));
   for (const InlineFile& file : operation.files)
     digests.push_back("file:" + std::string(spec::Digest::of(file.name + "\n" + file.content).hex()));
+  for (const Download& download : downloads) digests.push_back(download.digest);
   return combine_digests(digests);
 }
 
@@ -111,7 +113,12 @@ Result<std::string> VertexOp::key(const std::vector<std::string>& inputs) {
   if (const auto* operation = std::get_if<CopyOperation>(&operation_); operation && inputs.size() == 1) {
     const FileTree tree = workshop_.context_tree();
     sources_ = TRY(find_sources(tree, operation->sources, instruction_of(*operation)));
-    content_ = TRY_CONTEXT(digest_copy(*operation, tree, sources_), "{} failed", instruction_of(*operation));
+    downloads_.clear();
+    for (const std::string& url : operation->urls)
+      downloads_.push_back(
+          TRY_CONTEXT(download(url, operation->destination.ends_with('/'), workshop_.context), "ADD failed"));
+    content_ = TRY_CONTEXT(digest_copy(*operation, tree, sources_, downloads_), "{} failed",
+                           instruction_of(*operation));
   }
   return vertex_key(operation_, inputs, content_);
 }
@@ -163,7 +170,7 @@ Result<Outcome> VertexOp::copy(const CopyOperation& operation, const std::vector
   const sys::Fd root = TRY(open_rootfs(TRY(workshop_.snapshots.mounts(inputs[1].snapshot))));
   const FileTree tree{root};
   sources_ = TRY(find_sources(tree, operation.sources, instruction_of(operation)));
-  content_ = TRY(digest_copy(operation, tree, sources_));
+  content_ = TRY(digest_copy(operation, tree, sources_, downloads_));
   return copy_from(operation, tree, layer, cancellation);
 }
 
@@ -171,7 +178,7 @@ Result<Outcome> VertexOp::copy_from(const CopyOperation& operation, const FileTr
                                     const Cancellation& cancellation) {
   {
     const sys::Fd root = TRY(open_rootfs(TRY(layer.prepare())));
-    TRY(Copier(tree, root, operation, cancellation).run(sources_));
+    TRY(Copier(tree, root, operation, cancellation).run(sources_, downloads_));
   }
   Outcome outcome = TRY(layer.finish());
   outcome.detail = content_;

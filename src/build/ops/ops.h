@@ -7,6 +7,7 @@
 #include "build/graph.h"
 #include "build/ops/cache.h"
 #include "build/ops/digester.h"
+#include "build/ops/download.h"
 #include "build/ops/exec.h"
 #include "build/ops/files.h"
 #include "build/solver/op.h"
@@ -54,6 +55,7 @@ class VertexOp : public Op {
   const Operation& operation_;
   std::string container_;  ///< id of the container that a command runs in
   std::vector<FoundSource> sources_;
+  std::vector<Download> downloads_;
   std::string content_;  ///< digest of what is copied from the context
 };
 
