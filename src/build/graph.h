@@ -51,8 +51,8 @@ struct CopyOperation {
   std::vector<std::string> sources;
   std::vector<InlineFile> files;
   std::vector<std::string> urls;  ///< ADD only
-  std::string destination;  ///< absolute; ends with "/" when it must be a directory
-  std::string owner;        ///< --chown, or ""
+  std::string destination;        ///< absolute; ends with "/" when it must be a directory
+  std::string owner;              ///< --chown, or ""
   std::optional<mode_t> mode;
 };
 

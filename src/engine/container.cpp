@@ -212,10 +212,12 @@ Result<std::shared_ptr<Container>> ContainerSet::add(Definition definition) {
   auto container = std::make_shared<Container>(std::move(definition), RunState{});
   const std::string text = json::encode(container->definition_now());
   const std::string state = json::encode(container->run_now());
-  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
-    TRY(transaction.put(kDefinitions, container->id, text));
-    return transaction.put(kStates, container->id, state);
-  }, durability_of(*container)));
+  TRY(database_.write(
+      [&](meta::Transaction& transaction) -> Result<void> {
+        TRY(transaction.put(kDefinitions, container->id, text));
+        return transaction.put(kStates, container->id, state);
+      },
+      durability_of(*container)));
   const MutexLock lock(mutex_);
   by_id_[container->id] = container;
   return container;
@@ -258,10 +260,12 @@ void ContainerSet::store_state(Container& container) {
 }
 
 Result<void> ContainerSet::erase(Container& container) {
-  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
-    TRY(transaction.erase(kDefinitions, container.id));
-    return transaction.erase(kStates, container.id);
-  }, durability_of(container)));
+  TRY(database_.write(
+      [&](meta::Transaction& transaction) -> Result<void> {
+        TRY(transaction.erase(kDefinitions, container.id));
+        return transaction.erase(kStates, container.id);
+      },
+      durability_of(container)));
   std::string name;
   {
     const MutexLock lock(container.mutex);

@@ -240,6 +240,7 @@ Result<spec::oci::Runtime> make_oci_config(const BundleInputs& inputs) {
   part.cgroups_path = inputs.cgroup_path;
   part.sysctl = sysctls(inputs);
   part.resources = make_resources(definition.host);
+  TRY(add_device_limits(definition.host.resources, *part.resources));
   part.devices = spec::default_devices();
   part.resources->devices = spec::default_device_rules();
   TRY(add_devices(definition.host, part));

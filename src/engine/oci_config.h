@@ -41,6 +41,9 @@ std::vector<std::string> make_environment(const Definition& definition, const st
 /// Limits in the form the runtime takes; also for update.
 spec::oci::Resources make_resources(const spec::docker::HostConfig& host);
 
+/// Adds the block I/O limits of single devices. InvalidArgument for one that does not exist.
+Result<void> add_device_limits(const spec::docker::Resources& given, spec::oci::Resources& resources);
+
 /// Adds --device, --device-cgroup-rule, and everything in /dev for privileged containers.
 Result<void> add_devices(const spec::docker::HostConfig& host, spec::oci::Linux& part);
 

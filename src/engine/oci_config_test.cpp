@@ -121,6 +121,22 @@ TEST_F(OciConfig, UserMountsReplaceDefaultOnesAndComeInOrder) {
   EXPECT_EQ(mount(config, "/t")->options, (Texts{"noexec", "nosuid", "nodev", "size=1m"}));
 }
 
+TEST_F(OciConfig, BlockLimitsOfSingleDevices) {
+  definition.host.resources.blkio_weight_device = {{"/dev/null", 300}};
+  definition.host.resources.blkio_device_read_bps = {{"/dev/zero", 1000}};
+  definition.host.resources.blkio_device_write_iops = {{"/dev/full", 7}};
+  const auto config = make();
+  const auto& io = *config.linux_->resources->block_io;
+  EXPECT_EQ(io.weight_device, (std::vector<spec::oci::WeightDevice>{{1, 3, 300, std::nullopt}}));
+  EXPECT_EQ(io.throttle_read_bps, (std::vector<spec::oci::ThrottleDevice>{{1, 5, 1000}}));
+  EXPECT_EQ(io.throttle_write_iops, (std::vector<spec::oci::ThrottleDevice>{{1, 7, 7}}));
+  EXPECT_TRUE(io.throttle_write_bps.empty());
+  definition.host.resources.blkio_device_write_bps = {{"/dev/nonex", 1}};
+  const auto refused = make_oci_config(inputs());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message(), "stat /dev/nonex: no such file or directory");
+}
+
 TEST_F(OciConfig, DevicesAndRules) {
   definition.host.resources.devices = {{"/dev/null", "/dev/void", "r"}};
   definition.host.resources.device_cgroup_rules = {"c 10:* rw"};

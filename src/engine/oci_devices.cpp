@@ -96,7 +96,39 @@ Result<spec::oci::DeviceRule> parse_rule(const std::string& text) {
   return rule;
 }
 
+Result<dev_t> device_number(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    return fail(Kind::InvalidArgument, "stat {}: {}", path,
+                errno == ENOENT ? "no such file or directory" : "cannot be read");
+  return status.st_rdev;
+}
+
+Result<std::vector<spec::oci::ThrottleDevice>> throttles(
+    const std::vector<spec::docker::ThrottleDevice>& given) {
+  std::vector<spec::oci::ThrottleDevice> result;
+  for (const auto& device : given) {
+    const dev_t number = TRY(device_number(device.path));
+    result.push_back({major(number), minor(number), device.rate});
+  }
+  return result;
+}
+
 }  // namespace
+
+Result<void> add_device_limits(const spec::docker::Resources& given, spec::oci::Resources& resources) {
+  spec::oci::BlockIo io = resources.block_io.value_or(spec::oci::BlockIo{});
+  for (const auto& device : given.blkio_weight_device) {
+    const dev_t number = TRY(device_number(device.path));
+    io.weight_device.push_back({major(number), minor(number), device.weight, std::nullopt});
+  }
+  io.throttle_read_bps = TRY(throttles(given.blkio_device_read_bps));
+  io.throttle_write_bps = TRY(throttles(given.blkio_device_write_bps));
+  io.throttle_read_iops = TRY(throttles(given.blkio_device_read_iops));
+  io.throttle_write_iops = TRY(throttles(given.blkio_device_write_iops));
+  if (io != spec::oci::BlockIo{}) resources.block_io = std::move(io);
+  return {};
+}
 
 Result<void> add_devices(const spec::docker::HostConfig& host, spec::oci::Linux& part) {
   if (host.privileged) {

@@ -56,13 +56,16 @@ Result<runtime::Executed> LibraryBackend::exec(const spec::oci::Process& process
   return runtime::exec(container_->process(), options);
 }
 
-Result<std::string> LibraryBackend::stats() { return json::encode(TRY(runtime::read_stats(container_->cgroup()))); }
+Result<std::string> LibraryBackend::stats() {
+  return json::encode(TRY(runtime::read_stats(container_->cgroup())));
+}
 
 /// "oom_kill N" stands in memory.events (version 2) or memory.oom_control (version 1).
 std::uint64_t LibraryBackend::oom_kills() {
   const auto* hierarchy = memory();
   if (!hierarchy) return 0;
-  const auto text = container_->cgroup().read("memory", hierarchy->unified ? "memory.events" : "memory.oom_control");
+  const auto text =
+      container_->cgroup().read("memory", hierarchy->unified ? "memory.events" : "memory.oom_control");
   if (!text) return 0;
   for (const std::string& line : split(*text, '\n')) {
     if (line.starts_with("oom_kill ")) return parse_uint(trim(std::string_view(line).substr(9))).value_or(0);

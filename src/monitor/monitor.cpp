@@ -268,9 +268,7 @@ void Monitor::record_exit() {
   loop_.defer([this] { remove_container(); });  // while the daemon thinks about it
 }
 
-Result<void> Monitor::write_record() const {
-  return write_exit_record(state_directory_, exit_, !ephemeral_);
-}
+Result<void> Monitor::write_record() const { return write_exit_record(state_directory_, exit_, !ephemeral_); }
 
 void Monitor::remove_container() {
   if (phase_ == Phase::Empty || std::exchange(removed_, true)) return;

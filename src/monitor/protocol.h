@@ -108,7 +108,7 @@ struct CreateRequest {
   bool open_stdin = false;
   bool stdin_once = false;
   bool init = false;
-  bool start = false;      ///< with create: nobody has to do anything to the container before its program runs
+  bool start = false;  ///< with create: nobody has to do anything to the container before its program runs
   bool ephemeral = false;  ///< removes itself at its end, so its exit record need not outlive a power loss
   std::string runtime;
   std::vector<AttachmentHeader> attachments;

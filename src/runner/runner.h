@@ -51,7 +51,7 @@ struct Bundle {
   bool init = false;       ///< built-in init that reaps and forwards signals
   bool start = false;      ///< with create(): nobody plugs its network or else waits for it before it runs
   bool ephemeral = false;  ///< removes itself at its end: its exit record need not outlive a power loss
-  std::string runtime;                  ///< path of an external OCI runtime; "" for the library
+  std::string runtime;     ///< path of an external OCI runtime; "" for the library
   std::vector<Attachment> attachments;  ///< clients that attached before the start
 };
 

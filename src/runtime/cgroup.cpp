@@ -210,11 +210,8 @@ std::string device_text(const DeviceRule& rule) {
                      rule.access.empty() ? "rwm" : rule.access);
 }
 
-Result<void> apply_devices(const sys::Cgroup& cgroup, std::vector<DeviceRule> rules,
-                           const std::vector<Device>& devices) {
+Result<void> apply_devices(const sys::Cgroup& cgroup, std::vector<DeviceRule> rules) {
   if (rules.empty()) return {};
-  for (const auto& device : devices)
-    if (device.type != "p") rules.push_back({true, device.type, device.major, device.minor, "rwm"});
   const auto& always = default_device_allowances();
   rules.insert(rules.end(), always.begin(), always.end());
   const Controller c(cgroup, "devices");
@@ -254,9 +251,8 @@ Result<void> update_resources(const sys::Cgroup& cgroup, const Resources& resour
   return apply_others(cgroup, resources);
 }
 
-Result<void> apply_resources(const sys::Cgroup& cgroup, const Resources& resources,
-                             const std::vector<Device>& devices) {
-  TRY(apply_devices(cgroup, resources.devices, devices));
+Result<void> apply_resources(const sys::Cgroup& cgroup, const Resources& resources) {
+  TRY(apply_devices(cgroup, resources.devices));
   return update_resources(cgroup, resources);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <vector>
+#include <cstdint>
 
 #include "base/result.h"
 #include "spec/oci_runtime.h"
@@ -10,10 +10,9 @@
 namespace skiff::runtime {
 
 /// Applies everything that `resources` says; what it does not say stays as it is. A limit whose controller is
-/// missing is an error that names it, but device rules and defaults are passed over then. `devices` are the
-/// container's own nodes, which it may use.
-Result<void> apply_resources(const sys::Cgroup& cgroup, const spec::oci::Resources& resources,
-                             const std::vector<spec::oci::Device>& devices);
+/// missing is an error that names it, but device rules and defaults are passed over then. Having a device's
+/// node is no right to use it: as with runc, `resources` must have a rule for each but the default ones.
+Result<void> apply_resources(const sys::Cgroup& cgroup, const spec::oci::Resources& resources);
 /// As apply_resources without touching devices, for `update`.
 Result<void> update_resources(const sys::Cgroup& cgroup, const spec::oci::Resources& resources);
 

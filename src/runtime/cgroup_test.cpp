@@ -111,7 +111,7 @@ TEST_F(FakeHierarchies, ALimitWithoutItsControllerIsNamed) {
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().kind(), Kind::NotFound);
   EXPECT_THAT(applied.error().message(), HasSubstr("pids"));
-  EXPECT_TRUE(apply_resources(cgroup, {}, {}).ok());
+  EXPECT_TRUE(apply_resources(cgroup, {}).ok());
 }
 
 TEST_F(FakeHierarchies, StatisticsLookTheSameForBothVersions) {

@@ -166,8 +166,7 @@ Result<Container> Container::create(CreateOptions& options) {
   TRY(cgroup.create(::geteuid() != 0));
   if (!existed) state->undo.add([cgroup] { (void)cgroup.remove(); });
   const spec::oci::Resources none;
-  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none,
-                      part ? part->devices : std::vector<spec::oci::Device>()));
+  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none));
   plan.tasks = TRY(cgroup.open_tasks());
   plan.unified = TRY(cgroup.open_unified());
 

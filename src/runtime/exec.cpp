@@ -67,7 +67,8 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
     if (const auto* hierarchy = options.cgroup->layout().unified()) {
       // Inside the user namespace we may not choose the cgroup any more; a descriptor opened before may.
       if (plan.user_namespace)
-        tasks.push_back(TRY(sys::open_file(options.cgroup->directory(*hierarchy) + "/cgroup.procs", O_WRONLY)));
+        tasks.push_back(
+            TRY(sys::open_file(options.cgroup->directory(*hierarchy) + "/cgroup.procs", O_WRONLY)));
       else
         unified = TRY(options.cgroup->open_unified());
     }

@@ -15,9 +15,9 @@ namespace skiff::runtime {
 /// does not know are passed over; unknown actions, operators and architectures are InvalidArgument.
 Result<std::vector<sock_filter>> compile_seccomp(const spec::oci::Seccomp& profile);
 
-/// The whole filter of a profile. `cache` (a directory; "" for none) is looked into first, and the program left
-/// there. A file there holds the profile it was made from, which is compared in full: a wrong filter is never
-/// used. Failing to write the cache is no error.
+/// The whole filter of a profile. `cache` (a directory; "" for none) is looked into first, and the program
+/// left there. A file there holds the profile it was made from, which is compared in full: a wrong filter is
+/// never used. Failing to write the cache is no error.
 Result<SeccompFilter> seccomp_filter(const spec::oci::Seccomp& profile, const std::string& cache);
 
 }  // namespace skiff::runtime

@@ -97,6 +97,9 @@ answering() {
     run -1 engine $words </dev/null
     [ "$output" = "the input device is not a TTY" ]
   done
+  engine run -dt --name "$(name o)" e2e-busybox sleep 1000
+  run -1 engine attach "$(name o)" </dev/null
+  [ "$output" = "the input device is not a TTY" ]
   run -0 engine exec -t "$(name c)" tty </dev/null
   [[ "$output" == /dev/pts/* ]]
 }

@@ -51,7 +51,7 @@ class AttachCommand : public Command {
     session.tty = truth(container, {"Config", "Tty"});
     session.input = !no_stdin_ && truth(container, {"Config", "OpenStdin"});
     session.detach_keys = detach_keys_;
-    TRY(check_terminal(session.input, session.tty));
+    TRY(check_terminal(!no_stdin_, session.tty));
     const std::string id = text(container, {"Id"});
     if (sig_proxy_ && !session.tty) {
       hold_signals();

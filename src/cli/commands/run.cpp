@@ -48,7 +48,7 @@ Result<int> RunCommand::run(Cli& cli, const Arguments& arguments) {
       request.host_config.console_size = {static_cast<std::uint32_t>(size->first),
                                           static_cast<std::uint32_t>(size->second)};
   if (detach_keys_.empty()) detach_keys_ = cli.config_value("detachKeys");
-  if (!detach_ && sig_proxy_ && !request.config.tty) hold_signals();
+  if (!detach_ && sig_proxy_) hold_signals();
 
   auto id = create_container(cli, options_, request);
   if (!id.ok()) return report_run_error(cli, "run", id.error());
@@ -97,7 +97,7 @@ Result<int> RunCommand::run_attached(Cli& cli, const spec::docker::ContainerCrea
     session.tty = config.tty;
     session.input = config.attach_stdin;
     session.detach_keys = detach_keys_;
-    if (sig_proxy_ && !config.tty)
+    if (sig_proxy_)
       session.forward = [&](std::string_view signal) { (void)engine->kill_container(id, signal); };
     session.resize = [&](int rows, int columns) { (void)engine->resize_container(id, rows, columns); };
     if (auto ended = run_session(*std::move(attached), session); !ended.ok()) {

@@ -53,7 +53,7 @@ bool is_map_member(std::string_view name) {
   for (const std::string_view member :
        {"Labels", "Options", "Networks", "Ports", "Volumes", "ExposedPorts", "PortBindings", "Sysctls",
         "Tmpfs", "StorageOpt", "Annotations", "DriverOpts", "Config", "Data", "Containers", "Details",
-        "Runtimes", "AuxiliaryAddresses"})
+        "Runtimes", "AuxiliaryAddresses", "Attributes"})
     if (name == member) return member != "Config";
   return false;
 }

@@ -115,8 +115,8 @@ class FakeRunner final : public runner::Runner {
   std::map<std::string, std::shared_ptr<FakeTask>> tasks;
   std::map<std::string, std::shared_ptr<FakeTask>> survivors;  ///< that recover() finds
 
-  Result<std::shared_ptr<runner::Task>> create(
-      const std::string& id, const std::function<Result<runner::Bundle>()>& make) override {
+  Result<std::shared_ptr<runner::Task>> create(const std::string& id,
+                                               const std::function<Result<runner::Bundle>()>& make) override {
     runner::Bundle bundle = TRY(make());
     if (create_error) return *create_error;
     auto task = std::make_shared<FakeTask>(id, listener, std::move(bundle));
