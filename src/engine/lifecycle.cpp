@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "engine/events.h"
 #include "engine/health.h"
 #include "engine/signals.h"
@@ -21,6 +22,13 @@ Result<int> stop_signal(const Definition& definition, const std::string& asked) 
   if (!asked.empty()) return parse_signal(asked);
   if (!definition.config.stop_signal.empty()) return parse_signal(definition.config.stop_signal);
   return SIGTERM;
+}
+
+Result<int> kill_signal(const std::string& asked) {
+  if (asked.empty()) return SIGKILL;
+  if (const auto number = parse_int(asked); number && (*number < 0 || *number > SIGRTMAX))
+    return fail(Kind::InvalidArgument, "the linux daemon does not support signal {}", *number);
+  return parse_signal(asked);
 }
 
 }  // namespace
@@ -210,8 +218,8 @@ Result<void> Lifecycle::restart(std::string_view name, std::optional<int> timeou
 }
 
 Result<void> Lifecycle::kill(std::string_view name, const std::string& signal) {
-  const auto container = TRY(set_.find(name));
-  const int number = signal.empty() ? SIGKILL : TRY(parse_signal(signal));
+  const auto container = TRY_CONTEXT(set_.find(name), "cannot kill container: {}", name);
+  const int number = TRY_CONTEXT(kill_signal(signal), "cannot kill container: {}", name);
   if (number == SIGKILL && is_running(container->state_now())) return stop_running(container, SIGKILL, 0);
   auto task = running_task(*container);
   if (!task.ok()) return task.error().with_context(fmt::format("cannot kill container: {}", name));

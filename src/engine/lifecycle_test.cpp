@@ -153,7 +153,10 @@ TEST(Lifecycle, KillNeedsARunningContainer) {
   EXPECT_EQ(rig.lifecycle->kill("web", "KILL").error().message(),
             "cannot kill container: web: container " + id + " is not running");
   ASSERT_TRUE(rig.lifecycle->start("web").ok());
-  EXPECT_FALSE(rig.lifecycle->kill("web", "NOSUCH").ok());
+  EXPECT_EQ(rig.lifecycle->kill("web", "NOSUCH").error().message(),
+            "cannot kill container: web: invalid signal: NOSUCH");
+  EXPECT_EQ(rig.lifecycle->kill("web", "200").error().message(),
+            "cannot kill container: web: the linux daemon does not support signal 200");
   ASSERT_TRUE(rig.lifecycle->kill("web", "").ok());
   EXPECT_EQ(rig.get("web").run_now().exit_code, 137);
 }
