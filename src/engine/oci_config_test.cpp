@@ -132,7 +132,8 @@ TEST_F(OciConfig, BlockLimitsOfSingleDevices) {
   EXPECT_EQ(io.throttle_write_iops, (std::vector<spec::oci::ThrottleDevice>{{1, 7, 7}}));
   EXPECT_TRUE(io.throttle_write_bps.empty());
   definition.host.resources.blkio_device_write_bps = {{"/dev/nonex", 1}};
-  const auto refused = make_oci_config(inputs());
+  const BundleInputs inputs{definition, facts, "", {}, {}, "", "", "", "", "", {}};
+  const auto refused = make_oci_config(inputs);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().message(), "stat /dev/nonex: no such file or directory");
 }
