@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "base/strings.h"
+#include "sys/detached_mount.h"
 #include "sys/fd.h"
+#include "sys/path.h"
 #include "sys/syscalls.h"
 
 namespace skiff::archive {
@@ -34,29 +36,8 @@ Result<sys::Fd> make_bind(const spec::Mount& mount) {
   return tree;
 }
 
-Result<sys::Fd> make_overlay(const spec::Mount& mount) {
-  const sys::Fd context(raw::fsopen("overlay"));
-  if (!context) return fail_errno("fsopen overlay");
-  unsigned attributes = 0;
-  for (const auto& option : mount.options) {
-    const auto [key, value] = cut(option, '=');
-    if (!value) {
-      if (key == "ro") attributes |= MOUNT_ATTR_RDONLY;
-      continue;
-    }
-    if (raw::fsconfig(context.get(), FSCONFIG_SET_STRING, std::string(key).c_str(),
-                      std::string(*value).c_str(), 0) != 0)
-      return fail_errno("overlay option {}", option);
-  }
-  if (raw::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
-    return fail_errno("mount overlay");
-  sys::Fd tree(raw::fsmount(context.get(), attributes));
-  if (!tree) return fail_errno("mount overlay");
-  return tree;
-}
-
 Result<sys::Fd> make_mount(const spec::Mount& mount) {
-  if (mount.type == "overlay") return make_overlay(mount);
+  if (mount.type == "overlay") return sys::mount_detached(mount.type, mount.source, mount.options);
   if (mount.type == "bind" || has_option(mount, "bind") || has_option(mount, "rbind"))
     return make_bind(mount);
   return fail(Kind::Unsupported, "the archive worker does not mount {}", mount.type);
@@ -65,6 +46,18 @@ Result<sys::Fd> make_mount(const spec::Mount& mount) {
 Result<void> change_root(const sys::Fd& directory) {
   if (::fchdir(directory.get()) != 0 || ::chroot(".") != 0) return fail_errno("chroot");
   return {};
+}
+
+/// The place of a mount. Where the container has not been started yet it is made, as a start would make it.
+Result<sys::Fd> mount_point(const sys::Fd& root, const std::string& destination, const sys::Fd& tree) {
+  sys::Fd target(raw::openat2(root.get(), destination.c_str(), O_PATH, 0, RESOLVE_IN_ROOT));
+  if (!target && errno != ENOENT) return fail_errno("open {}", destination);
+  if (target) return target;
+  struct stat status {};
+  if (::fstat(tree.get(), &status) != 0) return fail_errno("stat what belongs on {}", destination);
+  if (S_ISDIR(status.st_mode)) return sys::make_directories_in_root(root, destination);
+  TRY(sys::make_directories_in_root(root, sys::dir_name(destination)));
+  return sys::open_in_root(root, destination, O_RDONLY | O_CREAT | O_NOFOLLOW, 0644);
 }
 
 Result<void> enter_mounts(const Job& job) {
@@ -79,10 +72,7 @@ Result<void> enter_mounts(const Job& job) {
   if (raw::attach(trees.front().get(), place.get()) != 0) return fail_errno("attach the root");
   for (std::size_t i = 1; i < trees.size(); ++i) {
     const std::string& destination = job.mounts[i].mount.destination;
-    const sys::Fd target(raw::openat2(trees.front().get(), destination.c_str(), O_PATH, 0, RESOLVE_IN_ROOT));
-    // A volume's place appears in the root file system with the container's first start.
-    if (!target && errno == ENOENT) continue;
-    if (!target) return fail_errno("open {}", destination);
+    const sys::Fd target = TRY(mount_point(trees.front(), destination, trees[i]));
     if (raw::attach(trees[i].get(), target.get()) != 0) return fail_errno("mount on {}", destination);
   }
   return change_root(trees.front());

@@ -7,12 +7,11 @@
 #include <cstring>
 
 #include "runtime/child.h"
+#include "sys/overlay.h"
 #include "sys/syscalls.h"
 
 namespace skiff::runtime::child {
 namespace {
-
-constexpr std::size_t kMaxLegacyData = 4096;  // mount(2) takes one page
 
 /// "overlay to /: <what the kernel says about it>"
 [[noreturn]] void fail_mount(const Context& context, const MountStep& step, int code, int filesystem = -1) {
@@ -38,44 +37,20 @@ constexpr std::size_t kMaxLegacyData = 4096;  // mount(2) takes one page
   fail(context, step.action == MountStep::Action::Bind ? Step::Bind : Step::Mount, code, detail);
 }
 
-/// Kernels before 6.7 take the layers of an overlay only as one option of mount(2).
-int legacy_overlay(const Context& context, const MountStep& step) {
-  static char data[kMaxLegacyData];
-  std::size_t size = 0;
-  const char* first_layer = nullptr;
-  const auto add = [&](const char* text) {
-    const std::size_t length = std::strlen(text);
-    if (size + length >= sizeof data) fail_mount(context, step, E2BIG);
-    std::memcpy(data + size, text, length + 1);
-    size += length;
-  };
-  for (const auto& option : step.options) {
-    if (option.key != "lowerdir+" || !option.value) continue;
-    add(first_layer ? ":" : "lowerdir=");
-    if (!first_layer) first_layer = option.value->c_str();
-    add(option.value->c_str());
-  }
-  for (const auto& option : step.options) {
-    if (option.key == "lowerdir+") continue;
-    add(",");
-    add(option.key.c_str());
-    if (!option.value) continue;
-    add("=");
-    add(option.value->c_str());
-  }
-  if (!first_layer) fail_mount(context, step, EINVAL);
-  // The mount needs a place for a moment; its own lowest certain directory will do, in our namespace only.
-  const unsigned long flags = step.superblock_readonly ? MS_RDONLY : 0;
-  if (::mount("overlay", first_layer, "overlay", flags, data) != 0) fail_mount(context, step, errno);
-  const int tree = sys::raw::open_tree(AT_FDCWD, first_layer, OPEN_TREE_CLONE);
+/// An older kernel mounts it somewhere for a moment, in our namespace only.
+int old_overlay(const Context& context, const MountStep& step) {
+  const int tree = sys::mount_overlay_page(step.options, step.superblock_readonly);
   if (tree < 0) fail_mount(context, step, errno);
-  ::umount2(first_layer, MNT_DETACH);
   return tree;
 }
 
 int open_filesystem(const Context& context, const MountStep& step) {
   const int filesystem = sys::raw::fsopen(step.type.c_str());
   if (filesystem < 0) fail_mount(context, step, errno);
+  if (step.type == "overlay" && sys::overlay_reads_late(filesystem, step.options)) {
+    ::close(filesystem);
+    return old_overlay(context, step);
+  }
   const char* source = step.source.empty() ? step.type.c_str() : step.source.c_str();
   if (sys::raw::fsconfig(filesystem, FSCONFIG_SET_STRING, "source", source, 0) != 0)
     fail_mount(context, step, errno, filesystem);
@@ -87,7 +62,7 @@ int open_filesystem(const Context& context, const MountStep& step) {
     if (result == 0) continue;
     if (errno == EINVAL && option.key == "lowerdir+") {
       ::close(filesystem);
-      return legacy_overlay(context, step);
+      return old_overlay(context, step);
     }
     fail_mount(context, step, errno, filesystem);
   }

@@ -17,6 +17,7 @@
 #include "sys/capabilities.h"
 #include "sys/cgroup.h"
 #include "sys/fd.h"
+#include "sys/overlay.h"
 
 /// Everything the child does, decided before it exists: it only reads this, and allocates nothing.
 namespace skiff::runtime {
@@ -50,12 +51,6 @@ class CStrings {
 /// write over.
 inline constexpr std::size_t kHomeSpace = 1024;
 
-/// An option of a file system: a flag when it has no value.
-struct FilesystemOption {
-  std::string key;
-  std::optional<std::string> value;
-};
-
 struct MountStep {
   enum class Action : std::uint8_t {
     Filesystem,  ///< fsopen, fsconfig, fsmount, attach
@@ -67,7 +62,7 @@ struct MountStep {
   std::string destination;  ///< absolute, cleaned
   std::string type;
   std::string source;
-  std::vector<FilesystemOption> options;
+  std::vector<sys::FilesystemOption> options;
   bool superblock_readonly = false;
   bool recursive = false;  ///< rbind
   std::uint64_t set = 0;   ///< MOUNT_ATTR_* of this mount
