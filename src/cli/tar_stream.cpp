@@ -237,6 +237,7 @@ class Unpacker {
   /// Where an entry goes, relative to the root; empty for the root itself.
   std::string renamed(const std::string& name) const {
     std::string path = sys::clean_path("/" + name).substr(1);
+    if (from_ == "." && to_ != ".") return path.empty() ? to_ : to_ + "/" + path;
     if (from_ == to_ || (path != from_ && !path.starts_with(from_ + "/"))) return path;
     return to_ + path.substr(from_.size());
   }

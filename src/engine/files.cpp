@@ -6,6 +6,8 @@
 #include "engine/events.h"
 #include "engine/lifecycle.h"
 #include "engine/mount_setup.h"
+#include "engine/root_view.h"
+#include "spec/users.h"
 
 namespace skiff::engine {
 namespace {
@@ -22,6 +24,18 @@ Result<archive::Root> root_of(Parts& parts, Container& container) {
   for (auto& mount : TRY(prepare_mounts(parts, container.definition_now().mounts)))
     if (mount.type == "bind") root.mounts.push_back(mount);
   return root;
+}
+
+/// Whose files copied with their "owner" become: Docker means the container's user by it, where it has one.
+Result<std::optional<std::pair<uid_t, gid_t>>> owner_of(Parts& parts, const Container& container,
+                                                        const Definition& definition) {
+  if (definition.config.user.empty()) return std::nullopt;
+  const auto view = TRY(RootView::open(TRY(parts.images.snapshots().mounts(snapshot_key(container.id)))));
+  const auto passwd = TRY(view.read("/etc/passwd", spec::kUserFileLimit));
+  const auto group = TRY(view.read("/etc/group", spec::kUserFileLimit));
+  const auto user =
+      TRY(spec::resolve_user(definition.config.user, {}, passwd.value_or(""), group.value_or("")));
+  return std::pair<uid_t, gid_t>(user.uid, user.gid);
 }
 
 Error not_found(const Error& error, std::string_view path, std::string_view name) {
@@ -49,19 +63,22 @@ Result<void> Files::put(std::string_view name, const std::string& path, const sy
                         PutOptions options) {
   const auto container = TRY(set_.find(name));
   const Definition definition = container->definition_now();
+  bool in_volume = false;
   for (const ContainerMount& mount : definition.mounts) {
     const std::string& at = mount.point.destination;
-    if (!mount.point.rw && (path == at || path.starts_with(at + "/")))
-      return Error(Kind::Forbidden, "mounted volume is marked read-only");
+    if (path != at && !path.starts_with(at + "/")) continue;
+    if (!mount.point.rw) return Error(Kind::Forbidden, "mounted volume is marked read-only");
+    in_volume = true;
   }
-  if (definition.host.readonly_rootfs) return Error(Kind::Forbidden, "container rootfs is marked read-only");
+  if (definition.host.readonly_rootfs && !in_volume)
+    return Error(Kind::Forbidden, "container rootfs is marked read-only");
   archive::ApplyOptions apply;
   apply.escape = archive::Escape::Confine;
   apply.devices = true;
   apply.absolute_names = true;
   apply.root_attributes = false;
   apply.keep_kinds = options.no_overwrite_dir_non_dir;
-  apply.keep_owner = options.copy_owner;
+  if (options.copy_owner) apply.owner = TRY(owner_of(parts_, *container, definition));
   auto unpacked = archive::unpack(in, TRY(root_of(parts_, *container)), path, apply);
   if (!unpacked.ok()) return not_found(unpacked.error(), path, name);
   return {};

@@ -22,7 +22,7 @@ class Files {
   Result<void> get(std::string_view name, const std::string& path, const sys::Fd& out);
   struct PutOptions {
     bool no_overwrite_dir_non_dir = false;
-    bool copy_owner = false;
+    bool copy_owner = false;  ///< the files become the container user's, where it has one
   };
   /// Unpacks the tar `in` (plain, gzip or zstd) into the existing directory `path`.
   Result<void> put(std::string_view name, const std::string& path, const sys::Fd& in, PutOptions options);

@@ -79,6 +79,7 @@ class CpCommand : public Command {
  private:
   Result<void> copy_out(Cli& cli, const Place& from, const std::string& to) {
     auto* engine = TRY(cli.engine());
+    if (from.path.empty()) return Error(Kind::InvalidArgument, "bad parameter: path cannot be empty");
     std::string source = sys::join_path("/", from.path);
     if (ends_as_directory(from.path) && source != "/") source += copies_content(from.path) ? "/." : "/";
     if (follow_) {
@@ -92,7 +93,7 @@ class CpCommand : public Command {
     const auto stat = TRY(client::read_path_stat(stream.fields()));
     const bool is_directory = (stat.mode >> 31) != 0;
     const Target target = TRY(local_target(to, stat.name, is_directory, copies_content(from.path)));
-    const std::string top = last_name(source) == "/" ? "." : stat.name;
+    const std::string top = last_name(source) == "/" || copies_content(from.path) ? "." : stat.name;
     TRY(unpack_tar(input, target.directory, top, target.name, archive_ && ::geteuid() == 0));
     if (!quiet_ && ::isatty(2)) cli.err.print("Successfully copied to {}\n", absolute_path(to));
     return {};
@@ -105,10 +106,21 @@ class CpCommand : public Command {
     return {};
   }
 
+  /// Where a file written to `path` lands.
+  static std::string behind_links(std::string path) {
+    for (int i = 0; i < 40; ++i) {
+      char target[PATH_MAX];
+      const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+      if (length <= 0) break;
+      path = sys::join_path(sys::dir_name(path), std::string_view(target, static_cast<std::size_t>(length)));
+    }
+    return path;
+  }
+
   static Result<Target> local_target(const std::string& to, const std::string& name, bool source_is_directory,
                                      bool content_only) {
     struct stat info {};
-    const std::string path = absolute_path(to);
+    const std::string path = behind_links(absolute_path(to));
     const bool exists = ::stat(path.c_str(), &info) == 0;
     if (exists && S_ISDIR(info.st_mode))
       return Target{path, content_only && source_is_directory ? "." : name};
@@ -133,7 +145,7 @@ class CpCommand : public Command {
     }
     const bool target_is_directory = stat.ok() && (stat->mode >> 31) != 0;
     if (from == "-") {
-      if (stat.ok() && !target_is_directory)
+      if (!target_is_directory)
         return fail(Kind::Conflict, "destination \"{}:{}\" must be a directory", to.container, to.path);
       return engine->copy_to(to.container, target, archive_,
                              [](char* buffer, std::size_t size) -> Result<std::size_t> {
@@ -153,7 +165,7 @@ class CpCommand : public Command {
       return Error(Kind::Conflict, "cannot copy directory");
     } else {
       if (ends_as_directory(to.path) && !source_is_directory)
-        return Error(Kind::NotFound, stat.ok() ? "not a directory" : "no such directory");
+        return Error(Kind::NotFound, "no such directory");
       place = {std::string(sys::dir_name(target)), last_name(target)};
     }
     const auto packed = std::make_shared<TreeArchive>(source, place.name);
