@@ -53,18 +53,39 @@ std::vector<std::string> matching_tags(const Filters& filters, const image::Imag
   return tags;
 }
 
-/// The bytes of each layer, bottom first, from the chain of snapshots.
-std::vector<std::int64_t> layer_sizes(image::Store& images, const image::Image& image) {
-  std::vector<std::int64_t> sizes;
+struct Layer {
+  std::string snapshot;
+  std::int64_t bytes = 0;
+};
+
+/// The layers of an image, bottom first, from the chain of snapshots.
+std::vector<Layer> layers_of(image::Store& images, const image::Image& image) {
+  std::vector<Layer> layers;
   std::string key = image.snapshot;
-  while (!key.empty() && sizes.size() < image.config.rootfs.diff_ids.size()) {
+  while (!key.empty() && layers.size() < image.config.rootfs.diff_ids.size()) {
     const auto info = images.snapshots().info(key);
     if (!info.ok()) break;
-    sizes.push_back(static_cast<std::int64_t>(info->bytes));
+    layers.push_back({key, static_cast<std::int64_t>(info->bytes)});
     key = info->parent;
   }
-  std::reverse(sizes.begin(), sizes.end());
-  return sizes;
+  std::reverse(layers.begin(), layers.end());
+  return layers;
+}
+
+/// What each image has in layers that another one of the list has too.
+void measure_sharing(image::Store& images, const std::vector<const image::Image*>& listed,
+                     std::vector<spec::docker::ImageSummary>& summaries) {
+  std::vector<std::vector<Layer>> layers;
+  std::map<std::string, int> users;
+  for (const image::Image* image : listed) {
+    layers.push_back(layers_of(images, *image));
+    for (const Layer& layer : layers.back()) ++users[layer.snapshot];
+  }
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    summaries[i].shared_size = 0;
+    for (const Layer& layer : layers[i])
+      if (users[layer.snapshot] > 1) summaries[i].shared_size += layer.bytes;
+  }
 }
 
 struct TimeWindow {
@@ -105,6 +126,7 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
   for (const image::Image& image : images)
     if (!image.parent.empty()) ++children[image.parent];
   std::vector<spec::docker::ImageSummary> list;
+  std::vector<const image::Image*> listed;
   for (const image::Image& image : images) {
     const std::string id = image.id.to_string();
     const bool nameless = image.tags.empty() && image.repo_digests.empty();
@@ -122,12 +144,11 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     summary.repo_digests = image.repo_digests;
     summary.repo_tags = std::move(tags);
     summary.size = static_cast<std::int64_t>(image.size);
-    if (shared_size) {
-      summary.containers = used[id];
-      summary.shared_size = 0;
-    }
+    if (shared_size) summary.containers = used[id];
     list.push_back(std::move(summary));
+    listed.push_back(&image);
   }
+  if (shared_size) measure_sharing(parts_.images, listed, list);
   std::stable_sort(list.begin(), list.end(),
                    [](const auto& a, const auto& b) { return a.created > b.created; });
   return list;
@@ -161,7 +182,7 @@ Result<spec::docker::ImageInspect> Images::inspect(std::string_view name) {
 
 Result<std::vector<spec::docker::ImageHistoryItem>> Images::history(std::string_view name) {
   const image::Image image = TRY(parts_.images.resolve(name));
-  const auto sizes = layer_sizes(parts_.images, image);
+  const auto layers = layers_of(parts_.images, image);
   std::vector<spec::docker::ImageHistoryItem> items;
   std::size_t layer = 0;
   for (const auto& step : image.config.history) {
@@ -170,7 +191,7 @@ Result<std::vector<spec::docker::ImageHistoryItem>> Images::history(std::string_
     item.created = seconds_of(step.created);
     item.created_by = step.created_by;
     item.comment = step.comment;
-    if (!step.empty_layer && layer < sizes.size()) item.size = sizes[layer++];
+    if (!step.empty_layer && layer < layers.size()) item.size = layers[layer++].bytes;
     items.push_back(std::move(item));
   }
   std::reverse(items.begin(), items.end());

@@ -137,7 +137,7 @@ Result<spec::docker::DiskUsage> System::disk_usage(const std::set<std::string>& 
   const auto wanted = [&](const char* type) { return types.empty() || types.contains(type); };
   spec::docker::DiskUsage usage;
   if (wanted("image")) {
-    usage.images = TRY(images_.list(true, {}, true));
+    usage.images = TRY(images_.list(false, {}, true));
     std::int64_t bytes = 0;
     for (const auto& snapshot : TRY(parts_.images.snapshots().list()))
       if (snapshot.state == snapshot::State::Committed && snapshot.chain_id)

@@ -52,6 +52,19 @@ load lib
   [[ "${lines[1]}" == Images* && "${lines[2]}" == Containers* && "${lines[3]}" == "Local Volumes"* && "${lines[4]}" == "Build Cache"* ]]
 }
 
+@test "df tells what images share" {
+  dir=$(context)
+  printf 'FROM e2e-busybox\nRUN echo some bytes >/own\n' >"$dir/Dockerfile"
+  engine build -q -t "$(name heir)" "$dir"
+  df=$(api GET /v1.41/system/df)
+  size() { jq --arg tag "$1:latest" ".Images[] | select(.RepoTags | index(\$tag)) | .$2" <<<"$df"; }
+  base=$(size e2e-busybox Size)
+  [ "$base" -gt 0 ]
+  [ "$(size e2e-busybox SharedSize)" = "$base" ]
+  [ "$(size "$(name heir)" SharedSize)" = "$base" ]
+  [ "$(size "$(name heir)" Size)" = $((base + 11)) ]
+}
+
 @test "a missing image cannot be run" {
   run -125 engine run --pull never --rm nosuchimage:tag true
   [[ "$output" == *"No such image: nosuchimage:tag"* ]]
