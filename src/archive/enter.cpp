@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "base/strings.h"
+#include "sys/detached_mount.h"
 #include "sys/fd.h"
 #include "sys/path.h"
 #include "sys/syscalls.h"
@@ -36,29 +36,8 @@ Result<sys::Fd> make_bind(const spec::Mount& mount) {
   return tree;
 }
 
-Result<sys::Fd> make_overlay(const spec::Mount& mount) {
-  const sys::Fd context(raw::fsopen("overlay"));
-  if (!context) return fail_errno("fsopen overlay");
-  unsigned attributes = 0;
-  for (const auto& option : mount.options) {
-    const auto [key, value] = cut(option, '=');
-    if (!value) {
-      if (key == "ro") attributes |= MOUNT_ATTR_RDONLY;
-      continue;
-    }
-    if (raw::fsconfig(context.get(), FSCONFIG_SET_STRING, std::string(key).c_str(),
-                      std::string(*value).c_str(), 0) != 0)
-      return fail_errno("overlay option {}", option);
-  }
-  if (raw::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
-    return fail_errno("mount overlay");
-  sys::Fd tree(raw::fsmount(context.get(), attributes));
-  if (!tree) return fail_errno("mount overlay");
-  return tree;
-}
-
 Result<sys::Fd> make_mount(const spec::Mount& mount) {
-  if (mount.type == "overlay") return make_overlay(mount);
+  if (mount.type == "overlay") return sys::mount_detached(mount.type, mount.source, mount.options);
   if (mount.type == "bind" || has_option(mount, "bind") || has_option(mount, "rbind"))
     return make_bind(mount);
   return fail(Kind::Unsupported, "the archive worker does not mount {}", mount.type);
