@@ -337,7 +337,9 @@ Result<spec::docker::TopResponse> Containers::top(std::string_view name, const s
   for (std::string& word : fields_of(ps_arguments.empty() ? "-ef" : ps_arguments, SIZE_MAX))
     options.arguments.push_back(std::move(word));
   const auto output = TRY_CONTEXT(sys::run(std::move(options)), "error running ps");
-  if (output.status != 0) return fail(Kind::InvalidArgument, "ps: {}", trim(output.standard_error));
+  // What ps says first is why it failed; its usage follows.
+  if (output.status != 0)
+    return fail(Kind::InvalidArgument, "ps: {}", cut(output.standard_error, '\n').first);
   auto answer = TRY(parse_ps(output.standard_output, std::set<pid_t>(pids.begin(), pids.end())));
   events_.publish("container", "top", container->id, event_attributes(container->definition_now()));
   return answer;

@@ -7,14 +7,14 @@ Time time_of(const spec::docker::EventMessage& event) {
   return Time(std::chrono::nanoseconds(event.time_nano));
 }
 
-/// The filters named after a type ("container=web") match that type's events by id prefix or name.
+/// The filters named after a type ("container=web") match that type's events by the start of id or name.
 bool matches_actor(const Filters& filters, std::string_view type, const spec::docker::EventMessage& event) {
   if (!filters.has(type)) return true;
   if (event.type != type) return false;
   const auto name = event.actor.attributes.find("name");
   for (const std::string& wanted : filters.values(type)) {
     if (event.actor.id.starts_with(wanted)) return true;
-    if (name != event.actor.attributes.end() && name->second == wanted) return true;
+    if (name != event.actor.attributes.end() && name->second.starts_with(wanted)) return true;
   }
   return false;
 }
@@ -62,11 +62,6 @@ void Events::publish(std::string type, std::string action, std::string id,
     ++first_;
   }
   changed_.notify_all();
-}
-
-Result<void> Events::check(const Options& options) {
-  return options.filters.check({"config", "container", "daemon", "event", "image", "label", "network", "node",
-                                "plugin", "scope", "secret", "service", "type", "volume"});
 }
 
 bool Events::matches(const spec::docker::EventMessage& event, const Options& options) {

@@ -33,8 +33,6 @@ class Events {
     std::optional<Time> until;
     Filters filters;
   };
-  /// Checks the filters' names.
-  static Result<void> check(const Options& options);
   /// Feeds `sink`: first what is kept since `since`, then what comes, until `until`, `stop` or the sink's
   /// failure. A reader that falls more than kHistory events behind misses the oldest.
   Result<void> read(const Options& options, const Sink& sink, std::stop_token stop) NO_THREAD_SAFETY_ANALYSIS;

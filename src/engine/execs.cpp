@@ -31,7 +31,10 @@ constexpr std::string_view kExecFailed =
 
 enum class Stage : std::uint8_t { Created, Running, Ended };
 
-std::string words(const std::vector<std::string>& command) { return join(command, " "); }
+/// The command as Docker's events have it: a program without arguments is followed by a space too.
+std::string words(const std::vector<std::string>& command) {
+  return join(command, " ") + (command.size() == 1 ? " " : "");
+}
 
 /// A file of a running container, read through its root; "" when there is none.
 Result<std::string> file_in(pid_t pid, std::string_view path) {

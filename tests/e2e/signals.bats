@@ -14,7 +14,7 @@ client() {
   "${ENGINE[@]}" "$@" >"$OUT" 2>&1 </dev/null 3>&- &
   CLIENT=$!
 }
-said() { grep -q "^$1" "$OUT"; }
+said() { grep -qs "^$1" "$OUT"; }
 client_ends() { # CODE
   local code=0
   eventually 20 client_ended || { kill -KILL "$CLIENT"; echo "the client did not end" >&2; return 1; }
