@@ -16,18 +16,20 @@ class LineProgress : public build::Progress {
   explicit LineProgress(Call& call) : call_(call) {}
 
   void stream(std::string_view text) override;
+  void withhold(std::string_view text) override;
   void image(const std::string& id) override;
   void failed_command(int code) override { exit_code_ = code; }
-  /// The last line of work that failed.
+  /// The last line of work that failed, after what was withheld.
   void fail(const Error& error);
 
-  bool said_something() const { return call_.http.answered(); }
+  bool said_something() const { return call_.http.answered() || !withheld_.empty(); }
 
  private:
   void send(const spec::docker::ProgressLine& line);
 
   Call& call_;
   int exit_code_ = 0;
+  std::string withheld_;  ///< the end of what was withheld
 };
 
 }  // namespace skiff::api

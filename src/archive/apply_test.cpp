@@ -189,6 +189,17 @@ TEST_F(ApplyTest, HugeNamesAreRefusedByAShortSentence) {
   EXPECT_LT(result.error().message().size(), 1000u);
 }
 
+TEST_F(ApplyTest, TheLastFileNeedsNoPadding) {
+  Tar tar;
+  tar.file("first", "1").file("last", "content");
+  const std::string bytes = tar.bytes();
+  const std::size_t end = bytes.find("content") + 7;
+  ASSERT_TRUE(apply_bytes(bytes.substr(0, end), root_, context_options()).ok());
+  EXPECT_EQ(read("root/last"), "content");
+  ASSERT_TRUE(apply_bytes(bytes.substr(0, end + 100), root_, context_options()).ok());
+  EXPECT_FALSE(apply_bytes(bytes.substr(0, end - 1), root_, context_options()).ok());
+}
+
 TEST_F(ApplyTest, TruncatedArchivesAreErrors) {
   Tar tar;
   const std::string whole = tar.file("a", std::string(10'000, 'a')).file("b", "b").bytes();

@@ -67,6 +67,8 @@ class TarReader {
   std::unique_ptr<State> state_;
   ::archive* archive_;
   bool opened_ = false;
+  std::uint64_t data_left_ = 0;  ///< of the current entry
+  bool cut_short_ = false;       ///< the stream ended where the padding after an entry's data would follow
 };
 
 }  // namespace skiff::archive

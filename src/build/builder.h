@@ -31,7 +31,10 @@ class Builder {
 
  private:
   void say(std::string_view text) {
-    if (!request_.quiet) progress_.stream(text);
+    if (request_.quiet)
+      progress_.withhold(text);
+    else
+      progress_.stream(text);
   }
   void start(const std::atomic<bool>& cancelled);
   Result<void> show_steps();

@@ -38,9 +38,10 @@ struct Request {
 class Progress {
  public:
   virtual ~Progress() = default;
-  virtual void stream(std::string_view text) = 0;  ///< {"stream": text}
-  virtual void image(const std::string& id) = 0;   ///< {"aux": {"ID": id}}
-  virtual void failed_command(int code) = 0;       ///< the exit code of the RUN that ends the build
+  virtual void stream(std::string_view text) = 0;    ///< {"stream": text}
+  virtual void withhold(std::string_view text) = 0;  ///< of a quiet build: shown only if it fails
+  virtual void image(const std::string& id) = 0;     ///< {"aux": {"ID": id}}
+  virtual void failed_command(int code) = 0;         ///< the exit code of the RUN that ends the build
 };
 
 struct CacheUsage {
