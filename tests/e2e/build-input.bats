@@ -30,7 +30,7 @@ load lib
 @test "build -q with a failing RUN shows the command, its code and its last output" {
   dir=$(context)
   printf 'FROM e2e-busybox\nRUN echo early; echo "the reason" >&2; exit 7\n' >"$dir/Dockerfile"
-  run -7 engine build -q "$dir"
+  run -7 engine build -q --force-rm "$dir"
   [[ "$output" == *"the reason"* ]]
   [[ "$output" == *"The command '/bin/sh -c echo early; echo \"the reason\" >&2; exit 7' returned a non-zero code: 7"* ]]
 }
