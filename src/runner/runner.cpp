@@ -280,13 +280,7 @@ Result<std::shared_ptr<Task>> EpollRunner::recover(const std::string& id) {
   return std::shared_ptr<Task>(std::move(task));
 }
 
-Result<std::vector<std::string>> EpollRunner::monitors() {
-  std::vector<std::string> ids;
-  for (std::string& id : TRY(sys::list_directory(directory_))) {
-    if (sys::exists(run_directory(id) + "/monitor.sock")) ids.push_back(std::move(id));
-  }
-  return ids;
-}
+Result<std::vector<std::string>> EpollRunner::monitors() { return sys::list_directory(directory_); }
 
 void EpollRunner::read_loop() {
   while (true) {

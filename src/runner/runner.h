@@ -143,7 +143,8 @@ class Runner {
   /// After a daemon restart: takes over the monitor of container `id`. NotFound: there is none, its end is in
   /// the exit record.
   virtual Result<std::shared_ptr<Task>> recover(const std::string& id) = 0;
-  /// Ids of all monitors that have a socket in the exec root.
+  /// Ids of all containers that have something in the exec root: a monitor, or what a killed one, or a daemon
+  /// killed while it started one, left there. recover() takes over the former and removes the latter.
   virtual Result<std::vector<std::string>> monitors() = 0;
   /// The durable exit record of a container whose monitor is gone; nothing when it never ended by itself
   /// (power loss).

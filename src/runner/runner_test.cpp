@@ -297,6 +297,15 @@ TEST_F(RunnerTest, FailedCreateLeavesNothing) {
   EXPECT_TRUE(sys::list_directory(config_.exec_root + "/containers")->empty());
 }
 
+TEST_F(RunnerTest, WhatAKilledDaemonLeftIsFoundAndRemoved) {
+  const std::string left = config_.exec_root + "/containers/half";
+  ASSERT_TRUE(sys::make_directories(left).ok());
+  ASSERT_TRUE(sys::replace_file(left + "/monitor.log", "").ok());
+  EXPECT_EQ(*runner_->monitors(), std::vector<std::string>{"half"});
+  EXPECT_EQ(runner_->recover("half").error().kind(), Kind::NotFound);
+  EXPECT_FALSE(sys::exists(left));
+}
+
 TEST_F(RunnerTest, StdinHalfCloseEndsTheProgramsInput) {
   auto made = bundle({"cat"});
   made.open_stdin = true;
