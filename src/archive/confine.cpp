@@ -43,7 +43,7 @@ constexpr int kAllowed[] = {
     SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_sigaltstack,
     SYS_umask,          SYS_getpid,       SYS_gettid,
     SYS_tgkill,         SYS_sched_yield,  SYS_copy_file_range,
-    SYS_fallocate,
+    SYS_fallocate,      SYS_fstatfs,
 #ifdef SYS_open
     SYS_readlink,       SYS_lstat,        SYS_stat,
 #endif

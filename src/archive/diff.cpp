@@ -1,8 +1,10 @@
 #include "archive/diff.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +21,27 @@ namespace skiff::archive {
 namespace {
 
 constexpr std::size_t kReadSize = 256 << 10;
+
+/// Whether a directory shows the kernel and no files: copies of a running container are to end at its /proc
+/// and /sys, as they do where those are not mounted.
+bool is_kernels_view(const sys::Fd& dir) {
+  struct statfs info {};
+  if (::fstatfs(dir.get(), &info) != 0) return false;
+  switch (info.f_type) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEVPTS_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case BPF_FS_MAGIC:
+    case SECURITYFS_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
 
 /// Walks a tree in sorted order and writes what it finds.
 class Walker {
@@ -89,6 +112,7 @@ Result<void> Walker::entry(const sys::Fd& dir, const std::string& name, const st
   if (S_ISDIR(status.st_mode)) {
     const sys::Fd inner = TRY(open_entry(dir, name, O_RDONLY | O_DIRECTORY));
     TRY(directory(inner, status, path));
+    if (!whiteouts_ && is_kernels_view(inner)) return {};
     return entries(inner, path + "/");
   }
   if (whiteouts_ && is_whiteout(status)) return whiteout(path);

@@ -123,6 +123,15 @@ full full/f full/link full/sub full/sub/s new new/f new/link new/sub new/sub/s" 
   inside sh -c 'test -d /t/one'
 }
 
+@test "a running container's root can be copied: its /proc and /sys stay empty" {
+  engine run -d --name "$(name live)" e2e-busybox sh -c 'echo here >/made; sleep 1000' >/dev/null
+  eventually 10 engine exec "$(name live)" test -s /made
+  run -0 engine cp "$(name live)":/ "$BATS_TEST_TMPDIR/root"
+  [ "$(cat "$BATS_TEST_TMPDIR/root/made")" = here ]
+  [ -d "$BATS_TEST_TMPDIR/root/proc" ] && [ -z "$(ls "$BATS_TEST_TMPDIR/root/proc")" ]
+  [ -d "$BATS_TEST_TMPDIR/root/sys" ] && [ -z "$(ls "$BATS_TEST_TMPDIR/root/sys")" ]
+}
+
 @test "- is a tar stream, both ways" {
   running; c=$(name c)
   tar -c --owner=5 --group=6 one dir | engine cp - "$c:/t/full"
