@@ -17,10 +17,6 @@
 namespace skiff::runtime::child {
 namespace {
 
-constexpr std::size_t kMaxState = 64 << 10;
-char state_text[kMaxState];  // static: the child may not allocate, and its stack is small
-std::size_t state_size = 0;
-
 void fill(Packet& packet, const char* detail) {
   std::strncpy(packet.detail, detail, sizeof packet.detail - 1);
 }
@@ -64,12 +60,9 @@ void raise_loopback(const Context& context) {
   ::close(socket);
 }
 
-void receive_hook_state(const Context& context) {
+void await_runtime_hooks(const Context& context) {
   tell(context, Message::NamespacesReady);
   expect(context, Message::HooksDone);
-  const ssize_t size = ::read(context.socket, state_text, sizeof state_text);
-  if (size < 0) fail(context, Step::Handshake, errno, "state for hooks");
-  state_size = static_cast<std::size_t>(size);
 }
 
 void name_host(const Context& context) {
@@ -176,7 +169,7 @@ void run_container(const Plan& plan, int socket) {
   enter_namespaces(context);
   raise_loopback(context);
   if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
-  if (plan.runtime_hooks) receive_hook_state(context);
+  if (plan.runtime_hooks) await_runtime_hooks(context);
   name_host(context);
   if (plan.new_mounts)
     set_up_root(context);
@@ -205,10 +198,6 @@ void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int
   }
   become(context);
   execute(context, false);
-}
-
-void run_container_hooks(const Context& context, const std::vector<HookStep>& hooks) {
-  if (!hooks.empty()) run_hooks(context, hooks, state_text, state_size);
 }
 
 }  // namespace skiff::runtime::child

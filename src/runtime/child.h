@@ -48,6 +48,8 @@ void set_up_root(Context& context);
 
 // child_mounts.cpp
 void make_mount(const Context& context, const MountStep& step);
+/// Clones the source of a Bind into its `tree`.
+void open_source(const Context& context, const MountStep& step);
 /// Makes the detached mount of `step` (Filesystem or Bind); the caller attaches it.
 int detached_mount(const Context& context, const MountStep& step);
 
@@ -72,13 +74,11 @@ void become(Context& context);
 void split_off_program(const Context& context);
 
 // child_hooks.cpp
-/// Runs each to its end with `state` on standard input; the first that fails ends the container.
-void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state,
-               std::size_t size);
+/// Runs each to its end with the state that the parent left in Plan::hook_state on standard input; the first
+/// that fails ends the container.
+void run_container_hooks(const Context& context, const std::vector<HookStep>& hooks);
 
 // child.cpp
-/// run_hooks with the state that the parent sent.
-void run_container_hooks(const Context& context, const std::vector<HookStep>& hooks);
 /// The container's first process.
 [[noreturn]] void run_container(const Plan& plan, int socket);
 /// A further process.

@@ -10,11 +10,8 @@
 namespace skiff::runtime::child {
 namespace {
 
-[[noreturn]] void execute_hook(const HookStep& hook, int input) {
-  if (input == 0)
-    ::fcntl(0, F_SETFD, 0);
-  else
-    ::dup2(input, 0);
+[[noreturn]] void execute_hook(const HookStep& hook, int state) {
+  if (::dup2(state, 0) < 0) ::_exit(127);
   ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execve(hook.path.c_str(), hook.arguments.array(),
            hook.environment.empty() ? environ : hook.environment.array());
@@ -35,22 +32,16 @@ int wait_hook(pid_t pid, int pidfd, const std::optional<int>& timeout_seconds) {
 
 }  // namespace
 
-void run_hooks(const Context& context, const std::vector<HookStep>& hooks, const char* state,
-               std::size_t size) {
+void run_container_hooks(const Context& context, const std::vector<HookStep>& hooks) {
   for (const auto& hook : hooks) {
-    int ends[2] = {-1, -1};
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail(context, Step::Hook, errno, hook.path.c_str());
+    const int state = context.plan->hook_state.get();
+    // The position in the file is one for all of them.
+    if (::lseek(state, 0, SEEK_SET) < 0) fail(context, Step::Hook, errno, hook.path.c_str());
     int pidfd = -1;
     // startContainer hooks run under the container's filter.
     const pid_t pid = sys::raw::fork(&pidfd);
     if (pid < 0) fail(context, Step::Hook, errno, hook.path.c_str());
-    if (pid == 0) execute_hook(hook, ends[0]);
-    ::close(ends[0]);
-    // The state fits into a pipe's buffer; a hook that does not read it must not end us.
-    ::signal(SIGPIPE, SIG_IGN);
-    (void)!::write(ends[1], state, size);
-    ::signal(SIGPIPE, SIG_DFL);
-    ::close(ends[1]);
+    if (pid == 0) execute_hook(hook, state);
     const int status = wait_hook(pid, pidfd, hook.timeout_seconds);
     ::close(pidfd);
     if (status != 0) fail(context, Step::Hook, ECANCELED, hook.path.c_str());

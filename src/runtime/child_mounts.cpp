@@ -136,15 +136,19 @@ void make_link(const Context& context, const MountStep& step) {
 
 }  // namespace
 
+void open_source(const Context& context, const MountStep& step) {
+  step.tree = sys::raw::open_tree(AT_FDCWD, step.source.c_str(),
+                                  OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0));
+  if (step.tree < 0 && !step.optional) fail_mount(context, step, errno);
+}
+
 int detached_mount(const Context& context, const MountStep& step) {
   const bool bind = step.action == MountStep::Action::Bind;
   int mount = -1;
   if (bind) {
-    mount = step.tree >= 0 ? step.tree
-                           : sys::raw::open_tree(AT_FDCWD, step.source.c_str(),
-                                                 OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0));
-    if (mount < 0 && step.optional) return -1;
-    if (mount < 0) fail_mount(context, step, errno);
+    if (step.tree < 0) open_source(context, step);
+    mount = step.tree;
+    if (mount < 0) return -1;
   } else {
     mount = open_filesystem(context, step);
     if (mount < 0) return -1;

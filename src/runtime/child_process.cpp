@@ -9,7 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "runtime/child.h"
 #include "sys/syscalls.h"
@@ -25,6 +27,25 @@ int write_proc(const Context& context, const char* path, const std::string& text
   const int code = ::write(fd, text.data(), text.size()) < 0 ? errno : 0;
   ::close(fd);
   return code;
+}
+
+/// Closes what the runtime holds, for good: close-on-exec comes too late for the working directory, for the
+/// program's own path and for its interpreter's, which all may lead through /proc/self/fd of an open
+/// directory to the host (CVE-2024-21626). What remains are sockets, fifos and a file in memory, and what the
+/// caller passes on.
+void close_what_leads_out(Context& context) {
+  const Plan* plan = context.plan;
+  int kept[] = {context.socket, context.report, plan ? plan->start_fd : -1, plan ? plan->report_fd : -1,
+                plan ? plan->hook_state.get() : -1};
+  std::sort(std::begin(kept), std::end(kept));
+  auto first = static_cast<unsigned>(3 + context.process->preserve_fds);
+  for (const int fd : kept) {
+    if (fd < static_cast<int>(first)) continue;
+    if (static_cast<unsigned>(fd) > first) sys::raw::close_range(first, static_cast<unsigned>(fd) - 1, 0);
+    first = static_cast<unsigned>(fd) + 1;
+  }
+  sys::raw::close_range(first, ~0U, 0);
+  context.procfs = context.console = -1;
 }
 
 void set_limits(const Context& context) {
@@ -236,6 +257,7 @@ void become(Context& context) {
       fail(context, Step::Label, code, process.label.c_str());
   set_limits(context);
   set_scheduling(context);
+  close_what_leads_out(context);
   complete_home(context);
   if (process.umask) ::umask(*process.umask);
   const bool entered = enter_working_directory(context, true);

@@ -127,6 +127,10 @@ void set_up_root(Context& context) {
   if (::mount(nullptr, "/", nullptr, plan.root.propagation, nullptr) != 0)
     fail(context, Step::Propagation, errno);
   ::umask(0);
+  // Before the container's root lies over "/": from then on a link of the host with one ".." too many would
+  // lead into it, and an absolute link of the image from there to wherever it likes.
+  for (const auto& step : plan.mounts)
+    if (step.action == MountStep::Action::Bind && step.tree < 0) open_source(context, step);
   mount_root(context);
   for (const auto& step : plan.mounts) make_mount(context, step);
   fill_dev(context);

@@ -77,7 +77,7 @@ struct Container::State {
 
   Result<void> attend(CreateOptions& options, const Plan& plan);
   Result<bool> answer(CreateOptions& options, const Plan& plan, Received received);
-  Result<void> run_runtime_hooks(const CreateOptions& options);
+  Result<void> run_runtime_hooks(const CreateOptions& options, const Plan& plan);
 };
 
 Container::Container(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -98,16 +98,17 @@ std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& 
   return id;
 }
 
-Result<void> Container::State::run_runtime_hooks(const CreateOptions& options) {
+Result<void> Container::State::run_runtime_hooks(const CreateOptions& options, const Plan& plan) {
   const auto state = state_for_hooks(options, process.pid());
   TRY(run_hooks(options.config.hooks->prestart, state));
   TRY(run_hooks(options.config.hooks->create_runtime, state));
-  TRY(send(socket, Message::HooksDone));
-  // The child's own hooks get the same state; it has nobody else to ask.
-  const auto text = json::encode(state);
-  if (::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0)
-    return fail_errno("send the state to the container's first process");
-  return {};
+  // The child's own hooks get the same state, in a file that it inherited: annotations have no limit, and a
+  // message would have one. No hook can write the next one's state.
+  TRY(sys::write_all(plan.hook_state, json::encode(state)));
+  if (::fcntl(plan.hook_state.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
+      0)
+    return fail_errno("seal the state for the hooks");
+  return send(socket, Message::HooksDone);
 }
 
 /// One message of the child; true when it was the last one before start().
@@ -119,7 +120,7 @@ Result<bool> Container::State::answer(CreateOptions& options, const Plan& plan, 
       TRY(send(socket, Message::MappingsWritten));
       return false;
     case Message::NamespacesReady:
-      TRY(run_runtime_hooks(options));
+      TRY(run_runtime_hooks(options, plan));
       return false;
     case Message::Console:
       console = std::move(received.fd);

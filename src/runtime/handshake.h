@@ -24,7 +24,7 @@ enum class Message : std::uint8_t {
   Failed,  ///< `step` failed with `code`; the child ends
   // parent to child
   MappingsWritten,
-  HooksDone,  ///< followed, when there are container hooks, by a packet with the state as JSON
+  HooksDone,  ///< the state for the child's own hooks stands in Plan::hook_state
   Start,      ///< execve now; success shows by the socket's end (close-on-exec)
 };
 std::string_view to_string(Message message);

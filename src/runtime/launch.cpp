@@ -1,6 +1,7 @@
 #include "runtime/launch.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,9 +69,25 @@ int join_and_give_birth(void* argument) {
   return 0;
 }
 
+/// A copy of our memory is born among processes that may be hostile: it must not be open to them (ptrace(2),
+/// /proc/PID/fd) even for the instant before it could say so itself. Inherited across clone.
+class Unreadable {
+ public:
+  Unreadable() : before_(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)) { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+  ~Unreadable() {
+    if (before_ == 1) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  }
+  Unreadable(const Unreadable&) = delete;
+  Unreadable& operator=(const Unreadable&) = delete;
+
+ private:
+  int before_;
+};
+
 }  // namespace
 
 Result<sys::Process> launch(const Birthplace& place, void (*entry)(void*), void* argument) {
+  const Unreadable unreadable;
   Birth birth;
   birth.place = &place;
   birth.entry = entry;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
@@ -291,6 +292,10 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
   if (config.hooks) {
     plan.runtime_hooks = !config.hooks->prestart.empty() || !config.hooks->create_runtime.empty() ||
                          !config.hooks->create_container.empty() || !config.hooks->start_container.empty();
+    if (plan.runtime_hooks) {
+      plan.hook_state = sys::Fd(::memfd_create("hook-state", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+      if (!plan.hook_state) return fail_errno("memfd_create");
+    }
     plan.create_container = hook_steps(config.hooks->create_container);
     plan.start_container = hook_steps(config.hooks->start_container);
   }

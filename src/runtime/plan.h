@@ -73,7 +73,8 @@ struct MountStep {
   std::uint64_t propagation_recursive = 0;
   bool over_proc = false;  ///< one of the few files below /proc that may be covered
   bool optional = false;   ///< a failure is passed over (cgroup views)
-  int tree = -1;           ///< of a Bind whose source the parent has cloned already (Plan::trees owns it)
+  /// The source of a Bind, cloned: by the parent (Plan::trees owns it) or by the child, in its own copy.
+  mutable int tree = -1;
 };
 
 struct RootPlan {
@@ -178,6 +179,7 @@ struct Plan {
   std::vector<HookStep> create_container;
   std::vector<HookStep> start_container;
   bool runtime_hooks = false;  ///< the child waits for HooksDone
+  sys::Fd hook_state;          ///< a file in memory; holds the state as JSON once HooksDone is said
   std::vector<sys::Fd> tasks;  ///< version 1 `tasks` files, and cgroup.procs where clone3 cannot enter
   sys::Fd unified;             ///< directory for CLONE_INTO_CGROUP
   sys::Fd procfs;              ///< the host's /proc, verified

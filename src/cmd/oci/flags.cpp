@@ -1,5 +1,7 @@
 #include "cmd/oci/flags.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "base/strings.h"
@@ -46,6 +48,18 @@ std::string Flags::get(std::string_view name, std::string otherwise) const {
 std::vector<std::string> Flags::all(std::string_view name) const {
   const auto found = values_.find(std::string(name));
   return found == values_.end() ? std::vector<std::string>() : found->second;
+}
+
+Result<int> preserved_descriptors(const Flags& flags, std::int64_t more) {
+  const auto text = flags.get("preserve-fds", "0");
+  const auto asked = parse_int(text);
+  if (!asked || *asked < 0)
+    return fail(Kind::InvalidArgument, "invalid value {} for flag -preserve-fds", quote(text));
+  const auto count = *asked + more;
+  for (std::int64_t i = 0; i < count; ++i)
+    if (::fcntl(static_cast<int>(3 + i), F_GETFD) < 0)
+      return fail(Kind::InvalidArgument, "please check that preserved-fd {} (of {}) is present", i, count);
+  return static_cast<int>(count);
 }
 
 }  // namespace skiff::oci

@@ -35,4 +35,8 @@ class Flags {
   std::vector<std::string> arguments_;
 };
 
+/// What --preserve-fds asks for and `more`, as the number of descriptors from 3 on that the program gets. All
+/// of them must be there: a number that is free now would be one of the runtime's own later.
+Result<int> preserved_descriptors(const Flags& flags, std::int64_t more = 0);
+
 }  // namespace skiff::oci

@@ -34,10 +34,9 @@ const std::vector<Flag> kCreateFlags = {{"bundle", 'b', true},
 enum class Mode { Create, Detached, Foreground };
 
 /// Descriptors that systemd's socket activation and --preserve-fds pass through.
-int passed_descriptors(const Flags& flags) {
-  const auto asked = parse_int(flags.get("preserve-fds", "0")).value_or(0);
+Result<int> passed_descriptors(const Flags& flags) {
   const char* listen = ::getenv("LISTEN_FDS");
-  return static_cast<int>(asked + (listen ? parse_int(listen).value_or(0) : 0));
+  return preserved_descriptors(flags, listen ? parse_int(listen).value_or(0) : 0);
 }
 
 Result<void> check_console(const Flags& flags, bool terminal, Mode mode) {
@@ -89,7 +88,7 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   options.seccomp_cache = global.root + "/.seccomp";
   options.no_pivot = flags.has("no-pivot");
   options.new_keyring = !flags.has("no-new-keyring");
-  options.preserve_fds = passed_descriptors(flags);
+  options.preserve_fds = TRY(passed_descriptors(flags));
   if (const char* listen = ::getenv("LISTEN_FDS"); listen && options.config.process) {
     // sd_listen_fds(3) compares the pid: in the container's own namespace it is the first.
     options.config.process->env.push_back(std::string("LISTEN_FDS=") + listen);

@@ -13,6 +13,7 @@
 #include "runtime/container.h"
 #include "runtime/seccomp.h"
 #include "sys/file.h"
+#include "sys/path.h"
 
 namespace skiff::oci {
 namespace {
@@ -114,14 +115,15 @@ Result<int> exec_in(const Flags& flags, const Home& home, const Record& record) 
   std::string where = record.cgroup_path;
   if (flags.has("cgroup")) {
     const auto [controller, path] = cut(flags.get("cgroup"), ':');
-    where += "/" + std::string(path ? *path : controller);
+    // Not the whole path is cleaned: ".." must not lead to somebody else's cgroup.
+    where += sys::clean_path("/" + std::string(path ? *path : controller));
   }
   const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), where);
   options.cgroup = &cgroup;
   const std::string cache = home.path() + "/../.seccomp";
   if (config.linux_ && config.linux_->seccomp)
     options.seccomp = TRY(runtime::seccomp_filter(*config.linux_->seccomp, sys::exists(cache) ? cache : ""));
-  options.preserve_fds = static_cast<int>(parse_int(flags.get("preserve-fds", "0")).value_or(0));
+  options.preserve_fds = TRY(preserved_descriptors(flags));
   const bool detached = flags.has("detach");
   if (detached && options.process.terminal && !flags.has("console-socket"))
     return Error(Kind::InvalidArgument,

@@ -41,13 +41,17 @@ Result<void> Home::create() const {
   return fail_errno("create {}", path_);
 }
 
-Result<void> Home::remove() const { return sys::remove_tree(path_); }
+Result<void> Home::remove() const {
+  TRY(check_id(id_));
+  return sys::remove_tree(path_);
+}
 
 Result<void> Home::save(const Record& record) const {
   return sys::replace_file(path_ + "/state.json", json::encode(record), 0600);
 }
 
 Result<Record> Home::load() const {
+  TRY(check_id(id_));
   auto text = sys::read_file(path_ + "/state.json");
   if (!text && text.error().kind() == Kind::NotFound)
     return Error(Kind::NotFound, "container does not exist");
