@@ -7,7 +7,7 @@
 
 #include "archive/worker.h"
 #include "engine/lifecycle.h"
-#include "engine/root_view.h"
+#include "snapshot/root_view.h"
 #include "sys/file.h"
 
 namespace skiff::engine {
@@ -47,12 +47,12 @@ Result<void> copy_tree(const std::vector<spec::Mount>& rootfs, const std::string
 
 Result<void> copy_up(Parts& parts, const Definition& definition) {
   std::vector<spec::Mount> rootfs;
-  std::optional<RootView> view;
+  std::optional<snapshot::RootView> view;
   for (const ContainerMount& mount : definition.mounts) {
     if (!mount.copy_up || !mount.subpath.empty() || !TRY(parts.volumes.is_empty(mount.point.name))) continue;
     if (!view) {
       rootfs = TRY(parts.images.snapshots().mounts(snapshot_key(definition.id)));
-      view.emplace(TRY(RootView::open(rootfs)));
+      view.emplace(TRY(snapshot::RootView::open(rootfs)));
     }
     if (!view->is_directory(mount.point.destination)) continue;
     TRY_CONTEXT(copy_tree(rootfs, mount.point.destination, mount.point.source),

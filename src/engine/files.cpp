@@ -6,7 +6,7 @@
 #include "engine/events.h"
 #include "engine/lifecycle.h"
 #include "engine/mount_setup.h"
-#include "engine/root_view.h"
+#include "snapshot/root_view.h"
 #include "spec/users.h"
 
 namespace skiff::engine {
@@ -30,7 +30,8 @@ Result<archive::Root> root_of(Parts& parts, Container& container) {
 Result<std::optional<std::pair<uid_t, gid_t>>> owner_of(Parts& parts, const Container& container,
                                                         const Definition& definition) {
   if (definition.config.user.empty()) return std::nullopt;
-  const auto view = TRY(RootView::open(TRY(parts.images.snapshots().mounts(snapshot_key(container.id)))));
+  const auto view =
+      TRY(snapshot::RootView::open(TRY(parts.images.snapshots().mounts(snapshot_key(container.id)))));
   const auto passwd = TRY(view.read("/etc/passwd", spec::kUserFileLimit));
   const auto group = TRY(view.read("/etc/group", spec::kUserFileLimit));
   const auto user =

@@ -5,7 +5,6 @@
 
 #include "base/result.h"
 #include "engine/container.h"
-#include "engine/root_view.h"
 #include "spec/oci_runtime.h"
 
 namespace skiff::engine {

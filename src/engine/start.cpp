@@ -11,8 +11,8 @@
 #include "engine/mount_setup.h"
 #include "engine/network_setup.h"
 #include "engine/oci_config.h"
-#include "engine/root_view.h"
 #include "network/files.h"
+#include "snapshot/root_view.h"
 #include "spec/users.h"
 #include "sys/file.h"
 
@@ -140,7 +140,7 @@ Result<NetworkFiles> write_network_files(Parts& parts, ContainerSet& set, const 
 }
 
 Result<spec::UserIdentity> identity_of(const std::vector<spec::Mount>& rootfs, const Definition& definition) {
-  const RootView view = TRY(RootView::open(rootfs));
+  const snapshot::RootView view = TRY(snapshot::RootView::open(rootfs));
   const std::string& directory = definition.config.working_dir;
   if (!directory.empty() && view.exists(directory) && !view.is_directory(directory))
     return fail(Kind::InvalidArgument, "Cannot mkdir: {} is not a directory", directory);
@@ -173,7 +173,9 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
                                    const std::vector<network::Endpoint>& endpoints) {
   runner::Bundle bundle;
   bundle.id = definition.id;
-  bundle.rootfs = TRY(parts.images.snapshots().mounts(snapshot_key(definition.id)));
+  bundle.rootfs = TRY(parts.images.snapshots().mounts(
+      snapshot_key(definition.id),
+      definition.host.auto_remove ? snapshot::Syncs::Ignored : snapshot::Syncs::Honoured));
   const NamespaceSources sources = TRY(namespace_sources(set, definition));
   const NetworkFiles files = TRY(write_network_files(parts, set, definition, sources, endpoints));
   BundleInputs inputs{definition, host_facts(), parts.config.cgroup_parent + "/" + definition.id,

@@ -13,6 +13,7 @@
 #include "archive/tar_writer.h"
 #include "archive/worker.h"
 #include "snapshot/trash.h"
+#include "sys/detached_mount.h"
 #include "sys/file.h"
 
 // What every snapshot::Store must do. The trees are written and read through their mounts, by archive
@@ -277,6 +278,19 @@ TEST_P(OverlayStore, TheRootFoldersModeIsInherited) {
   EXPECT_EQ(status.st_mode & 07777, 0711u);
   EXPECT_EQ(status.st_uid, 7u);
   EXPECT_EQ(status.st_gid, 8u);
+}
+
+TEST_P(OverlayStore, MountsWithoutSyncsCanBeHadAgain) {
+  layer("l1", "", "a", "1");
+  prepare("c", "l1");
+  const auto options = store_->mounts("c", Syncs::Ignored)->front().options;
+  EXPECT_NE(std::find(options.begin(), options.end(), "volatile"), options.end());
+  EXPECT_TRUE(sys::mount_detached("overlay", "overlay", options).ok());
+  EXPECT_FALSE(sys::mount_detached("overlay", "overlay", options).ok());  // the kernel's mark of the first
+  const auto again = store_->mounts("c", Syncs::Ignored)->front().options;
+  EXPECT_TRUE(sys::mount_detached("overlay", "overlay", again).ok());
+  const auto committed = store_->mounts("l1", Syncs::Ignored)->front().options;
+  EXPECT_EQ(std::find(committed.begin(), committed.end(), "volatile"), committed.end());
 }
 
 TEST_P(OverlayStore, MountsNameTheTopmostLayerFirst) {

@@ -38,9 +38,9 @@ class OverlayStore final : public Store {
   Result<void> load() EXCLUDES(mutex_);
 
   Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string& parent) override;
-  Result<std::vector<spec::Mount>> mounts(const std::string& key) override {
+  Result<std::vector<spec::Mount>> mounts(const std::string& key, Syncs syncs) override {
     const MutexLock lock(mutex_);
-    return mounts_of(key);
+    return mounts_of(key, syncs);
   }
   Result<std::string> layer_directory(const std::string& key) override {
     const MutexLock lock(mutex_);
@@ -60,7 +60,8 @@ class OverlayStore final : public Store {
 
  private:
   Result<Record*> find(const std::string& key) REQUIRES(mutex_);
-  Result<std::vector<spec::Mount>> mounts_of(const std::string& key) REQUIRES(mutex_);
+  Result<std::vector<spec::Mount>> mounts_of(const std::string& key, Syncs syncs) REQUIRES(mutex_);
+  static Result<void> forget_unsynced(const std::string& work);
   static Result<Info> info_of(const std::string& key, const Record& record);
   std::string directory_of(const Record& record) const { return root_ + "/" + record.directory; }
   std::string files_of(const Record& record) const { return directory_of(record) + "/fs"; }
@@ -169,10 +170,17 @@ Result<std::vector<spec::Mount>> OverlayStore::prepare(const std::string& key, c
   undo.dismiss();
   index(key, record);
   records_.emplace(key, std::move(record));
-  return mounts_of(key);
+  return mounts_of(key, Syncs::Honoured);
 }
 
-Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const std::string& key) {
+/// A "volatile" overlay leaves a mark that keeps the kernel from mounting its directories again, since they
+/// may lack what a crash took (Documentation/filesystems/overlayfs.rst, "Volatile mount"). Who asks for such
+/// mounts has said that nothing depends on it.
+Result<void> OverlayStore::forget_unsynced(const std::string& work) {
+  return sys::remove_tree(work + "/work/incompat");
+}
+
+Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const std::string& key, Syncs syncs) {
   const Record* record = TRY(find(key));
   const std::string files = files_of(*record);
   if (record->parent.empty()) {
@@ -193,7 +201,12 @@ Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const std::string& key)
   }
   if (!record->committed) {
     mount.options.push_back("upperdir=" + files);
-    mount.options.push_back("workdir=" + directory_of(*record) + "/work");
+    const std::string work = directory_of(*record) + "/work";
+    mount.options.push_back("workdir=" + work);
+    if (syncs == Syncs::Ignored) {
+      TRY(forget_unsynced(work));
+      mount.options.push_back("volatile");
+    }
   }
   return std::vector<spec::Mount>{std::move(mount)};
 }

@@ -26,6 +26,12 @@ struct Info {
   std::uint64_t bytes = 0;               ///< of a Committed one's own layer, as `docker image ls` counts
 };
 
+/// What a mount of an Active snapshot makes of fsync(2) by those who write through it.
+enum class Syncs : std::uint8_t {
+  Honoured,
+  Ignored,  ///< and taking the mount down writes nothing back either: for what a power loss may take
+};
+
 /// Trees of files as layers on top of each other. A snapshot has an opaque key chosen by the caller. The life
 /// of one:
 ///
@@ -42,7 +48,8 @@ class Store {
   /// A writable snapshot on top of the Committed `parent` ("" for an empty tree).
   virtual Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string& parent) = 0;
   /// The mounts that show `key`: writable for Active ones, read-only for Committed ones. Destination "".
-  virtual Result<std::vector<spec::Mount>> mounts(const std::string& key) = 0;
+  /// Those that ignore syncs are good for one mounting: ask again for the next.
+  virtual Result<std::vector<spec::Mount>> mounts(const std::string& key, Syncs syncs = Syncs::Honoured) = 0;
   /// The folder that holds only this snapshot's own files (overlay's upper directory), for diff and direct
   /// apply.
   virtual Result<std::string> layer_directory(const std::string& key) = 0;

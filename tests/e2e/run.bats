@@ -145,6 +145,15 @@ load lib
   [[ "$output" == *"/dev/pts/0"* ]]
 }
 
+@test "a container that removes itself is restarted with its files, and copied from" {
+  engine run -d --rm --name "$(name rr)" e2e-busybox sh -c 'echo kept >>/kept; sync; trap "exit 0" TERM; while :; do sleep 0.1; done' >/dev/null
+  engine exec "$(name rr)" sh -c 'until [ -s /kept ]; do sleep 0.1; done'
+  engine restart -t 5 "$(name rr)" >/dev/null
+  engine exec "$(name rr)" sh -c 'until [ "$(wc -l </kept)" = 2 ]; do sleep 0.1; done'
+  run -0 engine cp "$(name rr)":/kept -
+  [[ "$output" == *kept* ]]
+}
+
 @test "restart policies" {
   engine run -d --restart on-failure:2 --name "$(name rp)" e2e-busybox sh -c 'echo try; exit 1'
   eventually 20 shows "$(name rp)" '{{.RestartCount}} {{.State.Status}}' '2 exited'

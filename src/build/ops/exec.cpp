@@ -164,7 +164,7 @@ Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
   UndoStack undo;
   const std::string directory = state_root() + "/" + id;
   undo.add([directory, id] { log_failure(sys::remove_tree(directory), "remove state", id); });
-  const spec::UserIdentity user = TRY(find_user(TRY(open_rootfs(rootfs)), operation.user));
+  const spec::UserIdentity user = TRY(find_user(rootfs, operation.user));
   const std::vector<network::Endpoint> endpoints = TRY(allocate(id, operation));
   undo.add([this, id, endpoints] {
     for (const network::Endpoint& endpoint : endpoints)

@@ -83,10 +83,15 @@ class VertexOp::Layer {
 
   const std::string& base() const { return base_; }
 
-  Result<std::vector<spec::Mount>> prepare() {
-    auto mounts = TRY(workshop_.snapshots.prepare(active_, base_));
+  Result<void> prepare() {
+    TRY(workshop_.snapshots.prepare(active_, base_));
     prepared_ = true;
-    return mounts;
+    return {};
+  }
+  /// For one mounting. Nothing is synced until an image is made of the layer, which syncs all of it: a
+  /// command that asks for it (dpkg does so for every package) would wait for nothing.
+  Result<std::vector<spec::Mount>> mounts() {
+    return workshop_.snapshots.mounts(active_, snapshot::Syncs::Ignored);
   }
   Result<std::string> directory() { return workshop_.snapshots.layer_directory(active_); }
 
@@ -147,11 +152,12 @@ Result<Outcome> VertexOp::run(const std::string& key, const std::vector<Outcome>
 
 Result<Outcome> VertexOp::execute(const ExecOperation& operation, Layer& layer, Sink& sink,
                                   const Cancellation& cancellation) {
-  const std::vector<spec::Mount> mounts = TRY(layer.prepare());
+  TRY(layer.prepare());
   VolumeGuard volumes;
   if (!operation.volumes.empty())
-    volumes = TRY(VolumeGuard::open(TRY(open_rootfs(mounts)), operation.volumes));
-  const int code = TRY(workshop_.executor->run(container_, operation, mounts, sink, cancellation));
+    volumes = TRY(VolumeGuard::open(TRY(open_rootfs(TRY(layer.mounts()))), operation.volumes));
+  const int code =
+      TRY(workshop_.executor->run(container_, operation, TRY(layer.mounts()), sink, cancellation));
   if (code != 0)
     return Error(
         Kind::InvalidArgument,
@@ -177,7 +183,8 @@ Result<Outcome> VertexOp::copy(const CopyOperation& operation, const std::vector
 Result<Outcome> VertexOp::copy_from(const CopyOperation& operation, const FileTree& tree, Layer& layer,
                                     const Cancellation& cancellation) {
   {
-    const sys::Fd root = TRY(open_rootfs(TRY(layer.prepare())));
+    TRY(layer.prepare());
+    const sys::Fd root = TRY(open_rootfs(TRY(layer.mounts())));
     TRY(Copier(tree, root, operation, cancellation).run(sources_, downloads_));
   }
   Outcome outcome = TRY(layer.finish());
@@ -191,7 +198,8 @@ Result<Outcome> VertexOp::make_directory(const DirectoryOperation& operation, La
     if (sys::open_in_root(view, operation.path, O_PATH | O_DIRECTORY).ok()) return layer.finish();
   }
   {
-    const sys::Fd root = TRY(open_rootfs(TRY(layer.prepare())));
+    TRY(layer.prepare());
+    const sys::Fd root = TRY(open_rootfs(TRY(layer.mounts())));
     TRY_CONTEXT(sys::make_directories_in_root(root, operation.path), "WORKDIR {}", operation.path);
   }
   return layer.finish();

@@ -1,6 +1,7 @@
 #include "build/ops/rootfs.h"
 
 #include "base/strings.h"
+#include "snapshot/root_view.h"
 #include "sys/detached_mount.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -24,8 +25,11 @@ Result<sys::Fd> open_rootfs(const std::vector<spec::Mount>& mounts) {
   return sys::mount_detached(mounts[0].type, mounts[0].source, mounts[0].options);
 }
 
-Result<spec::UserIdentity> find_user(const sys::Fd& root, const std::string& user) {
-  return spec::resolve_user(user, {}, read_small(root, "etc/passwd"), read_small(root, "etc/group"));
+Result<spec::UserIdentity> find_user(const std::vector<spec::Mount>& rootfs, const std::string& user) {
+  const auto view = TRY(snapshot::RootView::open(rootfs));
+  const auto passwd = TRY(view.read("/etc/passwd", spec::kUserFileLimit));
+  const auto group = TRY(view.read("/etc/group", spec::kUserFileLimit));
+  return spec::resolve_user(user, {}, passwd.value_or(""), group.value_or(""));
 }
 
 Result<std::pair<uid_t, gid_t>> find_owner(const sys::Fd& root, const std::string& owner) {

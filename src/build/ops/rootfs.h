@@ -17,8 +17,8 @@ namespace skiff::build {
 /// The root of a snapshot's mounts, writable if they are; no namespace shows it.
 Result<sys::Fd> open_rootfs(const std::vector<spec::Mount>& mounts);
 
-/// USER as that root's own /etc/passwd and /etc/group understand it.
-Result<spec::UserIdentity> find_user(const sys::Fd& root, const std::string& user);
+/// USER as the root's own /etc/passwd and /etc/group understand it. Mounts nothing.
+Result<spec::UserIdentity> find_user(const std::vector<spec::Mount>& rootfs, const std::string& user);
 
 /// --chown's "user[:group]" as (uid, gid). A user without a group stands for the group of the same name or
 /// number. InvalidArgument in Docker's words.

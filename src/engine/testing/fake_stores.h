@@ -20,9 +20,9 @@ class FakeSnapshots final : public snapshot::Store {
   Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string&) override {
     if (refuses) return Error(Kind::Exhausted, "no space left on device");
     keys.insert(key);
-    return mounts(key);
+    return mounts(key, snapshot::Syncs::Honoured);
   }
-  Result<std::vector<spec::Mount>> mounts(const std::string&) override {
+  Result<std::vector<spec::Mount>> mounts(const std::string&, snapshot::Syncs) override {
     return std::vector<spec::Mount>{
         {"", "overlay", "overlay", {"lowerdir+=/usr/share", "upperdir=/usr/share", "workdir=/tmp"}}};
   }

@@ -1,4 +1,4 @@
-#include "engine/root_view.h"
+#include "snapshot/root_view.h"
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -8,7 +8,7 @@
 #include "sys/file.h"
 #include "sys/path.h"
 
-namespace skiff::engine {
+namespace skiff::snapshot {
 namespace {
 
 constexpr int kMostLinks = 40;  // as the kernel's own limit
@@ -133,4 +133,4 @@ bool RootView::is_directory(std::string_view path) const {
   return found && S_ISDIR(found->status.st_mode);
 }
 
-}  // namespace skiff::engine
+}  // namespace skiff::snapshot

@@ -9,7 +9,7 @@
 #include "spec/mount.h"
 #include "sys/fd.h"
 
-namespace skiff::engine {
+namespace skiff::snapshot {
 
 /// A look into a root file system that is not mounted: the layers of its overlay Mount, read from the top
 /// with whiteouts and opaque directories honoured (Documentation/filesystems/overlayfs.rst). Used for the few
@@ -31,4 +31,4 @@ class RootView {
   std::vector<sys::Fd> layers_;  ///< topmost first
 };
 
-}  // namespace skiff::engine
+}  // namespace skiff::snapshot

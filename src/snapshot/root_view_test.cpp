@@ -1,4 +1,4 @@
-#include "engine/root_view.h"
+#include "snapshot/root_view.h"
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -10,7 +10,7 @@
 #include "base/ids.h"
 #include "sys/file.h"
 
-namespace skiff::engine {
+namespace skiff::snapshot {
 namespace {
 
 class RootViewTest : public testing::Test {
@@ -81,4 +81,4 @@ TEST_F(RootViewTest, TellsDirectories) {
 }
 
 }  // namespace
-}  // namespace skiff::engine
+}  // namespace skiff::snapshot
