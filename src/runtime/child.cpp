@@ -14,6 +14,10 @@
 
 #include "sys/syscalls.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
 namespace skiff::runtime::child {
 namespace {
 
@@ -37,9 +41,42 @@ void join_cgroups(const Context& context, const std::vector<sys::Fd>& tasks) {
     if (::write(fd.get(), "0", 1) < 0) fail(context, Step::JoinCgroup, errno);
 }
 
+/// Files in /proc of a process that may not be looked into belong to the host's root. In a user namespace
+/// that has just been made nobody else is there to look.
+class DumpableForNow {
+ public:
+  DumpableForNow() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
+  ~DumpableForNow() { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+  DumpableForNow(const DumpableForNow&) = delete;
+  DumpableForNow& operator=(const DumpableForNow&) = delete;
+};
+
+/// A time namespace is for one's children, and takes its offsets only while it has no member
+/// (time_namespaces(7)). Joining it then saves the second fork.
+void enter_new_time(const Context& context) {
+  if (::unshare(CLONE_NEWTIME) != 0) fail(context, Step::TimeNamespace, errno, "unshare");
+  const std::string& offsets = context.plan->time_offsets;
+  if (!offsets.empty()) {
+    const DumpableForNow dumpable;
+    const int fd = ::openat(context.procfs, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || ::write(fd, offsets.data(), offsets.size()) < 0)
+      fail(context, Step::TimeNamespace, errno, "write the offsets");
+    ::close(fd);
+  }
+  const int own = ::openat(context.procfs, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+  if (own < 0 || ::setns(own, CLONE_NEWTIME) != 0) fail(context, Step::TimeNamespace, errno, "join");
+  ::close(own);
+}
+
+void join_time(const Context& context) {
+  const sys::Fd& time = context.process->time_namespace;
+  if (time && ::setns(time.get(), CLONE_NEWTIME) != 0) fail(context, Step::TimeNamespace, errno, "join");
+}
+
 void enter_namespaces(const Context& context) {
   const Plan& plan = *context.plan;
   if (plan.new_namespaces & CLONE_NEWUSER) {
+    const DumpableForNow dumpable;
     tell(context, Message::MappingsWanted);
     expect(context, Message::MappingsWritten);
   }
@@ -47,6 +84,8 @@ void enter_namespaces(const Context& context) {
     if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) fail(context, Step::BecomeRoot, errno);
   }
   if (plan.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0) fail(context, Step::UnshareCgroup, errno);
+  if (plan.new_time_namespace) enter_new_time(context);
+  join_time(context);
 }
 
 /// Every new network namespace has its loopback up, as with other runtimes; links are the caller's affair.
@@ -71,6 +110,16 @@ void name_host(const Context& context) {
     fail(context, Step::Hostname, errno, plan.hostname.c_str());
   if (!plan.domainname.empty() && ::setdomainname(plan.domainname.c_str(), plan.domainname.size()) != 0)
     fail(context, Step::Domainname, errno, plan.domainname.c_str());
+}
+
+/// In somebody else's mount namespace.
+void change_root(Context& context) {
+  const RootPlan& root = context.plan->root;
+  if (!root.bind_path.empty() && ::chroot(root.bind_path.c_str()) != 0)
+    fail(context, Step::MountRoot, errno, root.bind_path.c_str());
+  if (::chdir("/") != 0) fail(context, Step::MountRoot, errno, "/");
+  run_container_hooks(context, context.plan->create_container);
+  if (context.process->terminal) open_console(context, AT_FDCWD, false);
 }
 
 /// Through the host's /proc, which nothing in the container can have replaced, and without following links:
@@ -173,8 +222,8 @@ void run_container(const Plan& plan, int socket) {
   name_host(context);
   if (plan.new_mounts)
     set_up_root(context);
-  else if (context.process->terminal)
-    open_console(context, AT_FDCWD, false);
+  else
+    change_root(context);
   write_sysctls(context);
   become(context);
   execute(context, true);
@@ -188,8 +237,11 @@ void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int
   reset_signals();
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   join_cgroups(context, tasks);
+  if (process.initial_cpus && ::sched_setaffinity(0, sizeof(cpu_set_t), &*process.initial_cpus) != 0)
+    fail(context, Step::Scheduler, errno, "initial CPU affinity");
   if (process.user_namespace && (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0))
     fail(context, Step::BecomeRoot, errno);
+  join_time(context);
   if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
   if (process.terminal) {
     const int root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -53,6 +53,10 @@ void open_source(const Context& context, const MountStep& step);
 /// Makes the detached mount of `step` (Filesystem or Bind); the caller attaches it.
 int detached_mount(const Context& context, const MountStep& step);
 
+// child_copy_up.cpp
+/// Fills the detached mount `to` with what the directory `from` (O_PATH) holds; `name` is for messages.
+void copy_up(const Context& context, const char* name, int from, int to);
+
 // child_protect.cpp
 void mask_paths(const Context& context);
 void protect_paths(const Context& context);

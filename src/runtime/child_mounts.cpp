@@ -128,7 +128,7 @@ void make_link(const Context& context, const MountStep& step) {
   if (!parent.set(step.destination.c_str())) fail(context, Step::CgroupLink, errno);
   char* slash = std::strrchr(parent.text, '/');
   *slash = '\0';
-  const int directory = open_inside(context.root, parent.text, O_PATH | O_DIRECTORY);
+  const int directory = make_inside(context.root, parent.text, true);
   if (directory < 0 || (::symlinkat(step.source.c_str(), directory, slash + 1) != 0 && errno != EEXIST))
     fail(context, Step::CgroupLink, errno, step.destination.c_str());
   ::close(directory);
@@ -171,6 +171,7 @@ void make_mount(const Context& context, const MountStep& step) {
   struct stat info = {};
   if (::fstat(mount, &info) != 0) fail_mount(context, step, errno);
   const int destination = open_destination(context, step, S_ISDIR(info.st_mode));
+  if (step.copy_up) copy_up(context, step.destination.c_str(), destination, mount);
   if (sys::raw::attach(mount, destination) != 0) fail_mount(context, step, errno);
   set_propagation(context, step, mount);
   ::close(destination);

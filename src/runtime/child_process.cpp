@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -128,7 +129,7 @@ void load_seccomp(const Context& context) {
 
 void change_user(const Context& context) {
   const ProcessPlan& process = *context.process;
-  if (::setgroups(process.groups.size(), process.groups.data()) != 0 &&
+  if (!process.keep_groups && ::setgroups(process.groups.size(), process.groups.data()) != 0 &&
       !(errno == EPERM && process.user_namespace && process.groups.empty()))
     fail(context, Step::Groups, errno);
   if (::setresgid(process.gid, process.gid, process.gid) != 0) fail(context, Step::User, errno, "gid");
@@ -257,6 +258,9 @@ void become(Context& context) {
       fail(context, Step::Label, code, process.label.c_str());
   set_limits(context);
   set_scheduling(context);
+  if (process.final_cpus && !context.plan &&
+      ::sched_setaffinity(0, sizeof(cpu_set_t), &*process.final_cpus) != 0)
+    fail(context, Step::Scheduler, errno, "final CPU affinity");
   close_what_leads_out(context);
   complete_home(context);
   if (process.umask) ::umask(*process.umask);

@@ -39,7 +39,8 @@ void bind_device(const Context& context, const DeviceStep& device, int directory
       ::openat(directory, device.name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file >= 0) ::close(file);
   const int target = ::openat(directory, device.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  const int tree = sys::raw::open_tree(AT_FDCWD, path.text, OPEN_TREE_CLONE);
+  const int tree =
+      device.node ? device.node.get() : sys::raw::open_tree(AT_FDCWD, path.text, OPEN_TREE_CLONE);
   if (target < 0 || tree < 0 || sys::raw::attach(tree, target) != 0)
     fail(context, Step::Device, errno, path.text);
   ::close(target);

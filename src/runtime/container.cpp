@@ -43,10 +43,10 @@ Result<void> write_mappings(const Plan& plan, pid_t pid) {
   return write_proc_file(pid, "uid_map", plan.uid_map);
 }
 
-spec::oci::State state_for_hooks(const CreateOptions& options, pid_t pid) {
+spec::oci::State state_for_hooks(const CreateOptions& options, pid_t pid, std::string status = "creating") {
   spec::oci::State state;
   state.id = options.id;
-  state.status = "creating";
+  state.status = std::move(status);
   state.pid = pid;
   state.bundle = options.bundle;
   state.annotations = options.config.annotations;
@@ -92,6 +92,11 @@ const SeccompFilter& Container::seccomp() const { return state_->seccomp; }
 const std::optional<Error>& Container::program_error() const { return state_->program_error; }
 void Container::detach() { state_->undo.dismiss(); }
 
+bool keeps_groups(const spec::oci::Runtime& config) {
+  const auto found = config.annotations.find("run.oci.keep_original_groups");
+  return found != config.annotations.end() && found->second != "0";
+}
+
 std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& id) {
   if (config.linux_ && !config.linux_->cgroups_path.empty())
     return sys::clean_path("/" + config.linux_->cgroups_path).substr(1);
@@ -100,8 +105,10 @@ std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& 
 
 Result<void> Container::State::run_runtime_hooks(const CreateOptions& options, const Plan& plan) {
   const auto state = state_for_hooks(options, process.pid());
-  TRY(run_hooks(options.config.hooks->prestart, state));
-  TRY(run_hooks(options.config.hooks->create_runtime, state));
+  // prestart hooks belong to `start` in the specification, which comes after "created".
+  TRY(run_hooks(options.config.hooks->prestart, "prestart",
+                state_for_hooks(options, process.pid(), "created")));
+  TRY(run_hooks(options.config.hooks->create_runtime, "createRuntime", state));
   // The child's own hooks get the same state, in a file that it inherited: annotations have no limit, and a
   // message would have one. No hook can write the next one's state.
   TRY(sys::write_all(plan.hook_state, json::encode(state)));
@@ -157,6 +164,7 @@ Result<Container> Container::create(CreateOptions& options) {
       TRY(sys::CgroupLayout::detect()),
       options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id) : options.cgroup_path);
   auto plan = TRY(make_plan(options, cgroup));
+  options.warnings.insert(options.warnings.end(), plan.warnings.begin(), plan.warnings.end());
   const auto& part = options.config.linux_;
   if (part && part->seccomp) {
     state->seccomp = TRY(seccomp_filter(*part->seccomp, options.seccomp_cache));

@@ -91,6 +91,7 @@ struct ExecOptions {
   const sys::Cgroup* cgroup = nullptr;  ///< joined before anything runs; null stays in the caller's
   SeccompFilter seccomp;
   int preserve_fds = 0;
+  bool keep_groups = false;           ///< the caller's groups stay (kKeepGroups)
   std::vector<std::string> warnings;  ///< filled
 };
 
@@ -103,6 +104,9 @@ struct Executed {
 /// Starts another program in the container whose first process is `target`, by pidfd setns(2). Returns after
 /// execve; errors as start().
 Result<Executed> exec(const sys::Process& target, ExecOptions& options);
+
+/// The annotation by which Podman asks for its caller's groups (`--group-add keep-groups`), as crun knows it.
+bool keeps_groups(const spec::oci::Runtime& config);
 
 /// The cgroup a configuration asks for, relative to each hierarchy's root; "<id>" when it names none.
 std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& id);

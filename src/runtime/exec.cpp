@@ -13,6 +13,10 @@
 #include "sys/namespace.h"
 #include "sys/socket.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
 namespace skiff::runtime {
 namespace {
 
@@ -56,7 +60,13 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
   plan.seccomp = options.seccomp;
   Birthplace place;
   place.target_pidfd = target.pidfd().get();
+  plan.keep_groups = options.keep_groups;
   place.target_namespaces = TRY(sys::joinable_namespaces(target));
+  if (place.target_namespaces & CLONE_NEWTIME) {
+    place.target_namespaces &= ~CLONE_NEWTIME;
+    plan.time_namespace =
+        TRY(sys::open_namespace(fmt::format("/proc/{}/ns/time", target.pid()), CLONE_NEWTIME));
+  }
   plan.user_namespace = (place.target_namespaces & CLONE_NEWUSER) != 0;
   limit_capabilities(plan);
 

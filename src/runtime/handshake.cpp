@@ -20,6 +20,7 @@ constexpr StepText kSteps[] = {
     {Step::JoinNamespace, "join namespace", true},
     {Step::BecomeRoot, "become root of the user namespace", false},
     {Step::UnshareCgroup, "create the cgroup namespace", false},
+    {Step::TimeNamespace, "time namespace:", true},
     {Step::Loopback, "bring up the loopback interface", false},
     {Step::Session, "create a session", true},
     {Step::Hostname, "set the host name to", true},
@@ -29,6 +30,7 @@ constexpr StepText kSteps[] = {
     {Step::Mount, "mount", true},
     {Step::CreateDestination, "create mount destination", true},
     {Step::Bind, "bind mount", true},
+    {Step::CopyUp, "copy the image's files up to", true},
     {Step::CgroupLink, "link cgroup controller", true},
     {Step::Device, "create device", true},
     {Step::DefaultLink, "create link", true},
@@ -49,7 +51,6 @@ constexpr StepText kSteps[] = {
     {Step::User, "set the user", true},
     {Step::Capabilities, "set the capabilities", true},
     {Step::NoNewPrivileges, "set no_new_privs", false},
-    {Step::Hook, "run hook", true},
     {Step::Personality, "set the personality", false},
 };
 
@@ -111,6 +112,8 @@ Error describe_failure(const Packet& packet) {
     case Step::Execute:
       return error(packet.code == ENOENT ? Kind::NotFound : Kind::Forbidden,
                    fmt::format("exec {}: {}", detail, why));
+    case Step::Hook:
+      return Error(Kind::Internal, "error running " + detail);
     case Step::WorkingDirectory:
       return error(kind, fmt::format("chdir to cwd (\"{}\") set in config.json failed: {}", detail, why));
     default:

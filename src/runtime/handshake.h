@@ -36,6 +36,7 @@ enum class Step : std::uint8_t {
   JoinNamespace,
   BecomeRoot,
   UnshareCgroup,
+  TimeNamespace,
   Loopback,
   Session,
   Hostname,
@@ -45,6 +46,7 @@ enum class Step : std::uint8_t {
   Mount,
   CreateDestination,
   Bind,
+  CopyUp,
   CgroupLink,
   Device,
   DefaultLink,
@@ -65,7 +67,7 @@ enum class Step : std::uint8_t {
   User,
   Capabilities,
   NoNewPrivileges,
-  Hook,
+  Hook,  ///< detail says all: "createContainer hook #0: exit status 1"
   Personality,
   ProgramNotFound,  ///< not in $PATH
   ProgramStat,      ///< the path itself could not be looked at

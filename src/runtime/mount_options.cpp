@@ -110,16 +110,24 @@ Result<MountStep> parse_mount(const spec::Mount& mount, const std::string& base)
   bool remount = false;
   for (const auto& option : mount.options) {
     if (option == "bind" || option == "defaults" || option == "async" || option == "loud" ||
-        option == "nomand" || option == "noiversion" || option == "silent" || option.empty())
+        option == "nomand" || option == "iversion" || option == "noiversion" || option == "silent" ||
+        option.empty())
       continue;
     if (option == "rbind") {
       step.recursive = true;
     } else if (option == "remount") {
       remount = true;
     } else if (option == "idmap" || option == "ridmap") {
-      return fail(Kind::Unsupported, "mount {}: id-mapped mounts are not supported", step.destination);
+      step.idmap = option == "idmap" ? MountStep::IdMap::Mount : MountStep::IdMap::Tree;
+    } else if (option.starts_with("idmap=") || option.starts_with("ridmap=")) {
+      return fail(Kind::Unsupported, "mount {}: option {}: mappings are given as uidMappings and gidMappings",
+                  step.destination, quote(option));
     } else if (option == "tmpcopyup") {
-      return fail(Kind::Unsupported, "mount {}: tmpcopyup is not supported", step.destination);
+      if (step.type != "tmpfs")
+        return fail(Kind::InvalidArgument, "mount {}: tmpcopyup is only for tmpfs", step.destination);
+      step.copy_up = true;
+    } else if (option == "copy-symlink") {
+      step.copy_symlink = true;
     } else if (apply_attribute(step, option) || apply_propagation(step, option)) {
       if (option == "ro" && !bind) step.superblock_readonly = true;
       if (option == "rw") step.superblock_readonly = false;

@@ -15,34 +15,38 @@
 #include <bit>
 
 #include "base/strings.h"
+#include "runtime/device_nodes.h"
+#include "runtime/mapped_source.h"
 #include "runtime/mount_options.h"
 #include "sys/file.h"
 #include "sys/namespace.h"
 #include "sys/path.h"
 #include "sys/syscalls.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
 namespace skiff::runtime {
 namespace {
 
 using spec::oci::Linux;
-
-std::string format_mappings(const std::vector<spec::oci::IdMapping>& mappings) {
-  std::string text;
-  for (const auto& m : mappings) text += fmt::format("{} {} {}\n", m.container_id, m.host_id, m.size);
-  return text;
-}
 
 Result<void> plan_namespaces(const Linux& config, Plan& plan) {
   for (const auto& kind : sys::namespace_kinds()) {
     const auto found = std::find_if(config.namespaces.begin(), config.namespaces.end(),
                                     [&](const auto& entry) { return entry.type == kind.oci_name; });
     if (found == config.namespaces.end()) continue;
-    if (!found->path.empty()) {
+    if (!found->path.empty() && kind.flag == CLONE_NEWTIME) {
+      plan.process.time_namespace = TRY(sys::open_namespace(found->path, kind.flag));
+    } else if (!found->path.empty()) {
       plan.joined.push_back({TRY(sys::open_namespace(found->path, kind.flag)), kind.flag, found->type});
     } else if (kind.flag == CLONE_NEWCGROUP) {
       plan.new_cgroup_namespace = true;
-    } else if (kind.oci_name == "time") {
-      return Error(Kind::Unsupported, "a time namespace can only be joined, not created");
+    } else if (kind.flag == CLONE_NEWTIME) {
+      plan.new_time_namespace = true;
+      for (const auto& [clock, offset] : config.time_offsets)
+        plan.time_offsets += fmt::format("{} {} {}\n", clock, offset.secs, offset.nanosecs);
     } else {
       plan.new_namespaces |= static_cast<unsigned long>(kind.flag);
     }
@@ -115,19 +119,45 @@ Result<void> open_source(MountStep& step, Plan& plan) {
   return {};
 }
 
-Result<void> plan_mounts(const CreateOptions& options, const sys::Cgroup& cgroup, Plan& plan) {
+/// "copy-symlink" (Podman's local time zone): a link is not followed, the container gets the same one.
+void copy_symlink(MountStep& step) {
+  char target[4096];
+  const ssize_t size = ::readlink(step.source.c_str(), target, sizeof target);
+  if (step.action != MountStep::Action::Bind || size <= 0) return;
+  step.action = MountStep::Action::Link;
+  step.source.assign(target, static_cast<std::size_t>(size));
+}
+
+/// File systems that are made for the container get its label; those of the kernel have labels of their own.
+Result<void> label_mount(MountStep& step, const std::string& label) {
+  constexpr std::string_view kOwnLabels[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2"};
+  if (label.empty() || step.action != MountStep::Action::Filesystem ||
+      std::find(std::begin(kOwnLabels), std::end(kOwnLabels), step.type) != std::end(kOwnLabels))
+    return {};
+  step.options.push_back({"context", label});
+  return {};
+}
+
+Result<void> plan_mounts(const CreateOptions& options, const Linux& part, const sys::Cgroup& cgroup,
+                         Plan& plan) {
   for (const auto& mount : options.config.mounts) {
     auto step = TRY(parse_mount(mount, options.bundle));
-    if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty())
-      return fail(Kind::Unsupported, "mount {}: id-mapped mounts are not supported", step.destination);
+    if ((!mount.uid_mappings.empty() || !mount.gid_mappings.empty()) && step.idmap == MountStep::IdMap::None)
+      step.idmap = MountStep::IdMap::Mount;
+    if (step.copy_symlink) copy_symlink(step);
     if (step.type == "cgroup" && step.action == MountStep::Action::Filesystem) {
-      for (auto& part : expand_cgroup_mount(step, cgroup.layout(), cgroup.path(), plan.new_cgroup_namespace))
-        plan.mounts.push_back(std::move(part));
+      for (auto& view : expand_cgroup_mount(step, cgroup.layout(), cgroup.path(), plan.new_cgroup_namespace))
+        plan.mounts.push_back(std::move(view));
       continue;
     }
     if (step.destination == "/dev" && step.action == MountStep::Action::Bind) plan.set_up_dev = false;
-    if (step.action == MountStep::Action::Bind && (plan.new_namespaces & CLONE_NEWUSER) != 0)
+    if (step.idmap != MountStep::IdMap::None) {
+      plan.trees.push_back(TRY(open_mapped_source(step, mount, part)));
+      step.tree = plan.trees.back().get();
+    } else if (step.action == MountStep::Action::Bind && (plan.new_namespaces & CLONE_NEWUSER) != 0) {
       TRY(open_source(step, plan));
+    }
+    TRY(label_mount(step, part.mount_label));
     plan.mounts.push_back(std::move(step));
   }
   return {};
@@ -163,6 +193,8 @@ Result<void> plan_devices(const Linux& config, Plan& plan) {
   constexpr Default kDefaults[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
                                    {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const auto& device : config.devices) plan.devices.push_back(TRY(device_step(device)));
+  if (plan.new_mounts && (plan.new_namespaces & CLONE_NEWUSER) != 0)
+    TRY(make_device_nodes(plan.devices, config));
   const auto wished = plan.devices.size();
   if (plan.set_up_dev) {
     for (const auto& device : kDefaults) {
@@ -171,7 +203,7 @@ Result<void> plan_devices(const Linux& config, Plan& plan) {
                       [&](const auto& d) { return d.directory == "/dev" && d.name == device.name; });
       if (!given)
         plan.devices.push_back(
-            {"/dev", device.name, S_IFCHR | 0666, makedev(device.major, device.minor), 0, 0});
+            {"/dev", device.name, S_IFCHR | 0666, makedev(device.major, device.minor), 0, 0, {}});
     }
     plan.links = {{"/dev", "fd", "/proc/self/fd"},
                   {"/dev", "stdin", "/proc/self/fd/0"},
@@ -224,14 +256,59 @@ Result<void> plan_sysctl(const Linux& config, Plan& plan) {
   return {};
 }
 
-std::vector<HookStep> hook_steps(const std::vector<spec::oci::Hook>& hooks) {
+std::vector<HookStep> hook_steps(const std::vector<spec::oci::Hook>& hooks, std::string_view name) {
   std::vector<HookStep> steps;
   for (const auto& hook : hooks) {
     auto arguments = hook.args;
     if (arguments.empty()) arguments.push_back(hook.path);
-    steps.push_back({hook.path, CStrings(std::move(arguments)), CStrings(hook.env), hook.timeout});
+    steps.push_back({fmt::format("{} hook #{}", name, steps.size()), hook.path,
+                     CStrings(std::move(arguments)), CStrings(hook.env), hook.timeout});
   }
   return steps;
+}
+
+Result<void> plan_personality(const spec::oci::Personality& personality, Plan& plan) {
+  // None of the flags is in use by anyone; a program does not run worse without.
+  if (!personality.flags.empty())
+    plan.warnings.push_back(
+        fmt::format("linux.personality.flags: {} are ignored", join(personality.flags, ", ")));
+  if (personality.domain == "LINUX")
+    plan.process.personality = PER_LINUX;
+  else if (personality.domain == "LINUX32")
+    plan.process.personality = PER_LINUX32;
+  else
+    return fail(Kind::InvalidArgument, "unknown personality {}", quote(personality.domain));
+  return {};
+}
+
+/// What only some machines have, and a configuration must not ask for in vain.
+Result<void> check_machine(const Linux& part) {
+  if (part.intel_rdt) {
+    const auto& rdt = *part.intel_rdt;
+    const bool asked = !rdt.clos_id.empty() || !rdt.schemata.empty() || !rdt.l3_cache_schema.empty() ||
+                       !rdt.mem_bw_schema.empty() || rdt.enable_cmt || rdt.enable_mbm;
+    if (asked)
+      return fail(Kind::Unsupported, "linux.intelRdt is specified in the configuration, but {}",
+                  sys::exists("/sys/fs/resctrl/schemata")
+                      ? "this runtime does not place processes in resctrl groups"
+                      : "Intel RDT is not enabled on this machine");
+  }
+  if (!part.mount_label.empty() && !sys::exists("/sys/fs/selinux/enforce"))
+    return Error(
+        Kind::Unsupported,
+        "linux.mountLabel is specified in the configuration, but SELinux is not enabled on this machine");
+  return {};
+}
+
+/// Without a mount namespace of its own the container only changes its root: whatever it mounted would stay
+/// in somebody else's table.
+Result<void> check_shared_mounts(const spec::oci::Runtime& config, Plan& plan) {
+  if (plan.new_mounts) return {};
+  if (!plan.masked.empty() || !plan.readonly.empty())
+    return Error(Kind::InvalidArgument, "unable to restrict sys entries without a private MNT namespace");
+  if (!config.mounts.empty())
+    plan.warnings.emplace_back("mounts are left out: the container has no mount namespace of its own");
+  return {};
 }
 
 }  // namespace
@@ -252,7 +329,7 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
   Plan plan;
   const Linux none;
   const Linux& part = config.linux_ ? *config.linux_ : none;
-  if (!config.process) return Error(Kind::InvalidArgument, "the configuration has no process");
+  if (!config.process) return Error(Kind::InvalidArgument, "process property must not be empty");
   plan.process = TRY(make_process_plan(*config.process));
   plan.process.streams = options.streams;
   plan.process.init = options.init;
@@ -265,8 +342,10 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
   TRY(plan_namespaces(part, plan));
   limit_capabilities(plan.process);
   TRY(plan_root(options, plan));
-  TRY(plan_mounts(options, cgroup, plan));
+  TRY(check_machine(part));
+  if (plan.new_mounts) TRY(plan_mounts(options, part, cgroup, plan));
   TRY(plan_devices(part, plan));
+  plan.process.keep_groups = keeps_groups(config);
   TRY(plan_sysctl(part, plan));
   for (const auto& path : part.masked_paths) plan.masked.push_back(sys::clean_path("/" + path));
   for (const auto& path : part.readonly_paths) plan.readonly.push_back(sys::clean_path("/" + path));
@@ -277,18 +356,8 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
                                    [](const auto& j) { return j.flag == CLONE_NEWUTS; });
   if ((!plan.hostname.empty() || !plan.domainname.empty()) && !own_uts)
     return Error(Kind::InvalidArgument, "unable to set hostname without a private UTS namespace");
-  if (!plan.new_mounts && (!plan.masked.empty() || !plan.readonly.empty()))
-    return Error(Kind::InvalidArgument, "unable to restrict sys entries without a private MNT namespace");
-  if (part.personality) {
-    if (!part.personality->flags.empty())
-      return Error(Kind::InvalidArgument, "personality flags are not supported");
-    if (part.personality->domain == "LINUX")
-      plan.process.personality = PER_LINUX;
-    else if (part.personality->domain == "LINUX32")
-      plan.process.personality = PER_LINUX32;
-    else
-      return fail(Kind::InvalidArgument, "unknown personality {}", quote(part.personality->domain));
-  }
+  TRY(check_shared_mounts(config, plan));
+  if (part.personality) TRY(plan_personality(*part.personality, plan));
   if (config.hooks) {
     plan.runtime_hooks = !config.hooks->prestart.empty() || !config.hooks->create_runtime.empty() ||
                          !config.hooks->create_container.empty() || !config.hooks->start_container.empty();
@@ -296,8 +365,8 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
       plan.hook_state = sys::Fd(::memfd_create("hook-state", MFD_CLOEXEC | MFD_ALLOW_SEALING));
       if (!plan.hook_state) return fail_errno("memfd_create");
     }
-    plan.create_container = hook_steps(config.hooks->create_container);
-    plan.start_container = hook_steps(config.hooks->start_container);
+    plan.create_container = hook_steps(config.hooks->create_container, "createContainer");
+    plan.start_container = hook_steps(config.hooks->start_container, "startContainer");
   }
   return plan;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
 
@@ -75,6 +76,10 @@ struct MountStep {
   bool optional = false;   ///< a failure is passed over (cgroup views)
   /// The source of a Bind, cloned: by the parent (Plan::trees owns it) or by the child, in its own copy.
   mutable int tree = -1;
+  enum class IdMap : std::uint8_t { None, Mount, Tree };
+  IdMap idmap = IdMap::None;  ///< a Bind that shows other owners
+  bool copy_up = false;       ///< a tmpfs that starts with what the root has at `destination`
+  bool copy_symlink = false;  ///< a Bind whose source, when it is a link, is made again instead
 };
 
 struct RootPlan {
@@ -94,6 +99,7 @@ struct DeviceStep {
   dev_t device = 0;
   uid_t uid = 0;
   gid_t gid = 0;
+  sys::Fd node;  ///< made by the parent for a user namespace, and bound
 };
 
 struct LinkStep {
@@ -110,6 +116,7 @@ struct RlimitStep {
 };
 
 struct HookStep {
+  std::string title;  ///< "createContainer hook #0"
   std::string path;
   CStrings arguments;
   CStrings environment;
@@ -126,6 +133,7 @@ struct ProcessPlan {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
+  bool keep_groups = false;  ///< ours stay
   std::optional<mode_t> umask;
   bool has_capabilities = true;
   sys::CapabilitySets capabilities;
@@ -143,6 +151,9 @@ struct ProcessPlan {
   int preserve_fds = 0;         ///< descriptors from 3 on that the program keeps
   bool user_namespace = false;  ///< setgroups may be denied there
   bool new_keyring = true;
+  sys::Fd time_namespace;  ///< to join: only the process itself can, whose memory is nobody else's
+  std::optional<cpu_set_t> initial_cpus;  ///< exec: until it is in its cgroup
+  std::optional<cpu_set_t> final_cpus;    ///< exec: of the program
   std::optional<unsigned long> personality;
   std::optional<int> io_priority;
   std::optional<spec::oci::Scheduler> scheduler;
@@ -160,12 +171,14 @@ struct Plan {
   ProcessPlan process;
   unsigned long new_namespaces = 0;  ///< CLONE_NEW*; without CLONE_NEWCGROUP
   bool new_cgroup_namespace = false;
+  bool new_time_namespace = false;
+  std::string time_offsets;             ///< lines for /proc/self/timens_offsets
   std::vector<JoinedNamespace> joined;  ///< in the order in which they are joined
   std::string uid_map;
   std::string gid_map;
   bool deny_setgroups = false;
   RootPlan root;
-  bool new_mounts = false;  ///< has a mount namespace of its own: the root is changed
+  bool new_mounts = false;  ///< has a mount namespace of its own; without one the root is only changed into
   std::vector<MountStep> mounts;
   std::vector<sys::Fd> trees;
   bool set_up_dev = true;  ///< /dev is ours to fill
@@ -178,13 +191,14 @@ struct Plan {
   std::string domainname;
   std::vector<HookStep> create_container;
   std::vector<HookStep> start_container;
-  bool runtime_hooks = false;  ///< the child waits for HooksDone
-  sys::Fd hook_state;          ///< a file in memory; holds the state as JSON once HooksDone is said
-  std::vector<sys::Fd> tasks;  ///< version 1 `tasks` files, and cgroup.procs where clone3 cannot enter
-  sys::Fd unified;             ///< directory for CLONE_INTO_CGROUP
-  sys::Fd procfs;              ///< the host's /proc, verified
-  int start_fd = -1;           ///< Start is read here instead of the socket (`create`, then `start`)
-  int report_fd = -1;          ///< and failures of execve are written here
+  std::vector<std::string> warnings;  ///< what the configuration says and is not done
+  bool runtime_hooks = false;         ///< the child waits for HooksDone
+  sys::Fd hook_state;                 ///< a file in memory; holds the state as JSON once HooksDone is said
+  std::vector<sys::Fd> tasks;         ///< version 1 `tasks` files, and cgroup.procs where clone3 cannot enter
+  sys::Fd unified;                    ///< directory for CLONE_INTO_CGROUP
+  sys::Fd procfs;                     ///< the host's /proc, verified
+  int start_fd = -1;                  ///< Start is read here instead of the socket (`create`, then `start`)
+  int report_fd = -1;                 ///< and failures of execve are written here
 };
 
 /// Decides everything from the configuration. Pure but for opening namespaces, /proc and looking at the

@@ -81,11 +81,21 @@ Result<void> plan_scheduling(const spec::oci::Process& process, ProcessPlan& pla
   return {};
 }
 
+Result<std::optional<cpu_set_t>> cpu_set(const std::string& list) {
+  if (list.empty()) return std::optional<cpu_set_t>();
+  const auto cpus = spec::oci::parse_cpu_list(list);
+  if (!cpus) return fail(Kind::InvalidArgument, "execCPUAffinity: {} is no list of CPUs", quote(list));
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const auto cpu : *cpus) CPU_SET(cpu, &set);
+  return std::optional<cpu_set_t>(set);
+}
+
 Result<void> plan_labels(const spec::oci::Process& process, ProcessPlan& plan) {
   if (!process.apparmor_profile.empty() && process.apparmor_profile != "unconfined") {
     if (!sys::exists("/sys/kernel/security/apparmor"))
       return fail(Kind::Unsupported,
-                  "apparmor profile {} was asked for, but AppArmor is not enabled on this machine",
+                  "process.apparmorProfile is {}, but AppArmor is not enabled on this machine",
                   quote(process.apparmor_profile));
     plan.label = "exec " + process.apparmor_profile;
     plan.label_file =
@@ -93,7 +103,7 @@ Result<void> plan_labels(const spec::oci::Process& process, ProcessPlan& plan) {
   } else if (!process.selinux_label.empty()) {
     if (!sys::exists("/sys/fs/selinux/enforce"))
       return Error(Kind::Unsupported,
-                   "a selinux label was asked for, but SELinux is not enabled on this machine");
+                   "process.selinuxLabel is specified, but SELinux is not enabled on this machine");
     plan.label = process.selinux_label;
     plan.label_file = "self/attr/exec";
   }
@@ -131,6 +141,10 @@ Result<ProcessPlan> make_process_plan(const spec::oci::Process& process) {
     plan.capabilities = {capability_mask(sets.bounding), capability_mask(sets.effective),
                          capability_mask(sets.permitted), capability_mask(sets.inheritable),
                          capability_mask(sets.ambient)};
+  }
+  if (process.exec_cpu_affinity) {
+    plan.initial_cpus = TRY(cpu_set(process.exec_cpu_affinity->initial));
+    plan.final_cpus = TRY(cpu_set(process.exec_cpu_affinity->final));
   }
   plan.last_capability = 63 - std::countl_zero(sys::known_capabilities() | 1);
   plan.no_new_privileges = process.no_new_privileges;

@@ -1,7 +1,5 @@
 #include "spec/oci_runtime.h"
 
-#include <algorithm>
-
 namespace skiff::spec::oci {
 
 using json::Omit;
@@ -178,54 +176,6 @@ void describe(json::Fields& f, State& state) {
   f("pid", state.pid, Omit::Empty);
   f("bundle", state.bundle);
   f("annotations", state.annotations, Omit::Empty);
-}
-
-namespace {
-
-constexpr std::string_view kNamespaceTypes[] = {"pid", "network", "mount",  "ipc",
-                                                "uts", "user",    "cgroup", "time"};
-
-Result<void> validate_process(const Process& process) {
-  if (process.args.empty()) return Error(Kind::InvalidArgument, "process.args must not be empty");
-  if (!process.cwd.starts_with('/'))
-    return fail(Kind::InvalidArgument, "process.cwd: \"{}\" is not an absolute path", process.cwd);
-  for (std::size_t i = 0; i < process.rlimits.size(); ++i) {
-    if (process.rlimits[i].soft > process.rlimits[i].hard)
-      return fail(Kind::InvalidArgument, "process.rlimits: {}: soft limit is above the hard limit",
-                  process.rlimits[i].type);
-    for (std::size_t j = 0; j < i; ++j)
-      if (process.rlimits[i].type == process.rlimits[j].type)
-        return fail(Kind::InvalidArgument, "process.rlimits: {} is given twice", process.rlimits[i].type);
-  }
-  return {};
-}
-
-Result<void> validate_namespaces(const std::vector<Namespace>& namespaces) {
-  for (std::size_t i = 0; i < namespaces.size(); ++i) {
-    const auto& space = namespaces[i];
-    if (std::find(std::begin(kNamespaceTypes), std::end(kNamespaceTypes), space.type) ==
-        std::end(kNamespaceTypes))
-      return fail(Kind::InvalidArgument, "linux.namespaces: unknown type \"{}\"", space.type);
-    if (!space.path.empty() && !space.path.starts_with('/'))
-      return fail(Kind::InvalidArgument, "linux.namespaces: {}: path is not absolute", space.type);
-    for (std::size_t j = 0; j < i; ++j)
-      if (space.type == namespaces[j].type)
-        return fail(Kind::InvalidArgument, "linux.namespaces: {} is given twice", space.type);
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<void> validate(const Runtime& runtime) {
-  if (runtime.oci_version.empty()) return Error(Kind::InvalidArgument, "ociVersion is missing");
-  if (!runtime.oci_version.starts_with("1."))
-    return fail(Kind::InvalidArgument, "ociVersion: \"{}\" is not supported", runtime.oci_version);
-  if (runtime.process) TRY(validate_process(*runtime.process));
-  for (const auto& mount : runtime.mounts)
-    if (mount.destination.empty()) return Error(Kind::InvalidArgument, "mounts: destination is missing");
-  if (runtime.linux_) TRY(validate_namespaces(runtime.linux_->namespaces));
-  return {};
 }
 
 }  // namespace skiff::spec::oci

@@ -401,9 +401,15 @@ void describe(json::Fields& f, Linux& part);
 void describe(json::Fields& f, Runtime& runtime);
 void describe(json::Fields& f, State& state);
 
-/// Checks what every runtime must refuse before it starts anything (config.md): a process with arguments and
-/// an absolute working directory, absolute mount destinations, known namespaces without repetition.
-/// InvalidArgument names the member.
+/// Checks what every runtime must refuse before it starts anything (config.md, config-linux.md): a process
+/// with arguments and an absolute working directory, mount destinations, known namespaces without repetition,
+/// hooks with absolute paths, schedulers, priorities, users outside the id mappings, time offsets without a
+/// time namespace, seccomp actions that cannot work. InvalidArgument names the member. oci_validate.cpp.
 Result<void> validate(const Runtime& runtime);
+/// The part of validate() that an exec's process.json goes through too.
+Result<void> validate(const Process& process);
+
+/// "0-2,7" as numbers in ascending order; nothing for other texts or a CPU from 1024 on.
+std::optional<std::vector<unsigned>> parse_cpu_list(std::string_view text);
 
 }  // namespace skiff::spec::oci

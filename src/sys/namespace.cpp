@@ -3,10 +3,15 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include "base/undo.h"
 #include "sys/file.h"
+#include "sys/syscalls.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -52,6 +57,30 @@ Result<int> joinable_namespaces(const Process& process) {
     if (ours.st_ino != theirs.st_ino) flags |= kind.flag;
   }
   return flags;
+}
+
+Result<Fd> make_user_namespace(const std::string& uid_map, const std::string& gid_map) {
+  int pidfd = -1;
+  clone_args args = {};
+  args.flags = CLONE_NEWUSER | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  const pid_t pid = raw::clone3(args);
+  if (pid < 0) return fail_errno("make a user namespace");
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    for (;;) ::pause();
+  }
+  const Process process(pid, Fd(pidfd));
+  UndoStack undo;
+  undo.add([&] {
+    (void)process.signal(SIGKILL);
+    (void)process.wait();
+  });
+  const auto directory = fmt::format("/proc/{}", pid);
+  TRY_CONTEXT(write_existing(directory + "/gid_map", gid_map), "map group ids");
+  TRY_CONTEXT(write_existing(directory + "/uid_map", uid_map), "map user ids");
+  return open_file(directory + "/ns/user", O_RDONLY);
 }
 
 }  // namespace skiff::sys

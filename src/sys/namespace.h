@@ -27,7 +27,12 @@ Result<Fd> open_namespace(const std::string& path, int flag);
 
 /// The CLONE_NEW* flags of the namespaces that `process` does not share with the caller and that a caller
 /// with full rights can join by setns(pidfd). User and time namespaces are only named when they differ,
-/// because joining one's own is an error.
+/// because joining one's own is an error; CLONE_NEWTIME is only taken by a process that shares its memory
+/// with nobody (setns(2)).
 Result<int> joinable_namespaces(const Process& process);
+
+/// A user namespace that nobody lives in, with the lines of uid_map and gid_map (user_namespaces(7)) given:
+/// what an id-mapped mount refers to.
+Result<Fd> make_user_namespace(const std::string& uid_map, const std::string& gid_map);
 
 }  // namespace skiff::sys

@@ -68,6 +68,14 @@ inline int mount_setattr(int dir, const char* path, unsigned flags, std::uint64_
   attr.propagation = propagation;
   return static_cast<int>(::syscall(SYS_mount_setattr, dir, path, flags, &attr, sizeof(attr)));
 }
+/// Shows the detached mount `tree` with its owners mapped as the user namespace `userns` maps them.
+inline int mount_idmap(int tree, int userns, bool recursive) {
+  struct mount_attr attr = {};
+  attr.attr_set = MOUNT_ATTR_IDMAP;
+  attr.userns_fd = static_cast<std::uint64_t>(userns);
+  return static_cast<int>(::syscall(SYS_mount_setattr, tree, "",
+                                    AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)));
+}
 inline int pivot_root(const char* new_root, const char* put_old) {
   return static_cast<int>(::syscall(SYS_pivot_root, new_root, put_old));
 }

@@ -147,7 +147,7 @@ Result<void> clean_up(const Home& home, const Record& record) {
   TRY(home.remove());
   if (config && config->hooks)
     if (const auto result =
-            runtime::run_all_hooks(config->hooks->poststop, state_of(record, Status::Stopped));
+            runtime::run_all_hooks(config->hooks->poststop, "poststop", state_of(record, Status::Stopped));
         !result)
       warn(result.error().message());
   return {};
@@ -155,7 +155,7 @@ Result<void> clean_up(const Home& home, const Record& record) {
 
 Result<void> run_poststart(const spec::oci::Runtime& config, const Record& record) {
   if (!config.hooks) return {};
-  return runtime::run_hooks(config.hooks->poststart, state_of(record, Status::Running));
+  return runtime::run_hooks(config.hooks->poststart, "poststart", state_of(record, Status::Running));
 }
 
 }  // namespace
