@@ -1,9 +1,13 @@
 #include "engine/network_setup.h"
 
+#include <fcntl.h>
+
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "engine/create_request.h"
+#include "network/files.h"
+#include "sys/file.h"
 
 namespace skiff::engine {
 namespace {
@@ -42,6 +46,12 @@ const network::Endpoint* outward(const std::vector<network::Endpoint>& endpoints
   for (const auto& endpoint : endpoints)
     if (!endpoint.ipv4.empty() && !endpoint.internal) return &endpoint;
   return nullptr;
+}
+
+/// The file itself stays: it is mounted in the container, where a new one would not be seen.
+Result<void> write_in_place(const std::string& path, std::string_view bytes) {
+  const sys::Fd file = TRY(sys::open_file(path, O_WRONLY | O_TRUNC | O_NOFOLLOW));
+  return sys::write_all(file, bytes);
 }
 
 }  // namespace
@@ -137,6 +147,30 @@ Result<spec::docker::PortMap> connect_networks(Parts& parts, const Definition& d
     TRY(parts.networks.serve_dns(id, std::move(sockets), definition.host.dns));
   }
   return ports;
+}
+
+Result<void> follow_network(Parts& parts, const Definition& definition, const network::Endpoint& changed,
+                            bool joined) {
+  constexpr std::size_t kLimit = 1 << 20;
+  const std::string directory = container_directory(parts.config, definition.id);
+  const std::string line =
+      network::hosts_line(changed, definition.config.hostname, definition.config.domainname);
+  std::string hosts = TRY(sys::read_file(directory + "/hosts", kLimit));
+  if (joined)
+    hosts += line;
+  else if (const auto at = hosts.find(line); !line.empty() && at != std::string::npos)
+    hosts.erase(at, line.size());
+  TRY(write_in_place(directory + "/hosts", hosts));
+
+  bool others = false;
+  for (const auto& endpoint : TRY(parts.networks.endpoints(definition.id)))
+    others = others || (endpoint.network != changed.network && parts.networks.has_dns(endpoint.network));
+  if (others || !parts.networks.has_dns(changed.network)) return {};
+  const network::DnsOptions wanted{definition.host.dns, definition.host.dns_search,
+                                   definition.host.dns_options};
+  const std::string resolver = directory + "/resolv.conf";
+  if (TRY(sys::read_file(resolver, kLimit)) != network::resolv_conf(parts.config, wanted, !joined)) return {};
+  return write_in_place(resolver, network::resolv_conf(parts.config, wanted, joined));
 }
 
 void disconnect_networks(Parts& parts, const std::string& id) {

@@ -29,6 +29,12 @@ Result<spec::docker::PortMap> connect_networks(Parts& parts, const Definition& d
 /// Takes everything back when the container's namespace is gone; failures are logged.
 void disconnect_networks(Parts& parts, const std::string& id);
 
+/// Tells a running container of a network that it has joined or left: its own line in /etc/hosts, and the
+/// embedded DNS as its resolver while it is on a network with names. What somebody edited in the container
+/// stays.
+Result<void> follow_network(Parts& parts, const Definition& definition, const network::Endpoint& changed,
+                            bool joined);
+
 /// The ports to publish: bindings, and all exposed ones with -P.
 Result<std::vector<network::PortBinding>> wanted_ports(const Definition& definition);
 /// Docker's form of what was published: {"80/tcp": [{"0.0.0.0", "8080"}]}.

@@ -33,6 +33,7 @@ Result<void> plug_running(Parts& parts, Container& container, const Definition& 
     TRY(task->keep("dns", numbers));
     TRY(parts.networks.serve_dns(container.id, std::move(sockets), definition.host.dns));
   }
+  TRY(follow_network(parts, definition, endpoint, true));
   undo.dismiss();
   return {};
 }
@@ -41,6 +42,9 @@ Result<void> plug_running(Parts& parts, Container& container, const Definition& 
 
 Result<std::vector<spec::docker::NetworkInspect>> Networks::list(const Filters& filters) {
   TRY(filters.check({"dangling", "driver", "id", "label", "name", "scope", "type"}));
+  for (const std::string& type : filters.values("type"))
+    if (type != "builtin" && type != "custom")
+      return fail(Kind::InvalidArgument, "invalid filter: 'type'='{}'", type);
   const bool by_use = filters.has("dangling");
   const bool dangling = TRY(filters.boolean("dangling", false));
   std::vector<spec::docker::NetworkInspect> list;
@@ -129,6 +133,7 @@ Result<void> Networks::disconnect(std::string_view name, std::string_view contai
       if (endpoint.network != network.id) continue;
       TRY(parts_.networks.unplug(endpoint, &space));
       TRY(parts_.networks.release(container->id, endpoint.network));
+      TRY(follow_network(parts_, definition, endpoint, false));
     }
   }
   {

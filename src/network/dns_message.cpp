@@ -120,6 +120,7 @@ std::string answer_addresses(std::string_view query, const std::vector<sys::Ipv4
   const auto* question = question_of(asked);
   if (!question) return answer_code(query, Code::FormatError);
   Packet reply = reply_to(asked, Code::NoError);
+  ldns_pkt_set_aa(reply.get(), !addresses.empty());
   for (const auto address : addresses) {
     const std::uint32_t bytes = address.network_order();
     push_answer(reply.get(), question, LDNS_RR_TYPE_A,

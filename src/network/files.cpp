@@ -90,6 +90,12 @@ std::string resolv_conf(const spec::EngineConfig& config, const DnsOptions& want
   return resolv_conf(config, wanted, user_defined, host_resolv_conf());
 }
 
+std::string hosts_line(const Endpoint& endpoint, const std::string& hostname, const std::string& domain) {
+  if (endpoint.ipv4.empty() || hostname.empty()) return {};
+  if (domain.empty()) return fmt::format("{}\t{}\n", endpoint.ipv4, hostname);
+  return fmt::format("{}\t{}.{} {}\n", endpoint.ipv4, hostname, domain, hostname);
+}
+
 Result<std::string> hosts_file(const std::string& hostname, const std::string& domain,
                                const std::vector<Endpoint>& endpoints,
                                const std::vector<std::string>& extra_hosts, const std::string& host_gateway,
@@ -115,9 +121,7 @@ Result<std::string> hosts_file(const std::string& hostname, const std::string& d
     out += fmt::format("{}\t{}\n", address, extra.substr(0, at));
   }
   for (const auto& [address, names] : links) out += fmt::format("{}\t{}\n", address, names);
-  const std::string own = domain.empty() ? hostname : fmt::format("{}.{} {}", hostname, domain, hostname);
-  for (const auto& endpoint : endpoints)
-    if (!endpoint.ipv4.empty() && !hostname.empty()) out += fmt::format("{}\t{}\n", endpoint.ipv4, own);
+  for (const auto& endpoint : endpoints) out += hosts_line(endpoint, hostname, domain);
   return out;
 }
 

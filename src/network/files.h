@@ -32,6 +32,9 @@ std::vector<std::string> upstream_servers(const spec::EngineConfig& config,
 /// The host's resolver configuration as it is now; "" when there is none.
 std::string host_resolv_conf();
 
+/// A container's own line of /etc/hosts for one of its networks; "" where it has no address or no name.
+std::string hosts_line(const Endpoint& endpoint, const std::string& hostname, const std::string& domain);
+
 /// `extra_hosts` are "name:address" or "name=address"; the address "host-gateway" becomes `host_gateway`.
 /// InvalidArgument for a malformed one: `bad format for add-host: "x"`. `links` maps host names to lines of
 /// the default bridge's links: address -> names.

@@ -134,3 +134,31 @@ s = socket.socket(); s.bind(('0.0.0.0', 0)); s.listen(); print(s.getsockname()[1
   [[ "$output" == *"nameserver 9.9.9.9"* ]]
   [[ "$output" == *"search example.org"* ]]
 }
+
+@test "a running container that joins a network finds its names, and forgets them when it leaves" {
+  engine network create "$(name join)"
+  engine run -d --name "$(name there)" --network "$(name join)" --network-alias elsewhere e2e-busybox sleep 1000
+  engine run -d --name "$(name c)" --hostname joiner e2e-busybox sleep 1000
+  before=$(engine exec "$(name c)" cat /etc/resolv.conf)
+  engine network connect "$(name join)" "$(name c)"
+  run -0 engine exec "$(name c)" cat /etc/resolv.conf
+  [[ "$output" == *"nameserver 127.0.0.11"* ]]
+  ip=$(engine inspect --format "{{(index .NetworkSettings.Networks \"$(name join)\").IPAddress}}" "$(name c)")
+  run -0 engine exec "$(name c)" grep joiner /etc/hosts
+  [[ "${lines[-1]}" == "$ip"*joiner ]]
+  engine exec "$(name c)" ping -c 1 -W 2 "$(name there)"
+  run -0 engine exec "$(name c)" nslookup elsewhere
+  [[ "$output" == *"Name:"*elsewhere* ]]
+  engine network disconnect "$(name join)" "$(name c)"
+  run -0 engine exec "$(name c)" cat /etc/hosts
+  [[ "$output" != *"$ip"* ]]
+  [ "$E2E_ENGINE" = docker ] || [ "$(engine exec "$(name c)" cat /etc/resolv.conf)" = "$before" ]
+}
+
+@test "network filters that mean nothing are refused" {
+  run -1 engine network ls --filter type=bogus
+  [[ "$output" == *"invalid filter: 'type'='bogus'"* ]]
+  run -1 engine network ls --filter dangling=maybe
+  run -1 engine network ls --filter bogus=1
+  [[ "$output" == *"invalid filter 'bogus'"* ]]
+}
