@@ -124,8 +124,7 @@ Result<void> add_header(const ListFormat& format, const Template& parsed, std::s
   };
   const json::Value data = std::move(titles);
   auto done = parsed.execute(data, options, out);
-  if (!done.ok())
-    return fail(Kind::InvalidArgument, "failed to execute template: {}", done.error().message());
+  if (!done.ok()) return fail(Kind::InvalidArgument, "template parsing error: {}", done.error().message());
   out += '\n';
   return {};
 }
@@ -154,13 +153,12 @@ Result<std::string> format_list(const ListFormat& format, const std::vector<Row>
   }
   auto parsed = Template::parse(unescape_format(text));
   if (!parsed.ok())
-    return fail(Kind::InvalidArgument, "failed to parse template: {}", parsed.error().message());
+    return fail(Kind::InvalidArgument, "template parsing error: {}", parsed.error().message());
   std::string out;
   for (const Row& row : rows) {
     const json::Value data = sorted(row.fields);
     auto done = parsed->execute(data, row_options(format, row), out);
-    if (!done.ok())
-      return fail(Kind::InvalidArgument, "failed to execute template: {}", done.error().message());
+    if (!done.ok()) return fail(Kind::InvalidArgument, "template parsing error: {}", done.error().message());
     out += '\n';
   }
   if (!table) return out;

@@ -40,10 +40,9 @@ TEST(Lists, TablesTemplatesAndJson) {
   EXPECT_EQ(*format_list(format("{{.ID}}={{.Label \"k\"}}"), rows), "abc=v\n");
   EXPECT_EQ(*format_list(format("json"), rows), "{\"ID\":\"abc\",\"Names\":\"web\"}\n");
   EXPECT_EQ(*format_list(format("table"), {}), "CONTAINER ID   NAMES\n");
-  EXPECT_EQ(
-      format_list(format("{{.X}}"), rows).error().message(),
-      "failed to execute template: template: :1:2: executing \"\" at <.X>: can't evaluate field X in type "
-      "*formatter.ContainerContext");
+  EXPECT_EQ(format_list(format("{{.X}}"), rows).error().message(),
+            "template parsing error: template: :1:2: executing \"\" at <.X>: can't evaluate field X in type "
+            "*formatter.ContainerContext");
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ Result<int> inspect_objects(Cli& cli, const Arguments& names, const std::string&
   const bool list = format.empty() || format == "json";
   std::optional<Template> parsed;
   if (!list) {
-    auto result = Template::parse(unescape_format(format));
+    auto result = Template::parse(format);
     if (!result.ok()) {
       cli.err.print("template parsing error: {}\n", result.error().message());
       return 64;
