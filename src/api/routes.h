@@ -30,6 +30,7 @@ Result<void> plugin_list(Call& call);
 Result<void> no_swarm(Call& call);
 Result<void> not_in_swarm(Call& call);
 Result<void> no_registry(Call& call);
+Result<void> no_plugin(Call& call);
 Result<void> not_offered(Call& call);
 // containers.cpp
 Result<void> container_create(Call& call);

@@ -44,7 +44,8 @@ Result<void> disk_usage(Call& call) {
 }
 
 Result<void> build_prune(Call& call) {
-  return answer(call, 200, TRY(call.engine.system.prune_build_cache()));
+  const auto filters = TRY(engine::Filters::parse(call.query.get("filters")));
+  return answer(call, 200, TRY(call.engine.system.prune_build_cache(call.query.boolean("all"), filters)));
 }
 
 Result<void> plugin_list(Call& call) { return answer_text(call, 200, "[]"); }

@@ -1,4 +1,5 @@
 #include "api/routes.h"
+#include "base/strings.h"
 
 /// Parts of Docker's API that this engine knows of but does not offer.
 namespace skiff::api {
@@ -17,6 +18,8 @@ Result<void> no_registry(Call&) {
       Kind::Unsupported,
       "this engine has no registry client: make a base image with 'skiff image bootstrap', or build one");
 }
+
+Result<void> no_plugin(Call& call) { return fail(Kind::NotFound, "plugin {} not found", quote(call.name())); }
 
 Result<void> not_offered(Call& call) {
   return fail(Kind::Unsupported, "{} {} is not offered by this engine", call.http.method(), call.http.path());

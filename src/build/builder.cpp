@@ -123,6 +123,7 @@ Result<void> Builder::show_change(std::size_t index) {
 Result<void> Builder::finish_step(std::size_t index, const std::string& vertex_key) {
   stage_keys_.back() = step_key(stage_keys_.back(), graph_.steps[index], vertex_key);
   if (index + 1 < graph_.steps.size()) {
+    if (graph_.steps[index + 1].trigger) return {};  // triggers are one step together
     say(fmt::format(" ---> {}\n", short_of(stage_keys_.back())));
     return {};
   }

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "spec/oci_image.h"
+#include "spec/oci_runtime.h"
 
 /// What a build is made of, whatever language it was written in: vertices are operations on file systems,
 /// each named by the digest of what it does and of what it starts from; steps are what a person sees. A
@@ -23,6 +24,20 @@ namespace skiff::build {
 struct SourceOperation {
   std::string image;     ///< id
   std::string snapshot;  ///< its topmost layer
+};
+
+/// What a command may use. None of it is part of the result's identity. 0 and "" are the defaults.
+struct Limits {
+  std::int64_t memory = 0;
+  std::int64_t memory_swap = 0;  ///< memory and swap together; -1 for no limit
+  std::int64_t cpu_shares = 0;
+  std::int64_t cpu_period = 0;  ///< microseconds
+  std::int64_t cpu_quota = 0;   ///< microseconds
+  std::string cpuset_cpus;
+  std::string cpuset_mems;
+  std::int64_t shm_size = 0;
+  std::string cgroup_parent;
+  std::vector<spec::oci::Rlimit> rlimits;
 };
 
 /// Runs a command; its file system changes are the result.
@@ -36,7 +51,7 @@ struct ExecOperation {
   std::vector<std::string> volumes;  ///< what is written below these paths does not last
   std::string network;               ///< "", "default", "host", "none" or a network's name
   std::vector<std::string> extra_hosts;
-  std::int64_t memory = 0;
+  Limits limits;
 };
 
 /// A file whose content stands in the Dockerfile.

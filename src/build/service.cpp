@@ -73,7 +73,7 @@ class BuildService : public Service {
     const Dockerfile file = TRY(parse_dockerfile(TRY(read_dockerfile(request.context, name)), name));
     const IgnoreRules ignore = TRY(read_ignore(request.context));
     const CompileOptions options{request.build_arguments, request.labels,      request.target,
-                                 request.network_mode,    request.extra_hosts, request.memory};
+                                 request.network_mode,    request.extra_hosts, request.limits};
     StoredImages images(parts_.images);
     Graph graph = TRY(compile(file, options, images));
 
@@ -86,18 +86,17 @@ class BuildService : public Service {
   }
 
   Result<CacheUsage> cache_usage() override {
-    const Cache::Usage usage = TRY(cache_.usage());
+    const Cache::Usage usage = TRY(cache_.usage(TRY(layers_of_images())));
     return CacheUsage{usage.entries, usage.bytes};
   }
 
-  Result<CacheUsage> prune_cache() override {
-    {
-      const MutexLock lock(mutex_);
-      if (running_ > 0)
-        return Error(Kind::Conflict, "a build is running: its cache can be pruned once it has ended");
-    }
-    const Cache::Usage usage = TRY(cache_.prune({}));
-    return CacheUsage{usage.entries, usage.bytes};
+  /// Held throughout, the lock keeps builds from beginning: none finds a step whose layer is about to go.
+  Result<PrunedCache> prune_cache(bool all, std::optional<Time> until) override {
+    const MutexLock lock(mutex_);
+    if (running_ > 0)
+      return Error(Kind::Conflict, "a build is running: its cache can be pruned once it has ended");
+    Cache::Pruned pruned = TRY(cache_.prune(TRY(layers_of_images()), all, until));
+    return PrunedCache{std::move(pruned.keys), pruned.bytes};
   }
 
   bool handle(const runner::Event& event) override { return exits_.handle(event); }
@@ -131,6 +130,14 @@ class BuildService : public Service {
       if (!request.quiet) progress.stream(fmt::format("Successfully tagged {}\n", tag.familiar()));
     }
     return {};
+  }
+
+  /// The snapshots that images are made of.
+  Result<std::set<std::string>> layers_of_images() {
+    std::set<std::string> snapshots;
+    for (const image::Image& image : TRY(parts_.images.list()))
+      for (const image::Layer& layer : image.layers) snapshots.insert(layer.snapshot);
+    return snapshots;
   }
 
   Result<LayerFacts> compute_facts(const std::string& snapshot) {

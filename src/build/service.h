@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
+#include "build/graph.h"
 #include "image/store.h"
 #include "meta/database.h"
 #include "network/service.h"
@@ -30,7 +32,7 @@ struct Request {
   bool pull = false;
   bool quiet = false;
   bool remove_intermediate = true;
-  std::int64_t memory = 0;
+  Limits limits;
 };
 
 /// Where a build's words go: the classic builder's stream, one call a message. Called from one thread at a
@@ -46,6 +48,11 @@ class Progress {
 
 struct CacheUsage {
   std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct PrunedCache {
+  std::vector<std::string> ids;  ///< of the steps that are forgotten
   std::uint64_t bytes = 0;
 };
 
@@ -68,7 +75,9 @@ class Service {
   virtual Result<std::string> build(Request request, Progress& progress,
                                     const std::atomic<bool>& cancelled) = 0;
   virtual Result<CacheUsage> cache_usage() = 0;
-  virtual Result<CacheUsage> prune_cache() = 0;
+  /// Forgets cached steps, those whose layers an image has too only when `all`; with `until` only those that
+  /// are no younger. Images keep all their layers. Conflict while a build runs.
+  virtual Result<PrunedCache> prune_cache(bool all, std::optional<Time> until) = 0;
   /// The runner's events of containers that belong to builds end here.
   virtual bool handle(const runner::Event& event) = 0;
 };

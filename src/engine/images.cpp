@@ -1,6 +1,7 @@
 #include "engine/images.h"
 
 #include "base/strings.h"
+#include "build/frontend/pattern.h"
 #include "engine/container.h"
 #include "engine/events.h"
 #include "spec/reference.h"
@@ -15,41 +16,21 @@ std::int64_t seconds_of(const std::optional<Time>& time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time->time_since_epoch()).count();
 }
 
-/// `pattern` of the reference filter, with * and ? as in a shell's file names; without a tag it matches any
-/// tag.
-bool glob(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t mark = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
-      ++p;
-      ++t;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      mark = t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
-/// The names of an image that the reference filter lets through; all of them when there is none.
-std::vector<std::string> matching_tags(const Filters& filters, const image::Image& image) {
+/// The names of an image that the reference filter lets through; all of them when there is none. A pattern
+/// without a tag matches any tag, and no wildcard matches a "/".
+Result<std::vector<std::string>> matching_tags(const Filters& filters, const image::Image& image) {
   if (!filters.has("reference")) return image.tags;
+  std::vector<build::Pattern> patterns;
+  for (const std::string& text : filters.values("reference"))
+    patterns.push_back(TRY(build::Pattern::compile(text, build::Pattern::Style::File)));
   std::vector<std::string> tags;
-  for (const std::string& tag : image.tags)
-    for (const std::string& pattern : filters.values("reference"))
-      if (glob(pattern, tag) || glob(pattern, tag.substr(0, tag.rfind(':')))) {
-        tags.push_back(tag);
-        break;
-      }
+  for (const std::string& tag : image.tags) {
+    const std::string name = tag.substr(0, tag.rfind(':'));
+    const auto meant = [&](const build::Pattern& pattern) {
+      return pattern.matches(tag) || pattern.matches(name);
+    };
+    if (std::any_of(patterns.begin(), patterns.end(), meant)) tags.push_back(tag);
+  }
   return tags;
 }
 
@@ -106,7 +87,8 @@ Result<TimeWindow> time_window(image::Store& images, const Filters& filters) {
     window.since = TRY(images.resolve(name)).config.created;
   for (const std::string& text : filters.values("until")) {
     window.until = parse_timestamp(text, now());
-    if (!window.until) return fail(Kind::InvalidArgument, "invalid filter 'until={}'", text);
+    if (!window.until)
+      return fail(Kind::InvalidArgument, "failed to parse value as time or duration: {}", quote(text));
   }
   return window;
 }
@@ -134,7 +116,7 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     if (nameless && children[id] > 0 && (!all || by_name)) continue;
     if (by_name && nameless != dangling) continue;
     if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels)) continue;
-    std::vector<std::string> tags = matching_tags(filters, image);
+    std::vector<std::string> tags = TRY(matching_tags(filters, image));
     if (tags.empty() && filters.has("reference")) continue;
     spec::docker::ImageSummary summary;
     summary.id = id;
@@ -215,6 +197,8 @@ Result<void> Images::tag(std::string_view name, const std::string& repository, c
   const auto reference = TRY(spec::reference_from_parts(repository, tag)).with_default_tag();
   if (reference.digest())
     return Error(Kind::InvalidArgument, "refusing to create a tag with a digest reference");
+  if (reference.familiar_name() == "sha256")
+    return Error(Kind::InvalidArgument, "refusing to create an ambiguous tag using digest algorithm as name");
   TRY(parts_.images.tag(image.id, reference));
   events_.publish("image", "tag", image.id.to_string(), {{"name", reference.familiar()}});
   return {};
@@ -263,13 +247,10 @@ Result<spec::docker::ImagePruneReport> Images::prune(const Filters& filters) {
       // A parent that a child still needs stays, as does what somebody took into use meanwhile.
       const auto removed = remove(name, false, false);
       if (!removed.ok()) continue;
-      bool deleted = false;
-      for (const auto& item : *removed) {
-        deleted = deleted || item.deleted == id;
-        report.images_deleted.push_back(item);
-      }
-      if (deleted) report.space_reclaimed += image.size;
+      report.images_deleted.insert(report.images_deleted.end(), removed->begin(), removed->end());
     }
+    for (const image::Layer& layer : image.layers)  // what another image shares stays
+      if (!parts_.images.snapshots().info(layer.snapshot).ok()) report.space_reclaimed += layer.bytes;
   }
   events_.publish("image", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
   return report;

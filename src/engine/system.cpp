@@ -174,10 +174,24 @@ Result<spec::docker::DiskUsage> System::disk_usage(const std::set<std::string>& 
   return usage;
 }
 
-Result<spec::docker::BuildPruneReport> System::prune_build_cache() {
+Result<spec::docker::BuildPruneReport> System::prune_build_cache(bool all, const Filters& filters) {
   spec::docker::BuildPruneReport report;
+  TRY_CONTEXT(filters.check({"description", "id", "inuse", "label", "label!", "parent", "private", "shared",
+                             "type", "unused-for", "until"}),
+              "failed to prune build cache");
+  std::optional<Time> until;
+  for (const std::string& text : filters.values("until")) {
+    until = parse_timestamp(text, now());
+    if (!until)
+      return fail(Kind::InvalidArgument, "failed to prune build cache: invalid filter 'until={}'", text);
+  }
   if (!parts_.builds) return report;
-  report.space_reclaimed = TRY(parts_.builds->prune_cache()).bytes;
+  // Steps have no label, id or kind that a person could know: such a filter finds none of them.
+  for (const char* name : {"description", "id", "inuse", "label", "parent", "private", "shared", "type"})
+    if (filters.has(name)) return report;
+  build::PrunedCache pruned = TRY(parts_.builds->prune_cache(all, until));
+  report.space_reclaimed = pruned.bytes;
+  report.caches_deleted = std::move(pruned.ids);
   events_.publish("builder", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});
   return report;
 }

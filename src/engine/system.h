@@ -28,7 +28,7 @@ class System {
   Result<spec::docker::Info> info();
   /// `types` limits the answer to "container", "image", "volume", "build-cache"; empty: all.
   Result<spec::docker::DiskUsage> disk_usage(const std::set<std::string>& types);
-  Result<spec::docker::BuildPruneReport> prune_build_cache();
+  Result<spec::docker::BuildPruneReport> prune_build_cache(bool all, const Filters& filters);
 
  private:
   Parts& parts_;

@@ -280,3 +280,47 @@ ADD $url/ /x/"
 COPY $url/file /x"
   [[ "$output" == *"COPY failed: source can't be a URL for COPY"* ]]
 }
+
+@test "--label: a step each; triggers of the base show one result; a stage's name is taken once" {
+  dir=$(context)
+  run -0 build "$dir" --no-cache -t "$(name parent)" --label b=2 --label a=1 <<'D'
+FROM e2e-busybox
+ONBUILD RUN true
+ONBUILD ENV A=b
+D
+  [[ "$output" == *"Step 4/5 : LABEL a=1"*"Step 5/5 : LABEL b=2"* ]]
+  run -0 build "$dir" --no-cache <<D
+FROM $(name parent)
+CMD true
+D
+  [[ "$output" == *"# Executing 2 build triggers"* ]]
+  [ "$(grep -c ' ---> [0-9a-f]\{12\}' <<<"$output")" = 2 ]
+  engine rmi "$(name parent)"
+  run -1 build "$dir" <<'D'
+FROM e2e-busybox AS x
+FROM e2e-busybox AS X
+D
+  [[ "$output" == *"x stage name already used"* ]]
+}
+
+@test "limits of RUN: --ulimit, --shm-size, --memory; options that Docker refuses" {
+  dir=$(context)
+  printf 'FROM e2e-busybox\nRUN echo files $(ulimit -n), shm $(df -k /dev/shm | awk "END {print \\$2}")\n' >"$dir/Dockerfile"
+  run -0 engine build --no-cache --ulimit nofile=500:600 --shm-size 3m --memory 64m --cpu-shares 512 "$dir"
+  [[ "$output" == *"files 500, shm 3072"* ]]
+  run -1 engine build --memory 1m "$dir"
+  [[ "$output" == *"Minimum memory limit allowed is 6MB"* ]]
+  run -1 engine build --isolation bogus "$dir"
+  [[ "$output" == *'unsupported isolation: "bogus"'* ]]
+  run -1 engine build --security-opt a=b "$dir"
+  [[ "$output" == *"security options are not supported on linux"* ]]
+  run -1 engine build --platform a/b/c/d "$dir"
+  [[ "$output" == *"cannot parse platform specifier"* ]]
+  run -1 engine build --squash "$dir"
+  [[ "$output" == *"only supported on a Docker daemon with experimental features enabled"* ]]
+  run -1 build "$dir" <<'D'
+FROM e2e-busybox
+WORKDIR /bin/sh
+D
+  [[ "$output" == *"Cannot mkdir: /bin/sh is not a directory"* ]]
+}

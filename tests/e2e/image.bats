@@ -76,3 +76,39 @@ load lib
   [[ "$output" == *"Deleted Containers:"* ]]
   run -1 engine inspect "$(name dead)"
 }
+
+@test "pruning the build cache leaves images whole, and what an image shares is not counted as freed" {
+  dir=$(context)
+  printf 'FROM e2e-busybox AS side\nRUN echo side >/side\nFROM e2e-busybox\nCOPY --from=side /side /side\nRUN echo own >/own\nCMD cat /side /own\n' >"$dir/Dockerfile"
+  engine build -q -t "$(name whole)" "$dir"
+  engine builder prune -f
+  run -0 engine run --rm "$(name whole)"
+  [ "${lines[*]}" = "side own" ]
+  run -0 engine build -t "$(name whole)" "$dir"
+  [[ "$output" == *"RUN echo own >/own"*"Using cache"* ]]
+  engine builder prune -f -a
+  run -0 engine run --rm "$(name whole)"
+  [ "${lines[*]}" = "side own" ]
+  run -0 engine run --rm e2e-busybox true
+  run -1 engine builder prune -f --filter bogus=1
+  [[ "$output" == *"failed to prune build cache: invalid filter 'bogus'"* ]]
+  run -0 engine builder prune -f --filter until=24h
+  engine rmi "$(name whole)"
+}
+
+@test "the reference filter stops at slashes; bad filters and ambiguous tags are refused in words" {
+  engine tag e2e-busybox e2e-glob.example/deep/x:1
+  run -0 engine images --format '{{.Repository}}' 'e2e-glob*'
+  [ -z "$output" ]
+  run -0 engine images --format '{{.Repository}}' 'e2e-glob*/*/x'
+  [ "$output" = e2e-glob.example/deep/x ]
+  engine rmi e2e-glob.example/deep/x:1
+  run -1 engine images --filter dangling=maybe
+  [[ "$output" == *"invalid filter 'dangling=[maybe]'"* ]]
+  run -1 engine image prune -f --filter until=never
+  [[ "$output" == *'failed to parse value as time or duration: "never"'* ]]
+  run -1 engine tag e2e-busybox sha256:abc
+  [[ "$output" == *"refusing to create an ambiguous tag using digest algorithm as name"* ]]
+  run -1 engine inspect e2e-nosuchobject
+  [[ "$output" == *"No such object: e2e-nosuchobject"* ]]
+}

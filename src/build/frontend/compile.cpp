@@ -21,7 +21,7 @@ class Compiler {
     graph_.warnings = file_.warnings;
     for (std::size_t i = 0; i < end && !failed_; ++i) add_instruction(file_.instructions[i]);
     add_labels();
-    graph_.total = end + (options_.labels.empty() ? 0 : 1);
+    graph_.total = end + options_.labels.size();
     graph_.unused_arguments = arguments_.unused();
     return std::move(graph_);
   }
@@ -107,7 +107,12 @@ class Compiler {
       return fail(Kind::InvalidArgument, "base name ({}) should not be blank", in.arguments[0]);
     stage.base_name = name;
     TRY(find_base(stage, name));
-    if (in.arguments.size() > 1) stage.name = in.arguments[1];
+    if (in.arguments.size() > 1) {
+      for (const Stage& earlier : graph_.stages)
+        if (equals_ignore_case(earlier.name, in.arguments[1]))
+          return fail(Kind::InvalidArgument, "{} stage name already used", to_lower(in.arguments[1]));
+      stage.name = in.arguments[1];
+    }
     if (!find_variable(stage.image.config.env, "PATH"))
       stage.image.config.env.emplace_back(spec::kDefaultPath);
     triggers_ = std::exchange(stage.image.config.on_build, {});
@@ -159,20 +164,19 @@ class Compiler {
     return stage_->apply(in, step);
   }
 
+  /// Labels of the request: a step each, as if they stood at the file's end.
   void add_labels() {
-    if (options_.labels.empty() || failed_) return;
-    Step step;
-    std::string change = " LABEL";
+    if (failed_) return;
     Stage& stage = graph_.stages.back();
-    for (const auto& [name, value] : options_.labels) {
-      stage.image.config.labels[name] = value;
-      change += fmt::format(" {}={}", name, value);
-    }
-    step.text = change.substr(1);
     std::vector<std::string> shell = stage.image.config.shell;
     if (shell.empty()) shell = {"/bin/sh", "-c"};
-    step.created_by = fmt::format("{} #(nop) {}", join(shell, " "), change);
-    finish(std::move(step), {});
+    for (const auto& [name, value] : options_.labels) {
+      stage.image.config.labels[name] = value;
+      Step step;
+      step.text = fmt::format("LABEL {}={}", name, value);
+      step.created_by = fmt::format("{} #(nop)  {}", join(shell, " "), step.text);
+      finish(std::move(step), {});
+    }
   }
 
   const Dockerfile& file_;

@@ -31,7 +31,7 @@ struct CompileOptions {
   std::string target;
   std::string network;
   std::vector<std::string> extra_hosts;
-  std::int64_t memory = 0;
+  Limits limits;
 };
 
 /// Makes a Dockerfile's graph: variables resolved, stages joined, configuration changes applied, one vertex

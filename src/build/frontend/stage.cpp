@@ -184,7 +184,7 @@ Result<void> StageCompiler::run(const Instruction& in, Step& step) {
   op.network = options_.network;
   if (const std::string network = flag(in, "network"); !network.empty()) op.network = network;
   op.extra_hosts = options_.extra_hosts;
-  op.memory = options_.memory;
+  op.limits = options_.limits;
   step.created_by = join(op.command, " ");
   if (!arguments.empty() || !op.hidden_environment.empty())
     step.created_by = fmt::format("|{} {}{}{}", arguments.size(), join(arguments, " "),

@@ -112,46 +112,68 @@ Result<std::set<std::string>> Cache::snapshots() {
   return snapshots;
 }
 
-Result<Cache::Usage> Cache::usage() {
+Result<Cache::Usage> Cache::usage(const std::set<std::string>& used) {
   Usage usage;
+  std::set<std::string> snapshots;
   TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
-    usage.entries = TRY(transaction.scan(kOutcomes)).size();
+    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes))) {
+      const Outcome outcome = TRY(json::decode<Outcome>(text));
+      if (used.contains(outcome.snapshot)) continue;
+      ++usage.entries;
+      if (!outcome.empty_layer && !outcome.snapshot.empty()) snapshots.insert(outcome.snapshot);
+    }
     return {};
   }));
-  for (const std::string& snapshot : TRY(snapshots()))
+  for (const std::string& snapshot : snapshots)
     if (const auto info = snapshots_.info(snapshot); info.ok()) usage.bytes += info->bytes;
   return usage;
 }
 
-Result<Cache::Usage> Cache::prune(const std::vector<std::string>& keep) {
-  std::vector<std::string> snapshots;
-  Usage usage;
-  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
-    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes))) {
-      const Outcome outcome = TRY(json::decode<Outcome>(text));
-      if (std::find(keep.begin(), keep.end(), outcome.snapshot) != keep.end()) continue;
-      if (!outcome.empty_layer && !outcome.snapshot.empty()) snapshots.push_back(outcome.snapshot);
-      TRY(transaction.erase(kOutcomes, key));
-      TRY(transaction.erase(kLayers, outcome.snapshot));
-      ++usage.entries;
-    }
-    for (const auto& [key, text] : TRY(transaction.scan(kSteps))) TRY(transaction.erase(kSteps, key));
-    return {};
-  }));
-  // Children first: a snapshot with others on top of it stays, and is tried again once they are gone.
+/// Children first: a snapshot with others on top of it stays, and is tried again once they are gone.
+std::uint64_t Cache::remove_snapshots(std::set<std::string> snapshots) {
+  std::uint64_t bytes = 0;
   for (bool progress = true; progress;) {
     progress = false;
     for (auto it = snapshots.begin(); it != snapshots.end();) {
       const auto info = snapshots_.info(*it);
       const bool gone = info.ok() && snapshots_.remove(*it).ok();
-      if (gone) {
-        usage.bytes += info->bytes;
-        progress = true;
-      }
-      it = gone ? snapshots.erase(it) : it + 1;
+      if (gone) bytes += info->bytes;
+      progress = progress || gone;
+      it = gone ? snapshots.erase(it) : std::next(it);
     }
   }
-  return usage;
+  return bytes;
+}
+
+Result<Cache::Pruned> Cache::prune(const std::set<std::string>& used, bool all, std::optional<Time> until) {
+  Pruned pruned;
+  std::set<std::string> snapshots;
+  std::vector<std::pair<std::string, std::string>>
+      candidates;  // key, and the snapshot that must be gone first
+  TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
+    for (const auto& [key, text] : TRY(transaction.scan(kOutcomes))) {
+      const Outcome outcome = TRY(json::decode<Outcome>(text));
+      const bool kept = used.contains(outcome.snapshot);
+      if ((kept && !all) || (until && outcome.created > *until)) continue;
+      const bool owner = !kept && !outcome.empty_layer && !outcome.snapshot.empty();
+      if (owner) snapshots.insert(outcome.snapshot);
+      candidates.emplace_back(key, owner ? outcome.snapshot : "");
+    }
+    return {};
+  }));
+  pruned.bytes = remove_snapshots(snapshots);
+  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
+    for (const auto& [key, snapshot] : candidates) {
+      if (!snapshot.empty() && snapshots_.info(snapshot).ok()) continue;
+      TRY(transaction.erase(kOutcomes, key));
+      if (!snapshot.empty()) TRY(transaction.erase(kLayers, snapshot));
+      pruned.keys.push_back(key);
+    }
+    if (all && !until)
+      for (const auto& [key, text] : TRY(transaction.scan(kSteps))) TRY(transaction.erase(kSteps, key));
+    return {};
+  }));
+  return pruned;
 }
 
 }  // namespace skiff::build

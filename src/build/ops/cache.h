@@ -44,12 +44,20 @@ class Cache {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
   };
-  Result<Usage> usage();
-  /// Forgets everything, and removes the snapshots that nothing else stands on. `keep` are in use by running
-  /// builds.
-  Result<Usage> prune(const std::vector<std::string>& keep);
+  /// What prune() could give back: all records but those of the snapshots in `used`.
+  Result<Usage> usage(const std::set<std::string>& used);
+
+  struct Pruned {
+    std::vector<std::string> keys;  ///< of the records that are gone
+    std::uint64_t bytes = 0;
+  };
+  /// Forgets the steps that are no younger than `until`, and removes their snapshots unless something stands
+  /// on them. Snapshots in `used` belong to images: they always stay, and their records too unless `all`.
+  Result<Pruned> prune(const std::set<std::string>& used, bool all, std::optional<Time> until);
 
  private:
+  std::uint64_t remove_snapshots(std::set<std::string> snapshots);
+
   meta::Database& database_;
   snapshot::Store& snapshots_;
 };

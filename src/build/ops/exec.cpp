@@ -61,8 +61,27 @@ spec::oci::Process process_of(const std::string& id, const ExecOperation& operat
   spec::oci::Capabilities capabilities;
   capabilities.bounding = capabilities.effective = capabilities.permitted = spec::default_capabilities();
   process.capabilities = std::move(capabilities);
+  process.rlimits = operation.limits.rlimits;
   process.oom_score_adj = 0;
   return process;
+}
+
+spec::oci::Resources resources_of(const Limits& limits) {
+  spec::oci::Resources resources;
+  resources.devices = spec::default_device_rules();
+  if (limits.memory > 0) {
+    spec::oci::Memory memory{.limit = limits.memory};
+    if (limits.memory_swap != 0) memory.swap = limits.memory_swap;
+    resources.memory = std::move(memory);
+  }
+  spec::oci::Cpu cpu;
+  if (limits.cpu_shares > 0) cpu.shares = static_cast<std::uint64_t>(limits.cpu_shares);
+  if (limits.cpu_period > 0) cpu.period = static_cast<std::uint64_t>(limits.cpu_period);
+  if (limits.cpu_quota > 0) cpu.quota = limits.cpu_quota;
+  cpu.cpus = limits.cpuset_cpus;
+  cpu.mems = limits.cpuset_mems;
+  resources.cpu = std::move(cpu);
+  return resources;
 }
 
 }  // namespace
@@ -136,22 +155,21 @@ spec::oci::Runtime Executor::container_config(const std::string& id, const ExecO
   config.process = process_of(id, operation, user);
   config.root = spec::oci::Root{};
   config.hostname = short_id(id);
-  config.mounts = spec::default_mounts();
+  const Limits& limits = operation.limits;
+  config.mounts = limits.shm_size > 0 ? spec::default_mounts(limits.shm_size) : spec::default_mounts();
   for (const char* name : {"resolv.conf", "hostname", "hosts"})
     config.mounts.emplace_back(fmt::format("/etc/{}", name), "bind", fmt::format("{}/{}", directory, name),
                                std::vector<std::string>{"rbind", "rprivate", "rw"});
   spec::oci::Linux part;
-  part.cgroups_path = fmt::format("{}/{}", config_.cgroup_parent, id);
+  part.cgroups_path =
+      fmt::format("{}/{}", limits.cgroup_parent.empty() ? config_.cgroup_parent : limits.cgroup_parent, id);
   for (const char* kind : {"mount", "uts", "pid", "ipc", "cgroup"}) part.namespaces.push_back({kind, ""});
   if (operation.network != "host") part.namespaces.push_back({"network", ""});
   part.devices = spec::default_devices();
   part.masked_paths = spec::default_masked_paths();
   part.readonly_paths = spec::default_readonly_paths();
   part.seccomp = seccomp_profile();
-  spec::oci::Resources resources;
-  resources.devices = spec::default_device_rules();
-  if (operation.memory > 0) resources.memory = spec::oci::Memory{.limit = operation.memory};
-  part.resources = std::move(resources);
+  part.resources = resources_of(limits);
   config.linux_ = std::move(part);
   return config;
 }

@@ -200,7 +200,10 @@ Result<Outcome> VertexOp::make_directory(const DirectoryOperation& operation, La
   {
     TRY(layer.prepare());
     const sys::Fd root = TRY(open_rootfs(TRY(layer.mounts())));
-    TRY_CONTEXT(sys::make_directories_in_root(root, operation.path), "WORKDIR {}", operation.path);
+    auto made = sys::make_directories_in_root(root, operation.path);
+    if (!made.ok() && sys::open_in_root(root, operation.path, O_PATH).ok())
+      return fail(Kind::InvalidArgument, "Cannot mkdir: {} is not a directory", operation.path);
+    TRY_CONTEXT(std::move(made), "WORKDIR {}", operation.path);
   }
   return layer.finish();
 }

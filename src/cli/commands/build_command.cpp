@@ -128,7 +128,30 @@ class Build : public Command {
     flags.list(hosts_, "add-host", 0, "Add a custom host-to-IP mapping (\"host:ip\")", check_extra_host);
     flags.list(arguments_, "build-arg", 0, "Set build-time variables", check_env);
     flags.strings(cache_from_, "cache-from", 0, "Images to consider as cache sources");
-    flags.bytes(memory_, "memory", 'm', "Memory limit");
+    flags.string(limits_.cgroup_parent, "cgroup-parent", 0,
+                 "Set the parent cgroup for the \"RUN\" instructions during build");
+    flags.boolean(compress_, "compress", 0, "Compress the build context using gzip");
+    flags.integer(limits_.cpu_period, "cpu-period", 0,
+                  "Limit the CPU CFS (Completely Fair Scheduler) period");
+    flags.integer(limits_.cpu_quota, "cpu-quota", 0, "Limit the CPU CFS (Completely Fair Scheduler) quota");
+    flags.integer(limits_.cpu_shares, "cpu-shares", 'c', "CPU shares (relative weight)");
+    flags.string(limits_.cpuset_cpus, "cpuset-cpus", 0, "CPUs in which to allow execution (0-3, 0,1)");
+    flags.string(limits_.cpuset_mems, "cpuset-mems", 0, "MEMs in which to allow execution (0-3, 0,1)");
+    flags.boolean(no_trust_, "disable-content-trust", 0, "Skip image verification");
+    flags.string(isolation_, "isolation", 0, "Container isolation technology");
+    flags.bytes(limits_.memory, "memory", 'm', "Memory limit");
+    flags.bytes(limits_.memory_swap, "memory-swap", 0,
+                "Swap limit equal to memory plus swap: -1 to enable unlimited swap", true);
+    flags.strings(security_, "security-opt", 0, "Security options");
+    flags.bytes(limits_.shm_size, "shm-size", 0, "Size of \"/dev/shm\"");
+    flags.boolean(squash_, "squash", 0, "Squash newly built layers into a single new layer").hide();
+    flags
+        .custom("ulimit", "ulimit", 0, "Ulimit options",
+                [this](std::string_view text) -> Result<void> {
+                  ulimits_.push_back(TRY(parse_ulimit(text)));
+                  return {};
+                })
+        .show_default("[]");
     flags.string(file_, "file", 'f', "Name of the Dockerfile (Default is \"PATH/Dockerfile\")");
     flags.boolean(force_remove_, "force-rm", 0, "Always remove intermediate containers");
     flags.string(id_file_, "iidfile", 0, "Write the image ID to the file");
@@ -146,6 +169,9 @@ class Build : public Command {
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
+    if (squash_)
+      return Error(Kind::Unsupported,
+                   "\"--squash\" is only supported on a Docker daemon with experimental features enabled");
     if (!id_file_.empty() && ::unlink(id_file_.c_str()) != 0 && errno != ENOENT)
       return fail_errno("Removing image ID file: remove {}", id_file_);
     Context context = TRY(prepare(arguments[0]));
@@ -233,7 +259,13 @@ class Build : public Command {
       query.add("cachefrom", json::to_text(images));
     }
     for (const auto& host : hosts_) query.add("extrahosts", host);
-    if (memory_ != 0) query.add("memory", std::to_string(memory_));
+    add_limits(query);
+    if (!security_.empty()) {
+      json::Array options;
+      for (const auto& option : security_) options.emplace_back(option);
+      query.add("securityopt", json::to_text(options));
+    }
+    query.add_if("isolation", isolation_);
     query.add("rm", remove_ ? "1" : "0")
         .flag("forcerm", force_remove_)
         .flag("nocache", no_cache_)
@@ -242,9 +274,35 @@ class Build : public Command {
     return query.add_if("platform", to_lower(platform_));
   }
 
-  std::vector<std::string> hosts_, arguments_, cache_from_, labels_, tags_;
-  std::string file_, id_file_, network_ = "default", platform_, progress_, target_;
-  std::int64_t memory_ = 0;
+  void add_limits(client::Query& query) const {
+    const auto add = [&](std::string_view name, std::int64_t value) {
+      if (value != 0) query.add(name, std::to_string(value));
+    };
+    add("memory", limits_.memory);
+    add("memswap", limits_.memory_swap);
+    add("cpushares", limits_.cpu_shares);
+    add("cpuperiod", limits_.cpu_period);
+    add("cpuquota", limits_.cpu_quota);
+    add("shmsize", limits_.shm_size);
+    query.add_if("cpusetcpus", limits_.cpuset_cpus).add_if("cpusetmems", limits_.cpuset_mems);
+    query.add_if("cgroupparent", limits_.cgroup_parent);
+    if (ulimits_.empty()) return;
+    json::Array ulimits;
+    for (const auto& limit : ulimits_) ulimits.push_back(json::to_value(limit));
+    query.add("ulimits", json::to_text(ulimits));
+  }
+
+  struct Limits {
+    std::int64_t memory = 0, memory_swap = 0, cpu_shares = 0, cpu_period = 0, cpu_quota = 0, shm_size = 0;
+    std::string cpuset_cpus, cpuset_mems, cgroup_parent;
+  };
+
+  std::vector<std::string> hosts_, arguments_, cache_from_, labels_, security_, tags_;
+  std::vector<spec::docker::Ulimit> ulimits_;
+  std::string file_, id_file_, isolation_, network_ = "default", platform_, progress_, target_;
+  Limits limits_;
+  bool compress_ = false, no_trust_ = true,
+       squash_ = false;  // the context goes over a socket: never compressed
   bool force_remove_ = false, no_cache_ = false, pull_ = false, quiet_ = false, remove_ = true;
 };
 

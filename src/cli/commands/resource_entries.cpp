@@ -28,6 +28,7 @@ void add_images(std::vector<Entry>& rows) {
   for (const std::string_view path : {"build", "image build", "builder build"})
     rows.push_back({path, "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile", kBuild, exactly(1),
                     make::build});
+  rows.push_back({"builder prune", "", "Remove build cache", "", no_arguments(), make::builder_prune});
   for (const std::string_view path : {"images", "image ls"})
     rows.push_back(
         {path, "[OPTIONS] [REPOSITORY[:TAG]]", "List images", kImageLs, at_most(1), make::image_ls});

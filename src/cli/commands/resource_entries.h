@@ -16,6 +16,7 @@ std::unique_ptr<Command> info();
 std::unique_ptr<Command> events();
 std::unique_ptr<Command> system_df();
 std::unique_ptr<Command> system_prune();
+std::unique_ptr<Command> builder_prune();
 std::unique_ptr<Command> build();
 std::unique_ptr<Command> image_ls();
 std::unique_ptr<Command> image_rm();

@@ -133,9 +133,36 @@ class SystemPrune : public Command {
   bool all_ = false, force_ = false, volumes_ = false;
 };
 
+class BuilderPrune : public Command {
+ public:
+  BuilderPrune() {
+    flags.boolean(all_, "all", 'a', "Remove all unused build cache, not just dangling ones");
+    add_filter_flag(flags, filters_, 0, "Provide filter values (e.g. \"until=24h\")");
+    flags.boolean(force_, "force", 'f', "Do not prompt for confirmation");
+  }
+
+  Result<int> run(Cli& cli, const Arguments&) override {
+    const std::string question =
+        fmt::format("WARNING! This will remove all {}build cache. Are you sure you want to continue? [y/N] ",
+                    all_ ? "" : "dangling ");
+    if (!force_ && !confirm(cli, question)) return 0;
+    const auto report = TRY(TRY(cli.engine())->prune_build_cache(filters_, all_));
+    const auto pruned =
+        list_deleted("Deleted build cache objects", report.caches_deleted, report.space_reclaimed);
+    if (!pruned.text.empty()) cli.out.write(pruned.text + "\n");
+    cli.out.print("Total reclaimed space: {}\n", human_size(static_cast<double>(pruned.reclaimed)));
+    return 0;
+  }
+
+ private:
+  client::Filters filters_;
+  bool all_ = false, force_ = false;
+};
+
 }  // namespace
 
 namespace make {
+std::unique_ptr<Command> builder_prune() { return std::make_unique<BuilderPrune>(); }
 std::unique_ptr<Command> events() { return std::make_unique<Events>(); }
 std::unique_ptr<Command> system_prune() { return std::make_unique<SystemPrune>(); }
 }  // namespace make
