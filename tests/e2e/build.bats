@@ -308,7 +308,7 @@ D
   printf 'FROM e2e-busybox\nRUN echo files $(ulimit -n), shm $(df -k /dev/shm | awk "END {print \\$2}")\n' >"$dir/Dockerfile"
   run -0 engine build --no-cache --ulimit nofile=500:600 --shm-size 3m --memory 64m --cpu-shares 512 "$dir"
   [[ "$output" == *"files 500, shm 3072"* ]]
-  run -1 engine build --memory 1m "$dir"
+  run -1 engine build --no-cache --memory 1m "$dir"
   [[ "$output" == *"Minimum memory limit allowed is 6MB"* ]]
   run -1 engine build --isolation bogus "$dir"
   [[ "$output" == *'unsupported isolation: "bogus"'* ]]
