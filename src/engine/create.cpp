@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <set>
 
 #include "base/ids.h"
@@ -181,6 +183,9 @@ Result<spec::docker::ContainerCreated> Containers::create(const std::string& nam
   undo.add([directory] { (void)sys::remove_tree(directory); });
   TRY(parts_.images.snapshots().prepare(snapshot_key(id), image.snapshot));
   undo.add([this, id] { (void)parts_.images.snapshots().remove(snapshot_key(id)); });
+  // By this file programs tell that they run in a container.
+  (void)TRY(sys::open_file(TRY(parts_.images.snapshots().layer_directory(snapshot_key(id))) + "/.dockerenv",
+                           O_WRONLY | O_CREAT | O_NOFOLLOW, 0755));
   TRY(make_volumes(definition, undo));
   TRY(copy_up(parts_, definition));
   const auto attributes = event_attributes(definition);
