@@ -73,6 +73,7 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/volumes/{name}",               volume_remove},
 
     {"GET",    "/plugins",                      plugin_list},
+    {"GET",    "/plugins/{name...}/json",       plugin_missing},
     {"*",      "/plugins/{rest...}",            not_offered},
     {"POST",   "/auth",                         no_registry},
     {"POST",   "/commit",                       not_offered},

@@ -31,6 +31,7 @@ Result<void> no_swarm(Call& call);
 Result<void> not_in_swarm(Call& call);
 Result<void> no_registry(Call& call);
 Result<void> not_offered(Call& call);
+Result<void> plugin_missing(Call& call);
 // containers.cpp
 Result<void> container_create(Call& call);
 Result<void> container_list(Call& call);

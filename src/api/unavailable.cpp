@@ -18,6 +18,10 @@ Result<void> no_registry(Call&) {
       "this engine has no registry client: make a base image with 'skiff image bootstrap', or build one");
 }
 
+Result<void> plugin_missing(Call& call) {
+  return fail(Kind::NotFound, "plugin \"{}\" not found", call.name());
+}
+
 Result<void> not_offered(Call& call) {
   return fail(Kind::Unsupported, "{} {} is not offered by this engine", call.http.method(), call.http.path());
 }

@@ -107,7 +107,7 @@ Result<bool> Filters::boolean(std::string_view name, bool otherwise) const {
   };
   if (is({"1", "true", "True", "TRUE", "t", "T"})) return true;
   if (is({"0", "false", "False", "FALSE", "f", "F"})) return false;
-  return fail(Kind::InvalidArgument, "invalid filter '{}={}'", name, join(all, ","));
+  return fail(Kind::InvalidArgument, "invalid filter '{}=[{}]'", name, join(all, " "));
 }
 
 }  // namespace skiff::engine

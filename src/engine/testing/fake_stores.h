@@ -187,6 +187,7 @@ class FakeNetworks final : public network::Service {
   }
   void stop_dns(const std::string& container) override { dns.erase(container); }
   bool has_dns(const std::string& network) override { return network == "id-front"; }
+  bool has_chosen_subnet(const std::string& network) override { return network == "front"; }
   std::string host_gateway() override { return "172.17.0.1"; }
   Result<void> reconcile(const std::vector<std::string>& living) override {
     alive = living;
