@@ -37,6 +37,9 @@ Result<void> container_remove(Call& call) {
   engine::RemoveOptions options;
   options.force = call.query.boolean("force");
   options.volumes = call.query.boolean("v");
+  // Links are kept as they were asked for: there is no name "/container/alias" that could be taken away.
+  if (call.query.boolean("link"))
+    return Error(Kind::Conflict, "Conflict, cannot remove the default link name of the container");
   TRY(call.engine.containers.remove(call.name(), options));
   return answer_nothing(call, 204);
 }

@@ -113,7 +113,7 @@ Result<void> Walker::entry(const sys::Fd& dir, const std::string& name, const st
     const sys::Fd inner = TRY(open_entry(dir, name, O_RDONLY | O_DIRECTORY));
     TRY(directory(inner, status, path));
     if (!whiteouts_ && is_kernels_view(inner)) return {};
-    return entries(inner, path + "/");
+    return entries(inner, path.ends_with('/') ? path : path + "/");
   }
   if (whiteouts_ && is_whiteout(status)) return whiteout(path);
   Entry described = describe(status, path);

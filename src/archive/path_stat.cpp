@@ -99,7 +99,7 @@ Result<void> export_path(const sys::Fd& root, const std::string& path, const sys
     waiting += bytes;
     return {};
   });
-  TRY(write_tree(tar, located.directory, located.name, located.shown == "/" ? "." : located.shown));
+  TRY(write_tree(tar, located.directory, located.name, located.shown));
   TRY(tar.finish());
   return sys::write_all(out, waiting);
 }

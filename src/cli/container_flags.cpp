@@ -168,7 +168,8 @@ void ContainerOptions::add_security_flags(FlagSet& flags) {
                "'':        Use the cgroup namespace as configured by the\n"
                "           default-cgroupns-mode option on the daemon (default)");
   flags.list(devices_, "device", 0, "Add a host device to the container");
-  flags.list(device_rules_, "device-cgroup-rule", 0, "Add a rule to the cgroup allowed devices list");
+  flags.list(device_rules_, "device-cgroup-rule", 0, "Add a rule to the cgroup allowed devices list",
+             check_device_rule);
   flags.list(group_add_, "group-add", 0, "Add additional groups to join");
   flags.string(ipc_, "ipc", 0, "IPC mode to use");
   flags.string(pid_, "pid", 0, "PID namespace to use");

@@ -30,7 +30,7 @@ Result<docker::ContainerCreate> ContainerOptions::build(FlagSet& flags,
   request.host_config.port_bindings = std::move(ports.bindings);
 
   for (const auto& text : volumes_) {
-    const VolumeSpec volume = parse_volume(text);
+    const VolumeSpec volume = TRY(parse_volume(text));
     if (volume.bind)
       request.host_config.binds.push_back(volume.text);
     else
@@ -136,6 +136,8 @@ Result<void> ContainerOptions::fill_host(FlagSet& flags, docker::HostConfig& hos
   host.oom_score_adj = static_cast<int>(oom_score_);
   host.publish_all_ports = publish_all_;
   host.readonly_rootfs = read_only_;
+  for (const auto& option : storage_opt_)
+    if (option.find('=') == std::string::npos) return Error(Kind::InvalidArgument, "invalid storage option");
   host.storage_opt = to_map(storage_opt_);
   for (const auto& text : tmpfs_) {
     const auto [path, options] = cut(text, ':');
@@ -193,8 +195,10 @@ Result<void> ContainerOptions::fill_security(docker::HostConfig& host) const {
         return fail(Kind::InvalidArgument, "opening seccomp profile ({0}) failed: open {0}: {1}", *value,
                     profile.error().code() == ENOENT ? "no such file or directory"
                                                      : std::strerror(profile.error().code()));
-      const auto parsed =
-          TRY_CONTEXT(json::parse(*profile), "compacting json for seccomp profile ({}) failed", *value);
+      auto json = json::parse(*profile);
+      if (!json.ok() && json.error().message().ends_with("incomplete JSON"))
+        json = Error(Kind::InvalidArgument, "unexpected end of JSON input");
+      const auto parsed = TRY_CONTEXT(json, "compacting json for seccomp profile ({}) failed", *value);
       host.security_opt.push_back("seccomp=" + json::to_text(parsed));
       continue;
     }
@@ -216,14 +220,16 @@ bool is_user_defined(std::string_view network) {
 Result<void> ContainerOptions::fill_networks(docker::ContainerCreate& request) const {
   std::vector<NetworkSpec> networks = networks_;
   if (networks.empty()) networks.emplace_back().name = "default";
+  const auto defined = [](const NetworkSpec& network) { return is_user_defined(network.name); };
+  const bool mixed = std::any_of(networks.begin(), networks.end(), defined) &&
+                     !std::all_of(networks.begin(), networks.end(), defined);
   request.host_config.network_mode = networks[0].name;
   for (std::size_t i = 0; i < networks.size(); ++i) {
     NetworkSpec& network = networks[i];
     for (std::size_t j = 0; j < i; ++j)
       if (networks[j].name == network.name)
         return fail(Kind::InvalidArgument, "network {} is specified multiple times", quote(network.name));
-    if (networks.size() > 1 && !is_user_defined(network.name) && network.name != "default" &&
-        network.name != "bridge")
+    if (mixed)
       return fail(Kind::InvalidArgument,
                   "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
     const bool user_defined = is_user_defined(network.name);
@@ -239,6 +245,11 @@ Result<void> ContainerOptions::fill_networks(docker::ContainerCreate& request) c
       if (network.mac_address.empty()) network.mac_address = mac_;
       (user_defined ? endpoint.links : request.host_config.links) = links_;
     }
+    if (!network.aliases.empty() && !user_defined)
+      return Error(Kind::InvalidArgument,
+                   "network-scoped aliases are only supported for user-defined networks");
+    if (!network.mac_address.empty() && !is_mac_address(network.mac_address))
+      return fail(Kind::InvalidArgument, "{} is not a valid mac address", network.mac_address);
     endpoint.aliases = network.aliases;
     endpoint.driver_opts = network.driver_options;
     endpoint.mac_address = network.mac_address;
@@ -249,7 +260,7 @@ Result<void> ContainerOptions::fill_networks(docker::ContainerCreate& request) c
     // The engine knows what the default network needs; only what was asked for travels.
     const bool plain = endpoint.aliases.empty() && endpoint.driver_opts.empty() &&
                        endpoint.mac_address.empty() && !endpoint.ipam_config;
-    if (user_defined || !plain)
+    if (user_defined || !plain || networks.size() > 1)
       request.networking_config.endpoints_config[network.name] = std::move(endpoint);
   }
   return {};

@@ -69,12 +69,30 @@ Result<void> check_list_filters(const Filters& filters) {
   TRY(filters.check({"ancestor", "before", "exited", "expose", "health", "id", "isolation", "is-task",
                      "label", "label!", "name", "network", "publish", "since", "status", "volume"}));
   for (const std::string& status : filters.values("status"))
-    if (!parse_state(status)) return fail(Kind::InvalidArgument, "invalid filter 'status={}'", status);
+    if (!parse_state(status))
+      return fail(
+          Kind::InvalidArgument,
+          "invalid filter 'status={0}': invalid value for state ({0}): must be one of created, running, "
+          "paused, restarting, removing, exited, dead",
+          status);
+  TRY(filters.boolean("is-task", false));
   for (const std::string& code : filters.values("exited"))
-    if (!parse_int(code)) return fail(Kind::InvalidArgument, "invalid filter 'exited={}'", code);
+    if (!parse_int(code))
+      return fail(Kind::InvalidArgument,
+                  "invalid filter 'exited={0}': strconv.Atoi: parsing \"{0}\": invalid syntax", code);
+  for (const char* name : {"publish", "expose"})
+    for (const std::string& port : filters.values(name))
+      if (const auto number = cut(cut(port, '/').first, '-').first; !parse_uint(number))
+        return fail(Kind::InvalidArgument,
+                    "error while looking up for {} {}: strconv.ParseUint: parsing {}: invalid syntax", name,
+                    port, quote(number));
   for (const std::string& health : filters.values("health"))
     if (health != "none" && health != "starting" && health != "healthy" && health != "unhealthy")
-      return fail(Kind::InvalidArgument, "invalid filter 'health={}'", health);
+      return fail(
+          Kind::InvalidArgument,
+          "invalid filter 'health={0}': invalid value for health ({0}): must be one of none, starting, "
+          "healthy, unhealthy",
+          health);
   return {};
 }
 
@@ -266,7 +284,13 @@ Result<void> Containers::rename(std::string_view name, const std::string& new_na
   const std::string old_name = container->definition_now().name;
   if (new_name == old_name || new_name == "/" + old_name)
     return Error(Kind::InvalidArgument, "Renaming a container with the same name as its current name");
-  auto reservation = TRY(set_.reserve(new_name, container->id));
+  if (const auto named = check_name(new_name.starts_with('/') ? new_name.substr(1) : new_name); !named.ok())
+    return fail(
+        Kind::InvalidArgument,
+        "Error when allocating new name: Invalid container name (/{}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
+        "allowed",
+        new_name.starts_with('/') ? new_name.substr(1) : new_name);
+  auto reservation = TRY_CONTEXT(set_.reserve(new_name, container->id), "Error when allocating new name");
   TRY(parts_.networks.rename(container->id, reservation.name()));
   if (auto renamed = set_.rename(*container, reservation.name()); !renamed.ok()) {
     (void)parts_.networks.rename(container->id, old_name);
@@ -289,10 +313,10 @@ Result<void> Containers::remove(std::string_view name, const RemoveOptions& opti
     const char* what = state == State::Paused
                            ? "container is paused and must be unpaused first"
                            : "container is running: stop the container before removing or force remove";
-    return fail(Kind::Conflict, "cannot remove container \"/{}\": {}", own_name, what);
+    return fail(Kind::Conflict, "cannot remove container \"{}\": {}", own_name, what);
   }
   if (options.force)
-    TRY_CONTEXT(lifecycle_.end(container), "cannot remove container \"/{}\": could not kill", own_name);
+    TRY_CONTEXT(lifecycle_.end(container), "cannot remove container \"{}\": could not kill", own_name);
   auto removed = lifecycle_.destroy(container, options.volumes);
   // With --rm the end itself has taken it away.
   if (!removed.ok() && removed.error().kind() == Kind::NotFound && options.force) return {};
@@ -304,6 +328,13 @@ Result<std::vector<std::string>> Containers::update(std::string_view name,
   const auto container = TRY(set_.find(name));
   const MutexLock operation(container->operation);
   Definition changed = container->definition_now();
+  const auto& wanted = request.resources;
+  if (wanted.memory_swap == 0 && wanted.memory > changed.host.resources.memory_swap)
+    return fail(
+        Kind::Conflict,
+        "Cannot update container {}: Memory limit should be smaller than already set memoryswap limit, "
+        "update the memoryswap at the same time",
+        container->id);
   apply_update(changed.host.resources, request.resources);
   const auto& policy = request.restart_policy;
   if (policy && !policy->name.empty()) {
@@ -315,7 +346,7 @@ Result<std::vector<std::string>> Containers::update(std::string_view name,
   TRY(check_resources(changed.host.resources, host_facts()));
   TRY(check_restart_policy(changed.host.restart_policy, changed.host.auto_remove));
   if (const auto task = container->task_now())
-    TRY_CONTEXT(task->update(make_resources(changed.host)), "Cannot update container {}", name);
+    TRY_CONTEXT(task->update(make_resources(changed.host)), "Cannot update container {}", container->id);
   {
     const MutexLock lock(container->mutex);
     container->definition.host = changed.host;
@@ -350,7 +381,8 @@ Result<spec::docker::ContainerPruneReport> Containers::prune(const Filters& filt
   std::optional<Time> until;
   for (const std::string& text : filters.values("until")) {
     until = parse_timestamp(text, now());
-    if (!until) return fail(Kind::InvalidArgument, "invalid filter 'until={}'", text);
+    if (!until)
+      return fail(Kind::InvalidArgument, "failed to parse value as time or duration: {}", quote(text));
   }
   spec::docker::ContainerPruneReport report;
   for (const auto& container : set_.all()) {

@@ -1,3 +1,7 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+
+#include <array>
 #include <set>
 
 #include "base/ids.h"
@@ -28,11 +32,44 @@ Result<void> check_platform(const std::string& wanted, const image::Image& image
 
 /// Modes that name another container keep its id: names can change.
 Result<void> resolve_modes(spec::docker::HostConfig& host, ContainerSet& set) {
-  for (std::string* mode : {&host.network_mode, &host.pid_mode, &host.ipc_mode}) {
+  for (std::string* mode : {&host.pid_mode, &host.ipc_mode}) {
     const std::string_view other = container_mode(*mode);
-    if (!other.empty()) *mode = "container:" + TRY(set.find(other))->id;
+    if (other.empty()) continue;
+    const auto found = set.find(other);
+    // Not NotFound: clients take that for a missing image and pull it.
+    if (!found.ok()) return Error(Kind::InvalidArgument, found.error().message());
+    *mode = "container:" + (*found)->id;
   }
+  // Whose network it will be is asked again at the start: that container may come later.
+  if (const std::string_view other = container_mode(host.network_mode); !other.empty())
+    if (const auto found = set.find(other); found.ok()) host.network_mode = "container:" + (*found)->id;
   return {};
+}
+
+/// Addresses can be wished for on networks whose subnet the user chose. All that is wrong is said at once.
+Result<void> check_addresses(const std::string& network, const spec::docker::EndpointSettings& wanted,
+                             network::Service& networks) {
+  const auto& wish = wanted.ipam_config;
+  if (!wish || (wish->ipv4_address.empty() && wish->ipv6_address.empty())) return {};
+  std::vector<std::string> wrong;
+  const bool joined = !container_mode(network).empty();
+  if (joined || network.empty() || network == "default" || network == "bridge" || network == "host" ||
+      network == "none")
+    wrong.emplace_back("user specified IP address is supported on user defined networks only");
+  std::array<unsigned char, 16> bytes{};
+  if (!wish->ipv4_address.empty() && ::inet_pton(AF_INET, wish->ipv4_address.c_str(), bytes.data()) != 1)
+    wrong.push_back("invalid IPv4 address: " + wish->ipv4_address);
+  if (!wish->ipv6_address.empty() && ::inet_pton(AF_INET6, wish->ipv6_address.c_str(), bytes.data()) != 1)
+    wrong.push_back("invalid IPv6 address: " + wish->ipv6_address);
+  // A network that is not there is named by the start.
+  if (!joined && (!wrong.empty() || networks.inspect(network).ok()) && !networks.has_chosen_subnet(network))
+    wrong.emplace_back(
+        "user specified IP address is supported only when connecting to networks with user configured "
+        "subnets");
+  if (wrong.empty()) return {};
+  const std::string text = wrong.size() == 1 ? wrong[0] : "* " + join(wrong, "\n* ");
+  return fail(Kind::InvalidArgument, "invalid config for network {}: invalid endpoint settings:\n{}",
+              network.empty() || network == "default" ? "bridge" : network, text);
 }
 
 /// Which networks the container is on, with what was asked for each.
@@ -44,9 +81,8 @@ std::map<std::string, spec::docker::EndpointSettings> settle_endpoints(
     endpoints[name == "default" ? host.network_mode : name] = std::move(settings);
   // Asked for by --network alone, or by its older form: the only entry stands for the mode.
   endpoints.try_emplace(host.network_mode);
-  if (host.network_mode == "host" || host.network_mode == "none") {
+  if (host.network_mode == "host")
     std::erase_if(endpoints, [&](const auto& entry) { return entry.first != host.network_mode; });
-  }
   return endpoints;
 }
 
@@ -74,6 +110,10 @@ Result<Definition> Containers::settle(const std::string& name, const std::string
   if (!name.empty()) TRY(check_name(name.starts_with('/') ? name.substr(1) : name));
   TRY(check_config(request.config));
   TRY(check_host_config(request.host_config, parts_.config, host_facts()));
+  TRY(check_combination(request.config, request.host_config));
+  for (const auto& [network, wanted] : request.networking_config.endpoints_config)
+    TRY(check_addresses(network == "default" ? request.host_config.network_mode : network, wanted,
+                        parts_.networks));
   fill_defaults(request.host_config, parts_.config, host_facts());
   TRY(resolve_modes(request.host_config, set_));
   image = TRY(parts_.images.resolve(request.config.image));
@@ -108,7 +148,10 @@ Result<void> Containers::settle_mounts(Definition& definition) {
   };
   for (const std::string& spec : host.volumes_from) {
     const VolumesFrom from = TRY(parse_volumes_from(spec));
-    for (ContainerMount mount : TRY(set_.find(from.container))->definition_now().mounts) {
+    const auto source = set_.find(from.container);
+    // Not NotFound: clients take that for a missing image and pull it.
+    if (!source.ok()) return Error(Kind::InvalidArgument, source.error().message());
+    for (ContainerMount mount : (*source)->definition_now().mounts) {
       if (mount.point.type == "tmpfs") continue;
       mount.anonymous = false;
       mount.copy_up = false;
@@ -119,7 +162,10 @@ Result<void> Containers::settle_mounts(Definition& definition) {
   }
   for (const std::string& bind : host.binds) TRY(add(TRY(parse_bind(bind, host.volume_driver))));
   for (const auto& mount : host.mounts) TRY(add(TRY(parse_mount(mount, &path_exists))));
-  for (const auto& [destination, options] : host.tmpfs) TRY(tmpfs_options(options));
+  for (const auto& [destination, options] : host.tmpfs) {
+    TRY(check_destination(destination));
+    TRY(tmpfs_options(options));
+  }
   for (const auto& [path, unused] : definition.config.volumes) {
     const std::string destination = sys::clean_path(path);
     const auto there = [&](const ContainerMount& m) { return m.point.destination == destination; };
@@ -168,6 +214,8 @@ Result<spec::docker::ContainerCreated> Containers::create(const std::string& nam
   spec::docker::ContainerCreated answer;
   const bool ports = !request.host_config.port_bindings.empty();
   image::Image image;
+  auto warnings = discard_unsupported(request.host_config.resources, host_facts());
+  answer.warnings.insert(answer.warnings.end(), warnings.begin(), warnings.end());
   Definition definition = TRY(settle(name, platform, request, image));
   if (ports && definition.host.network_mode == "host")
     answer.warnings.emplace_back("Published ports are discarded when using host network mode");
@@ -181,6 +229,9 @@ Result<spec::docker::ContainerCreated> Containers::create(const std::string& nam
   undo.add([directory] { (void)sys::remove_tree(directory); });
   TRY(parts_.images.snapshots().prepare(snapshot_key(id), image.snapshot));
   undo.add([this, id] { (void)parts_.images.snapshots().remove(snapshot_key(id)); });
+  // By this file programs tell that they run in a container.
+  (void)TRY(sys::open_file(TRY(parts_.images.snapshots().layer_directory(snapshot_key(id))) + "/.dockerenv",
+                           O_WRONLY | O_CREAT | O_NOFOLLOW, 0755));
   TRY(make_volumes(definition, undo));
   TRY(copy_up(parts_, definition));
   const auto attributes = event_attributes(definition);

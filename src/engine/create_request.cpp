@@ -76,6 +76,8 @@ Result<void> check_memory(const spec::docker::Resources& r) {
 }
 
 Result<void> check_cpu(const spec::docker::Resources& r, const HostFacts& facts) {
+  if (r.cpu_shares < 0)
+    return invalid("invalid CPU shares ({}): value must be a positive integer", r.cpu_shares);
   if (r.nano_cpus > 0 && r.cpu_period > 0)
     return invalid("Conflicting options: Nano CPUs and CPU Period cannot both be set");
   if (r.nano_cpus > 0 && r.cpu_quota > 0)
@@ -89,12 +91,12 @@ Result<void> check_cpu(const spec::docker::Resources& r, const HostFacts& facts)
     return invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)");
   bool valid = true;
   if (!cpuset_contains(r.cpuset_cpus, facts.online_cpus, &valid)) {
-    if (!valid) return invalid("Invalid value {} for cpuset cpus", r.cpuset_cpus);
+    if (!valid) return invalid("Invalid value {0} for cpuset cpus: invalid format: {0}", r.cpuset_cpus);
     return invalid("Requested CPUs are not available - requested {}, available: {}", r.cpuset_cpus,
                    facts.online_cpus);
   }
   if (!cpuset_contains(r.cpuset_mems, facts.online_mems, &valid)) {
-    if (!valid) return invalid("Invalid value {} for cpuset mems", r.cpuset_mems);
+    if (!valid) return invalid("Invalid value {0} for cpuset mems: invalid format: {0}", r.cpuset_mems);
     return invalid("Requested memory nodes are not available - requested {}, available: {}", r.cpuset_mems,
                    facts.online_mems);
   }
@@ -260,6 +262,34 @@ Result<void> check_restart_policy(const spec::docker::RestartPolicy& policy, boo
   return {};
 }
 
+std::vector<std::string> discard_unsupported(spec::docker::Resources& resources, const HostFacts& facts) {
+  std::vector<std::string> warnings;
+  if (resources.oom_kill_disable.value_or(false) && resources.memory == 0)
+    warnings.emplace_back(
+        "OOM killer is disabled for the container, but no memory limit is set, this can result in the system "
+        "running out of resources.");
+  if (resources.blkio_weight > 0 && !facts.blkio_weight) {
+    warnings.emplace_back(
+        "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.");
+    resources.blkio_weight = 0;
+  }
+  return warnings;
+}
+
+Result<void> check_combination(const spec::docker::ContainerConfig& config, const HostConfig& host) {
+  if (host.uts_mode == "host" && !config.hostname.empty())
+    return invalid("conflicting options: hostname and the UTS mode");
+  if (container_mode(host.network_mode).empty()) return {};
+  if (!config.hostname.empty()) return invalid("conflicting options: hostname and the network mode");
+  if (!host.dns.empty()) return invalid("conflicting options: dns and the network mode");
+  if (!host.extra_hosts.empty())
+    return invalid("conflicting options: custom host-to-IP mapping and the network mode");
+  if (!config.mac_address.empty()) return invalid("conflicting options: mac-address and the network mode");
+  if (!config.exposed_ports.empty())
+    return invalid("conflicting options: port exposing and the container type network mode");
+  return {};
+}
+
 Result<void> check_resources(const spec::docker::Resources& resources, const HostFacts& facts) {
   TRY(check_memory(resources));
   TRY(check_cpu(resources, facts));
@@ -290,8 +320,11 @@ Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig&
       engine.runtimes.find(host.runtime) == engine.runtimes.end())
     return invalid("unknown or invalid runtime name: {}", host.runtime);
   if (!host.isolation.empty() && host.isolation != "default")
-    return invalid("invalid isolation '{}' on linux", host.isolation);
-  if (!host.storage_opt.empty()) return invalid("--storage-opt is not supported by the overlay snapshots");
+    return invalid("invalid isolation ({}): linux only supports 'default'", host.isolation);
+  if (host.annotations.contains(""))
+    return invalid("invalid Annotations: the empty string is not permitted as an annotation key");
+  if (!host.storage_opt.empty())
+    return invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   return {};
 }
 

@@ -44,6 +44,12 @@ Result<void> check_host_config(const spec::docker::HostConfig& host, const spec:
 Result<void> check_resources(const spec::docker::Resources& resources, const HostFacts& facts);
 Result<void> check_restart_policy(const spec::docker::RestartPolicy& policy, bool auto_remove);
 
+/// What does not go together in the two halves of a request.
+Result<void> check_combination(const spec::docker::ContainerConfig& config,
+                               const spec::docker::HostConfig& host);
+/// Takes out what this kernel cannot do, and says so in the sentences of the answer's warnings.
+std::vector<std::string> discard_unsupported(spec::docker::Resources& resources, const HostFacts& facts);
+
 /// The engine's defaults where the request is silent: swap, shm size, modes, log driver, runtime.
 void fill_defaults(spec::docker::HostConfig& host, const spec::EngineConfig& engine, const HostFacts& facts);
 

@@ -41,7 +41,8 @@ TEST(CreateRequest, ResourcesAreJudgedInDockersWords) {
             "Minimum memoryswap limit should be larger than memory limit, see usage");
   EXPECT_EQ(refusal([](HostConfig& h) { h.resources.memory_swap = 7 << 20; }),
             "You should always set the Memory limit when using Memoryswap limit, see usage");
-  EXPECT_EQ(refusal([](HostConfig& h) { h.resources.cpuset_cpus = "x"; }), "Invalid value x for cpuset cpus");
+  EXPECT_EQ(refusal([](HostConfig& h) { h.resources.cpuset_cpus = "x"; }),
+            "Invalid value x for cpuset cpus: invalid format: x");
 }
 
 TEST(CreateRequest, PoliciesModesAndOptions) {

@@ -82,6 +82,8 @@ Result<std::string> Execs::create(std::string_view name, const spec::docker::Exe
   if (container->state_now() == State::Paused)
     return fail(Kind::Conflict, "Container {} is paused, unpause the container before exec", name);
   TRY(running_task(*container));
+  if (!request.user.empty())
+    TRY(make_process(*container, request));  // the start can only say it in the stream
   auto exec = std::make_shared<Exec>();
   exec->id = random_id();
   exec->container = container->id;
@@ -181,11 +183,9 @@ Result<void> Execs::start(const std::string& id, const spec::docker::ExecStart& 
     if (exec->stage == Stage::Running) exec->pid = *pid;
     return {};
   }
-  const bool program = pid.error().kind() == Kind::NotFound || pid.error().kind() == Kind::Forbidden;
-  exec->end(pid.error().kind() == Kind::NotFound ? 127 : 126);
+  exec->end(start_failure_code(pid.error()));
   forget_later(id);
-  const Error error =
-      program ? Error(Kind::InvalidArgument, std::string(kExecFailed) + pid.error().message()) : pid.error();
+  const Error error(Kind::InvalidArgument, std::string(kExecFailed) + pid.error().message());
   if (for_errors.valid()) {
     const std::string text = error.message() + "\r\n";
     (void)sys::write_all(for_errors, wanted.tty ? text : frame(1, text));  // the client may be gone already

@@ -136,7 +136,7 @@ Result<void> Lifecycle::destroy_locked(Container& container, bool volumes) {
     if (container.removed) return fail(Kind::NotFound, "No such container: {}", id);
     if (is_running(container.run.state))
       return fail(Kind::Conflict,
-                  "cannot remove container \"/{}\": container is running: stop the container before removing "
+                  "cannot remove container \"{}\": container is running: stop the container before removing "
                   "or force remove",
                   container.definition.name);
     container.run.state = State::Removing;

@@ -47,6 +47,8 @@ HostFacts read_facts() {
   struct sysinfo info {};
   if (::sysinfo(&info) == 0) facts.memory = static_cast<std::int64_t>(info.totalram) * info.mem_unit;
   facts.cgroup_v2 = sys::exists("/sys/fs/cgroup/cgroup.controllers");
+  facts.blkio_weight = facts.cgroup_v2 || sys::exists("/sys/fs/cgroup/blkio/blkio.weight") ||
+                       sys::exists("/sys/fs/cgroup/blkio/blkio.bfq.weight");
   struct utsname names {};
   if (::uname(&names) == 0) {
     facts.kernel_release = names.release;

@@ -10,8 +10,9 @@ struct HostFacts {
   int cpus = 1;                   ///< that this process may use
   std::string online_cpus = "0";  ///< as /sys/devices/system/cpu/online: "0-3,5"
   std::string online_mems = "0";
-  std::int64_t memory = 0;  ///< bytes
-  bool cgroup_v2 = false;   ///< the unified hierarchy alone
+  std::int64_t memory = 0;   ///< bytes
+  bool cgroup_v2 = false;    ///< the unified hierarchy alone
+  bool blkio_weight = true;  ///< the kernel knows --blkio-weight
   int kernel_major = 0;
   int kernel_minor = 0;
   std::string kernel_release;

@@ -252,7 +252,7 @@ Result<void> Lifecycle::pause(std::string_view name) {
   const auto container = TRY(set_.find(name));
   const MutexLock operation(container->operation);
   const State state = container->state_now();
-  if (state == State::Paused) return fail(Kind::Conflict, "Container {} is already paused", name);
+  if (state == State::Paused) return fail(Kind::Conflict, "Container {} is already paused", container->id);
   if (state == State::Restarting)
     return fail(Kind::Conflict, "Container {} is restarting, wait until the container is running", name);
   const auto task = TRY(running_task(*container));
@@ -272,7 +272,7 @@ Result<void> Lifecycle::unpause(std::string_view name) {
   const auto container = TRY(set_.find(name));
   const MutexLock operation(container->operation);
   if (container->state_now() != State::Paused)
-    return fail(Kind::Conflict, "Container {} is not paused", name);
+    return fail(Kind::Conflict, "Container {} is not paused", container->id);
   const auto task = TRY(running_task(*container));
   TRY_CONTEXT(task->resume(), "cannot resume container {}", name);
   {

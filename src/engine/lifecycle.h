@@ -43,6 +43,9 @@ class Waiter {
   std::uint64_t exits_before_ = 0;
 };
 
+/// What a failed start leaves as exit code (126, 127, 128), as Docker reads it from the sentence.
+int start_failure_code(const Error& error);
+
 /// Starts, stops and watches containers: the state machine of docs/engine.md. Thread-safe. Verbs take names,
 /// ids or unique id prefixes.
 class Lifecycle {

@@ -166,7 +166,7 @@ TEST(Lifecycle, RemovalNeedsAStoppedContainerOrForce) {
   const std::string id = rig.create("web");
   ASSERT_TRUE(rig.lifecycle->start("web").ok());
   EXPECT_EQ(rig.containers->remove("web", {}).error().message(),
-            "cannot remove container \"/web\": container is running: stop the container before removing or "
+            "cannot remove container \"web\": container is running: stop the container before removing or "
             "force remove");
   RemoveOptions force;
   force.force = true;

@@ -46,15 +46,17 @@ Result<void> apply_mode(std::string_view mode, ContainerMount& mount) {
   return {};
 }
 
+}  // namespace
+
 Result<std::string> check_destination(std::string_view destination) {
-  if (destination.empty() || destination.find('\0') != std::string_view::npos)
-    return Error(Kind::InvalidArgument, "invalid volume specification: destination is empty");
-  if (destination[0] != '/')
+  if (!destination.starts_with('/') || destination.find('\0') != std::string_view::npos)
     return fail(Kind::InvalidArgument, "invalid mount path: '{}' mount path must be absolute", destination);
   std::string clean = sys::clean_path(destination);
   if (clean == "/") return Error(Kind::InvalidArgument, "invalid specification: destination can't be '/'");
   return clean;
 }
+
+namespace {
 
 void make_volume(ContainerMount& mount, std::string name, std::string_view driver) {
   mount.point.type = "volume";
@@ -73,11 +75,6 @@ Result<void> settle_bind(const spec::docker::MountRequest& request, bool (*exist
   if (request.volume_options) return mount_error(request, "field VolumeOptions must not be specified");
   if (request.tmpfs_options) return mount_error(request, "field TmpfsOptions must not be specified");
   if (request.source.empty()) return mount_error(request, "field Source must not be empty");
-  if (request.source[0] != '/') {
-    return mount_error(request,
-                       fmt::format("invalid mount path: '{}' mount path must be absolute", request.source));
-  }
-  mount.point.source = sys::clean_path(request.source);
   mount.point.propagation = "rprivate";
   if (const auto& options = request.bind_options) {
     if (!options->propagation.empty()) {
@@ -89,6 +86,11 @@ Result<void> settle_bind(const spec::docker::MountRequest& request, bool (*exist
     mount.read_only_non_recursive = options->read_only_non_recursive;
     mount.create_source = options->create_mountpoint;
   }
+  if (request.source[0] != '/') {
+    return mount_error(request,
+                       fmt::format("invalid mount path: '{}' mount path must be absolute", request.source));
+  }
+  mount.point.source = sys::clean_path(request.source);
   if (!mount.create_source && !exists(mount.point.source))
     return mount_error(request, fmt::format("bind source path does not exist: {}", mount.point.source));
   return {};
@@ -213,7 +215,7 @@ Result<std::vector<std::string>> tmpfs_options(std::string_view text) {
     const bool plain = !value && std::find(kPlain.begin(), kPlain.end(), name) != kPlain.end();
     const bool valued = value && std::find(kWithValue.begin(), kWithValue.end(), name) != kWithValue.end();
     if (!plain && !valued && !is_propagation(word))
-      return fail(Kind::InvalidArgument, "invalid tmpfs option [\"{}\"]", word);
+      return fail(Kind::InvalidArgument, "invalid tmpfs option {}", quote(word));
     // The opposite of what was said before wins, so "exec" takes the default "noexec" away.
     const std::string opposite = word.starts_with("no") ? word.substr(2) : "no" + word;
     std::erase(options, opposite);

@@ -11,6 +11,9 @@
 /// Reading -v and --mount: text and structs in, ContainerMounts out. Nothing is made or mounted here.
 namespace skiff::engine {
 
+/// A mount's clean destination. InvalidArgument: "invalid mount path: 'x' mount path must be absolute".
+Result<std::string> check_destination(std::string_view destination);
+
 /// One of HostConfig.Binds: "source:destination[:options]" or "destination[:options]". A source that begins
 /// with "/" is a host path, any other one a volume's name. InvalidArgument with Docker's sentences.
 Result<ContainerMount> parse_bind(std::string_view spec, std::string_view volume_driver);

@@ -76,6 +76,11 @@ Result<std::vector<network::Endpoint>> allocate_endpoints(Parts& parts, const De
   // The network of --network is the first interface; the others follow by name.
   std::stable_partition(order.begin(), order.end(),
                         [&](const auto& entry) { return entry.first == definition.host.network_mode; });
+  if (order.size() > 1 && definition.endpoints.contains("none"))
+    return Error(
+        Kind::InvalidArgument,
+        "failed to set up container networking: container cannot be connected to multiple networks with "
+        "one of the networks in private (none) mode");
   std::vector<network::Endpoint> endpoints;
   UndoStack undo;
   for (const auto& [name, wanted] : order) {

@@ -28,8 +28,9 @@ constexpr std::string_view kCreateFailed =
     "failed: "
     "unable to start container process: error during container init: ";
 
-/// What a failed start leaves in State.ExitCode, as Docker reads it from the sentence.
-int exit_code_of(const Error& error) {
+}  // namespace
+
+int start_failure_code(const Error& error) {
   const std::string text = to_lower(error.message());
   const auto contains = [&](std::string_view part) { return text.find(part) != std::string::npos; };
   if (contains("executable file not found") || contains("no such file or directory")) return kNotFound;
@@ -37,6 +38,8 @@ int exit_code_of(const Error& error) {
     return kNotExecutable;
   return kNotStarted;
 }
+
+namespace {
 
 /// The sentence and kind of a failed start as Docker's: the command's own fault is the caller's mistake.
 Error start_error(const Error& error) {
@@ -67,7 +70,10 @@ Result<NamespaceSources> namespace_sources(ContainerSet& set, const Definition& 
   const auto join = [&](const std::string& mode, const char* type, const char* file) -> Result<void> {
     const std::string_view name = container_mode(mode);
     if (name.empty()) return {};
-    const auto other = TRY(running_other(set, name, type));
+    const auto found = running_other(set, name, type);
+    if (!found.ok() && found.error().kind() == Kind::NotFound && type == std::string_view("network"))
+      return found.error().with_context("joining network namespace of container");
+    const auto other = TRY(found);
     const RunState run = other->run_now();
     sources.joined[type] = fmt::format("/proc/{}/ns/{}", run.pid, file);
     if (type == std::string_view("ipc")) sources.shm = fmt::format("/proc/{}/root/dev/shm", run.pid);
@@ -215,7 +221,7 @@ Result<void> Lifecycle::launch(Container& container) {
   const auto failed = [&](const Error& error, bool told_by_runtime) -> Error {
     {
       const MutexLock lock(container.mutex);
-      container.run.exit_code = exit_code_of(error);
+      container.run.exit_code = start_failure_code(error);
       container.run.error = told_by_runtime ? start_error(error).message() : error.message();
       container.changed.notify_all();
     }

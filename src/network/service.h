@@ -114,6 +114,8 @@ class Service {
   virtual void stop_dns(const std::string& container) = 0;
   /// Whether containers on this network ask 127.0.0.11: true for user-defined networks.
   virtual bool has_dns(const std::string& network) = 0;
+  /// Whether the user chose this network's subnet, so that addresses on it can be wished for.
+  virtual bool has_chosen_subnet(const std::string& network) = 0;
   /// The default bridge's own address, which "host-gateway" stands for; "" without a default bridge.
   virtual std::string host_gateway() = 0;
 

@@ -326,6 +326,12 @@ bool ServiceImpl::has_dns(const std::string& name) {
   return network.ok() && (*network)->is_bridge() && (*network)->record.shown.name != "bridge";
 }
 
+bool ServiceImpl::has_chosen_subnet(const std::string& name) {
+  const MutexLock lock(mutex_);
+  const auto network = find(name);
+  return network.ok() && (*network)->record.own_subnet;
+}
+
 std::string ServiceImpl::host_gateway() {
   const MutexLock lock(mutex_);
   const Network* network = default_bridge();

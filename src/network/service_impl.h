@@ -53,6 +53,7 @@ class ServiceImpl final : public Service {
                          const std::vector<std::string>& servers) override;
   void stop_dns(const std::string& container) override;
   bool has_dns(const std::string& network) override;
+  bool has_chosen_subnet(const std::string& network) override;
   std::string host_gateway() override;
 
   Result<void> reconcile(const std::vector<std::string>& alive) override;

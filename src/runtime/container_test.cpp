@@ -47,7 +47,7 @@ TEST(Container, SaysWhyAProgramCannotRun) {
   EXPECT_EQ(outcome.error, "exec: \"/nope\": stat /nope: no such file or directory");
   EXPECT_EQ(outcome.kind, Kind::NotFound);
   outcome = bundle.run_program({"/tmp"});
-  EXPECT_EQ(outcome.error, "exec: \"/tmp\": is a directory");
+  EXPECT_EQ(outcome.error, "exec: \"/tmp\": is a directory: permission denied");
   EXPECT_EQ(outcome.kind, Kind::Forbidden);
   ASSERT_TRUE(sys::replace_file(bundle.root() + "/etc/plain", "x", 0644).ok());
   outcome = bundle.run_program({"/etc/plain"});

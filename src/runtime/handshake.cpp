@@ -106,7 +106,7 @@ Error describe_failure(const Packet& packet) {
       return error(packet.code == ENOENT || packet.code == ENOTDIR ? Kind::NotFound : Kind::Forbidden,
                    fmt::format("exec: \"{}\": stat {}: {}", detail, detail, why));
     case Step::ProgramIsDirectory:
-      return error(Kind::Forbidden, fmt::format("exec: \"{}\": is a directory", detail));
+      return error(Kind::Forbidden, fmt::format("exec: \"{}\": is a directory: permission denied", detail));
     case Step::ProgramDenied:
       return error(Kind::Forbidden, fmt::format("exec: \"{}\": permission denied", detail));
     case Step::Execute:

@@ -129,7 +129,7 @@ Result<UserIdentity> resolve_user(std::string_view user, const std::vector<std::
   for (const std::string& extra : extra_groups) {
     const auto gid = find_group(group, extra);
     if (!gid)
-      return fail(Kind::InvalidArgument, "Unable to find group {}: no matching entries in group file", extra);
+      return fail(Kind::InvalidArgument, "unable to find group {}: no matching entries in group file", extra);
     identity.additional_gids.push_back(*gid);
   }
   auto& gids = identity.additional_gids;

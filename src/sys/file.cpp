@@ -97,9 +97,11 @@ Result<std::uint64_t> usage_of(const Fd& dir, const std::string& path,
       if (errno == ENOENT) continue;
       return fail_errno("stat {}/{}", path, name);
     }
-    if (status.st_nlink == 1 || seen.emplace(status.st_dev, status.st_ino).second)
-      bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-    if (!S_ISDIR(status.st_mode)) continue;
+    if (!S_ISDIR(status.st_mode)) {
+      if (status.st_nlink == 1 || seen.emplace(status.st_dev, status.st_ino).second)
+        bytes += static_cast<std::uint64_t>(status.st_size);
+      continue;
+    }
     const auto child = open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!child) {
       if (child.error().kind() == Kind::NotFound) continue;

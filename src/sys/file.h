@@ -49,7 +49,7 @@ Result<void> remove_tree(const std::string& path);
 Result<std::vector<std::string>> list_directory(const std::string& path);
 bool exists(const std::string& path);
 
-/// Bytes of disk that a tree takes up (sum of st_blocks), each inode counted once.
+/// Bytes of a tree's files (sum of st_size), each inode counted once and directories not, as Docker counts.
 Result<std::uint64_t> disk_usage(const std::string& path);
 
 }  // namespace skiff::sys

@@ -130,6 +130,13 @@ full full/f full/link full/sub full/sub/s new new/f new/link new/sub new/sub/s" 
   [ "$(cat "$BATS_TEST_TMPDIR/root/made")" = here ]
   [ -d "$BATS_TEST_TMPDIR/root/proc" ] && [ -z "$(ls "$BATS_TEST_TMPDIR/root/proc")" ]
   [ -d "$BATS_TEST_TMPDIR/root/sys" ] && [ -z "$(ls "$BATS_TEST_TMPDIR/root/sys")" ]
+  # A root has no name: into a folder it goes as its content, and in a stream its names are absolute.
+  mkdir "$BATS_TEST_TMPDIR/there"
+  engine cp "$(name live)":/ "$BATS_TEST_TMPDIR/there"
+  engine cp "$(name live)":/. "$BATS_TEST_TMPDIR/dot"
+  [ "$(cat "$BATS_TEST_TMPDIR/there/made" "$BATS_TEST_TMPDIR/dot/made" | tr '\n' ' ')" = "here here " ]
+  engine cp "$(name live)":/ - | tar -tP >"$BATS_TEST_TMPDIR/names"
+  [ "$(head -1 "$BATS_TEST_TMPDIR/names")" = / ] && grep -qx /bin/busybox "$BATS_TEST_TMPDIR/names"
 }
 
 @test "- is a tar stream, both ways" {

@@ -40,8 +40,11 @@ Error no_such(std::string_view path) {
   return fail(Kind::NotFound, "lstat {}: no such file or directory", path);
 }
 
-/// The last name of a path; "/" for the root, which has none.
-std::string last_name(const std::string& path) { return std::string(sys::base_name(sys::clean_path(path))); }
+/// The last name of a path; "." for the root, which has none.
+std::string last_name(const std::string& path) {
+  const std::string name(sys::base_name(sys::clean_path(path)));
+  return name.empty() ? "." : name;
+}
 
 /// Where an archive whose top is `name` goes: into a directory (under its own name, or content only), or as
 /// the file of another name.
@@ -92,8 +95,9 @@ class CpCommand : public Command {
     if (to == "-") return pass_through(input);
     const auto stat = TRY(client::read_path_stat(stream.fields()));
     const bool is_directory = (stat.mode >> 31) != 0;
-    const Target target = TRY(local_target(to, stat.name, is_directory, copies_content(from.path)));
-    const std::string top = last_name(source) == "/" || copies_content(from.path) ? "." : stat.name;
+    const std::string name = stat.name == "/" ? "." : stat.name;
+    const Target target = TRY(local_target(to, name, is_directory, copies_content(from.path)));
+    const std::string top = copies_content(from.path) ? "." : name;
     TRY(unpack_tar(input, target.directory, top, target.name, archive_ && ::geteuid() == 0));
     if (!quiet_ && ::isatty(2)) cli.err.print("Successfully copied to {}\n", absolute_path(to));
     return {};

@@ -3,6 +3,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/run.h"
 #include "cli/progress.h"
+#include "spec/platform.h"
 #include "spec/reference.h"
 #include "sys/file.h"
 
@@ -56,10 +57,16 @@ Result<std::string> create_container(Cli& cli, const ContainerOptions& options,
     else if (!image.starts_with("sha256:"))
       return std::move(parsed).error();
   }
+  if (!options.platform.empty())
+    TRY_CONTEXT(spec::Platform::parse(options.platform), "error parsing specified platform");
   if (options.pull == "always" && reference) TRY(pull_image(cli, options, *reference));
   auto created = engine->create_container(request, options.name, options.platform);
-  const bool missing = !created.ok() && created.error().kind() == Kind::NotFound &&
-                       created.error().message().find("No such image") != std::string::npos;
+  const auto says = [&](std::string_view words) {
+    return created.error().message().find(words) != std::string::npos;
+  };
+  const bool missing =
+      !created.ok() && created.error().kind() == Kind::NotFound &&
+      (says("No such image") || says("was found but does not provide the specified platform"));
   if (missing && reference && options.pull == "missing") {
     if (!options.quiet) cli.err.print("Unable to find image '{}' locally\n", reference->familiar());
     TRY(pull_image(cli, options, *reference));

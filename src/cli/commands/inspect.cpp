@@ -31,9 +31,13 @@ class InspectCommand : public Command {
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
     if (!type_.empty() && std::find(std::begin(kTypes), std::end(kTypes), type_) == std::end(kTypes))
-      return fail(Kind::InvalidArgument,
-                  "unknown type: {}: must be one of \"container\", \"image\", \"network\", \"volume\"",
-                  quote(type_));
+      return fail(
+          Kind::InvalidArgument,
+          "unknown type: {}: must be one of \"config\", \"container\", \"image\", \"network\", \"node\", "
+          "\"plugin\", \"secret\", \"service\", \"task\", \"volume\"",
+          quote(type_));
+    if (size_ && any_ && !type_.empty() && type_ != "container")
+      cli.err.print("WARNING: --size ignored for {}\n", type_);
     return inspect_objects(cli, arguments, format_,
                            [&](client::Client& engine, const std::string& name) -> Result<json::Value> {
                              if (!type_.empty()) return fetch(engine, type_, name, size_);

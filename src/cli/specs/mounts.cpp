@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <functional>
 
@@ -22,11 +23,14 @@ std::string absolute_path(std::string_view path) {
   return sys::join_path(directory, path);
 }
 
-VolumeSpec parse_volume(std::string_view text) {
+Result<VolumeSpec> parse_volume(std::string_view text) {
+  if (text.empty()) return Error(Kind::InvalidArgument, "invalid empty volume spec");
+  if (std::count(text.begin(), text.end(), ':') > 2)
+    return fail(Kind::InvalidArgument, "invalid spec: {}: too many colons", text);
   const auto [source, rest] = cut(text, ':');
-  if (!rest) return {false, std::string(text)};
-  if (!source.starts_with('.')) return {true, std::string(text)};
-  return {true, absolute_path(source) + ":" + std::string(*rest)};
+  if (!rest) return VolumeSpec{false, std::string(text)};
+  if (!source.starts_with('.')) return VolumeSpec{true, std::string(text)};
+  return VolumeSpec{true, absolute_path(source) + ":" + std::string(*rest)};
 }
 
 namespace {

@@ -16,7 +16,7 @@ struct VolumeSpec {
   bool bind = false;  ///< has a source: goes to HostConfig.Binds as `text`
   std::string text;   ///< with a relative source made absolute, or the container's path
 };
-VolumeSpec parse_volume(std::string_view text);
+Result<VolumeSpec> parse_volume(std::string_view text);
 
 /// `path` from the current directory.
 std::string absolute_path(std::string_view path);

@@ -34,6 +34,9 @@ Result<spec::docker::Ulimit> parse_ulimit(std::string_view text) {
                  "rss", "rtprio", "rttime", "sigpending", "stack"},
                 name))
     return fail(Kind::InvalidArgument, "invalid ulimit type: {}", name);
+  if (std::count(value->begin(), value->end(), ':') > 1)
+    return fail(Kind::InvalidArgument,
+                "too many limit value arguments - {}, can only have up to two, `soft[:hard]`", *value);
   const auto [soft_text, hard_text] = cut(*value, ':');
   if (soft_text.empty())
     return fail(Kind::InvalidArgument,
@@ -79,6 +82,29 @@ Result<std::string> check_label(std::string_view text) {
   if (name.find_first_of(" \t\n") != std::string_view::npos)
     return fail(Kind::InvalidArgument, "label '{}' contains whitespaces", name);
   return std::string(text);
+}
+
+Result<std::string> check_device_rule(std::string_view text) {
+  const auto words = split(text, ' ');
+  const auto number = [](std::string_view part) {
+    return part == "*" || (!part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos);
+  };
+  const auto [major, minor] = cut(words.size() == 3 ? words[1] : std::string_view(), ':');
+  if (!minor || !number(major) || !number(*minor) || !contains({"a", "b", "c"}, words[0]) ||
+      words[2].empty() || words[2].size() > 3 || words[2].find_first_not_of("rwm") != std::string::npos)
+    return fail(Kind::InvalidArgument, "invalid device cgroup format '{}'", text);
+  return std::string(text);
+}
+
+bool is_mac_address(std::string_view text) {
+  const char separator = text.size() > 2 ? text[2] : '\0';
+  if (text.size() != 17 || (separator != ':' && separator != '-')) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool fits =
+        i % 3 == 2 ? text[i] == separator : std::isxdigit(static_cast<unsigned char>(text[i])) != 0;
+    if (!fits) return false;
+  }
+  return true;
 }
 
 Result<std::string> check_ip_address(std::string_view text) {
@@ -193,6 +219,8 @@ Result<spec::docker::WeightDevice> parse_weight_device(std::string_view text) {
 }
 
 Result<std::int64_t> parse_cpus(std::string_view text) {
+  if (text.size() > 1 && text[0] == '-' && text[1] != '-')
+    return -TRY(parse_cpus(text.substr(1)));  // the engine says what it thinks of it
   const auto [whole, fraction] = cut(text, '.');
   const auto digits = [](std::string_view part) {
     return part.find_first_not_of("0123456789") == std::string_view::npos;
@@ -237,7 +265,7 @@ Result<std::vector<std::string>> read_variables(const std::string& path, std::st
     if (value) {
       out.push_back(line);
     } else if (!from_environment) {
-      out.push_back(line);
+      continue;  // as Docker: a label in a file has a value
     } else if (const char* ours = std::getenv(line.c_str())) {
       out.push_back(line + "=" + ours);
     }

@@ -18,6 +18,10 @@ Result<std::string> check_extra_host(std::string_view text);
 /// "NAME=value", or "NAME" taken from our own environment.
 Result<std::string> check_env(std::string_view text);
 Result<std::string> check_label(std::string_view text);
+/// --device-cgroup-rule: "c 1:3 rwm".
+Result<std::string> check_device_rule(std::string_view text);
+/// Six bytes in hexadecimal between colons or dashes.
+bool is_mac_address(std::string_view text);
 Result<std::string> check_ip_address(std::string_view text);
 Result<std::string> check_dns_search(std::string_view text);
 Result<std::string> check_attach_stream(std::string_view text);

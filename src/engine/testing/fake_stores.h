@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -7,15 +8,24 @@
 #include "image/store.h"
 #include "network/service.h"
 #include "snapshot/store.h"
+#include "sys/file.h"
 #include "volume/service.h"
 
 namespace skiff::engine::testing {
 
-/// Snapshots that are names only.
+/// Snapshots that are names only, over one folder.
 class FakeSnapshots final : public snapshot::Store {
  public:
   std::set<std::string> keys;
   bool refuses = false;
+
+  FakeSnapshots() {
+    std::string pattern = "/tmp/.skiff-fake-XXXXXX";
+    if (::mkdtemp(pattern.data())) folder_ = pattern;
+  }
+  FakeSnapshots(const FakeSnapshots&) = delete;
+  FakeSnapshots& operator=(const FakeSnapshots&) = delete;
+  ~FakeSnapshots() override { (void)sys::remove_tree(folder_); }
 
   Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string&) override {
     if (refuses) return Error(Kind::Exhausted, "no space left on device");
@@ -26,7 +36,7 @@ class FakeSnapshots final : public snapshot::Store {
     return std::vector<spec::Mount>{
         {"", "overlay", "overlay", {"lowerdir+=/usr/share", "upperdir=/usr/share", "workdir=/tmp"}}};
   }
-  Result<std::string> layer_directory(const std::string&) override { return std::string("/nonexistent"); }
+  Result<std::string> layer_directory(const std::string&) override { return folder_; }
   Result<void> commit(const std::string&, const std::string&) override { return {}; }
   Result<void> set_chain(const std::string&, const spec::Digest&, std::uint64_t) override { return {}; }
   Result<std::optional<std::string>> find_chain(const spec::Digest&) override {
@@ -43,6 +53,9 @@ class FakeSnapshots final : public snapshot::Store {
     return {};
   }
   Result<void> sync() override { return {}; }
+
+ private:
+  std::string folder_;
 };
 
 /// One image, "busybox:latest".
@@ -187,6 +200,7 @@ class FakeNetworks final : public network::Service {
   }
   void stop_dns(const std::string& container) override { dns.erase(container); }
   bool has_dns(const std::string& network) override { return network == "id-front"; }
+  bool has_chosen_subnet(const std::string& network) override { return network == "front"; }
   std::string host_gateway() override { return "172.17.0.1"; }
   Result<void> reconcile(const std::vector<std::string>& living) override {
     alive = living;
