@@ -23,7 +23,8 @@ struct Diff {
 Result<Diff> diff(const sys::Fd& layer, const Sink& sink = {});
 
 /// Writes the file or tree `name` of `dir` into `tar` under the name `as` ("." puts a directory's entries at
-/// the top, "/" gives them absolute names as Docker's clients expect of a container's root). For copies out of a container: whiteouts have no meaning here, and what only shows the kernel
+/// the top, "/" gives them absolute names as Docker's clients expect of a container's root). For copies out
+/// of a container: whiteouts have no meaning here, and what only shows the kernel
 /// (/proc, /sys) comes as an empty directory.
 Result<void> write_tree(TarWriter& tar, const sys::Fd& dir, const std::string& name, const std::string& as);
 
