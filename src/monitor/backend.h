@@ -26,8 +26,8 @@ class Backend {
   /// Of the container, relative to each hierarchy's root.
   virtual std::string cgroup() const = 0;
   virtual Result<void> start() = 0;
-  virtual Result<runtime::Executed> exec(const spec::oci::Process& process,
-                                         const runtime::Streams& streams) = 0;
+  virtual Result<runtime::PendingExec> exec(const spec::oci::Process& process,
+                                            const runtime::Streams& streams) = 0;
   virtual Result<void> pause(bool paused) = 0;
   virtual Result<void> update(const spec::oci::Resources& resources) = 0;
   virtual Result<std::string> stats() = 0;

@@ -38,6 +38,20 @@ struct StreamPipes {
   runtime::Streams for_program() const { return {.in = in.get(), .out = out.get(), .err = err.get()}; }
 };
 
+/// A program between the daemon's request and its execve. Meanwhile the container's own processes may stop
+/// it, so nobody waits for it; the daemon's answer comes when it has got through, or when its time is over.
+struct StartingExec {
+  std::uint64_t request = 0;     ///< the message to answer; 0 once that is done
+  std::uint64_t connection = 0;  ///< the daemon that wants to know
+  std::unique_ptr<ExecSession> session;
+  runtime::PendingExec pending;
+  StreamPipes pipes;
+  std::vector<AttachmentHeader> attachments;
+  std::vector<sys::Fd> clients;
+  std::unique_ptr<Loop::Watch> watch;
+  std::unique_ptr<Loop::Timer> limit;
+};
+
 /// 128 + signal for a killed process, as shells and Docker count.
 int exit_code(int wait_status);
 

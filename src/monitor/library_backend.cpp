@@ -24,7 +24,8 @@ class LibraryBackend final : public Backend {
   sys::Fd take_console() override { return container_->take_console(); }
   std::string cgroup() const override { return container_->cgroup().path(); }
   Result<void> start() override { return container_->start(); }
-  Result<runtime::Executed> exec(const spec::oci::Process& process, const runtime::Streams& streams) override;
+  Result<runtime::PendingExec> exec(const spec::oci::Process& process,
+                                    const runtime::Streams& streams) override;
   Result<void> pause(bool paused) override { return container_->cgroup().freeze(paused); }
   Result<void> update(const spec::oci::Resources& resources) override {
     return runtime::update_resources(container_->cgroup(), resources);
@@ -47,13 +48,13 @@ Result<void> LibraryBackend::create(runtime::CreateOptions options) {
   return success();
 }
 
-Result<runtime::Executed> LibraryBackend::exec(const spec::oci::Process& process,
-                                               const runtime::Streams& streams) {
-  runtime::ExecOptions options{.process = process,
-                               .streams = streams,
-                               .cgroup = &container_->cgroup(),
-                               .seccomp = container_->seccomp()};
-  return runtime::exec(container_->process(), options);
+Result<runtime::PendingExec> LibraryBackend::exec(const spec::oci::Process& process,
+                                                  const runtime::Streams& streams) {
+  const runtime::ExecOptions options{.process = process,
+                                     .streams = streams,
+                                     .cgroup = &container_->cgroup(),
+                                     .seccomp = container_->seccomp()};
+  return runtime::PendingExec::begin(container_->process(), options);
 }
 
 Result<std::string> LibraryBackend::stats() {

@@ -86,12 +86,16 @@ void Monitor::serve(Message message) {
   if (!connection_) return;
   if (message.id == 0) return take_notice(message);
   auto answer = dispatch(message);
-  auto packed = answer ? pack(message.id, type::kAnswer, std::move(answer->body), std::move(answer->fds))
-                       : pack(message.id, type::kError, json::to_value(Failure::of(answer.error())));
+  if (!answer || !answer->later) reply(message.id, std::move(answer));
+}
+
+void Monitor::reply(std::uint64_t request, Result<Answer> answer) {
+  auto packed = answer ? pack(request, type::kAnswer, std::move(answer->body), std::move(answer->fds))
+                       : pack(request, type::kError, json::to_value(Failure::of(answer.error())));
   if (packed)
     connection_->send(*std::move(packed));
   else
-    log::error("answer {}: {}", message.type, packed.error().message());
+    log::error("answer {}: {}", request, packed.error().message());
 }
 
 Result<Monitor::Answer> Monitor::dispatch(Message& message) {

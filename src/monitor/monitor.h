@@ -36,6 +36,7 @@ class Monitor {
   struct Answer {
     json::Value body = json::Object();
     std::vector<sys::Fd> fds;
+    bool later = false;  ///< the answer comes by itself, by reply()
   };
   struct Verb {
     std::string_view name;
@@ -44,6 +45,7 @@ class Monitor {
   static const Verb kVerbs[];
 
   void serve(Message message);
+  void reply(std::uint64_t request, Result<Answer> answer);
   void take_notice(Message& message);
   Result<Answer> dispatch(Message& message);
   Result<Answer> create(Message& message);
@@ -77,6 +79,10 @@ class Monitor {
   void record_exit();
   Result<void> write_record() const;
   void remove_container();
+  void exec_advances(StartingExec& starting);
+  Result<Answer> exec_started(StartingExec& starting);
+  void give_up_exec(StartingExec& starting);
+  void answer_exec(StartingExec& starting, Result<Answer> answer);
   void exec_ended(ExecSession& session);
   void exec_drained(ExecSession& session);
   void finish_exec(ExecSession& session);
@@ -118,6 +124,7 @@ class Monitor {
   std::unique_ptr<Connection> connection_;
   std::uint64_t connection_number_ = 0;  ///< each daemon that comes gets the next one
 
+  std::vector<std::unique_ptr<StartingExec>> starting_execs_;
   std::vector<std::unique_ptr<ExecSession>> execs_;
   std::map<std::string, std::vector<sys::Fd>> kept_;
 };

@@ -3,7 +3,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/log.h"
+#include "base/undo.h"
 #include "monitor/monitor.h"
 #include "sys/file.h"
 
@@ -11,6 +14,8 @@ namespace skiff::monitor {
 namespace {
 
 constexpr std::size_t kRememberedExecs = 64;
+/// How long a program may take to get into the container; less than the daemon waits.
+constexpr std::chrono::milliseconds kExecLimit{15000};
 /// How long the clients of an exec that ended wait for a daemon that is there but stopped.
 constexpr std::chrono::milliseconds kRecordLimit{5000};
 
@@ -162,7 +167,9 @@ Result<Monitor::Answer> Monitor::exec(Message& message) {
   if (phase_ != Phase::Running) return fail(Kind::Conflict, "container {} is not running", id_);
   // In a frozen cgroup the new process would freeze halfway, and this one would wait for it.
   if (paused_) return fail(Kind::Conflict, "Container {} is paused, unpause the container before exec", id_);
-  if (find_exec(request.id)) return fail(Kind::Conflict, "exec {} exists already", request.id);
+  const bool starts = std::any_of(starting_execs_.begin(), starting_execs_.end(),
+                                  [&](const auto& other) { return other->session->id == request.id; });
+  if (starts || find_exec(request.id)) return fail(Kind::Conflict, "exec {} exists already", request.id);
 
   neutral_oom_score(request.process);
   StreamPipes pipes;
@@ -178,21 +185,82 @@ Result<Monitor::Answer> Monitor::exec(Message& message) {
                                                           .drained = [this, &added] { exec_drained(added); },
                                                           .left = [this] { end_when_clients_left(); }});
   }
-  auto executed = TRY(backend_->exec(request.process, pipes.for_program()));
-  session->process = std::move(executed.process);
-  pipes.ours.console = std::move(executed.console);
-  if (session->streams) {
-    for (std::size_t i = 0; i < message.fds.size(); ++i) {
-      auto done = session->streams->attach(std::move(request.attachments[i]), std::move(message.fds[i]));
-      if (!done) log::warning("exec {}: {}", request.id, done.error().message());
-    }
-    TRY(session->streams->open(std::move(pipes.ours)));
+  auto pending = TRY(backend_->exec(request.process, pipes.for_program()));
+  starting_execs_.push_back(
+      std::make_unique<StartingExec>(StartingExec{.request = message.id,
+                                                  .connection = connection_number_,
+                                                  .session = std::move(session),
+                                                  .pending = std::move(pending),
+                                                  .pipes = std::move(pipes),
+                                                  .attachments = std::move(request.attachments),
+                                                  .clients = std::move(message.fds),
+                                                  .watch = nullptr,
+                                                  .limit = nullptr}));
+  StartingExec& starting = *starting_execs_.back();
+  auto watch = loop_.watch(starting.pending.socket(), EPOLLIN,
+                           [this, &starting](std::uint32_t) { exec_advances(starting); });
+  if (!watch) {
+    starting_execs_.pop_back();
+    return std::move(watch).error();
   }
-  session->watch = TRY(
-      loop_.watch(session->process.pidfd(), EPOLLIN, [this, &added](std::uint32_t) { exec_ended(added); }));
-  execs_.push_back(std::move(session));
+  starting.watch = *std::move(watch);
+  starting.limit = loop_.after(kExecLimit, [this, &starting] { give_up_exec(starting); });
+  return Answer{.later = true};
+}
+
+/// The daemon that asked may have left, and another does not know the question.
+void Monitor::answer_exec(StartingExec& starting, Result<Answer> answer) {
+  const auto request = std::exchange(starting.request, 0);
+  if (request != 0 && connection_ && starting.connection == connection_number_)
+    reply(request, std::move(answer));
+}
+
+void Monitor::exec_advances(StartingExec& starting) {
+  auto done = starting.pending.advance();
+  if (done && !*done) return;
+  if (!done)
+    answer_exec(starting, std::move(done).error());
+  else if (starting.limit)
+    answer_exec(starting, exec_started(starting));
+  // What failed or was given up is killed and reaped here; it has closed its end, so that takes no time.
+  std::erase_if(starting_execs_, [&](const auto& other) { return other.get() == &starting; });
+}
+
+/// It stands still: a process of the container has stopped it, or a file system that is not the host's does
+/// not answer. It is reaped when it is really gone.
+void Monitor::give_up_exec(StartingExec& starting) {
+  starting.limit.reset();
+  (void)starting.pending.process().signal(SIGKILL);
+  answer_exec(starting, fail(Kind::Unavailable, "the process did not get into container {} within {} s", id_,
+                             std::chrono::duration_cast<std::chrono::seconds>(kExecLimit).count()));
+}
+
+Result<Monitor::Answer> Monitor::exec_started(StartingExec& starting) {
+  for (const std::string& warning : starting.pending.warnings())
+    log::warning("exec {}: {}", starting.session->id, warning);
+  auto executed = starting.pending.take();
+  ExecSession& session = *starting.session;
+  StreamEnds& ours = starting.pipes.ours;
+  session.process = std::move(executed.process);
+  ours.console = std::move(executed.console);
+  UndoStack undo;
+  undo.add([&session] {
+    (void)session.process.signal(SIGKILL);
+    (void)session.process.wait();
+  });
+  if (session.streams) {
+    for (std::size_t i = 0; i < starting.clients.size(); ++i) {
+      auto done = session.streams->attach(std::move(starting.attachments[i]), std::move(starting.clients[i]));
+      if (!done) log::warning("exec {}: {}", session.id, done.error().message());
+    }
+    TRY(session.streams->open(std::move(ours)));
+  }
+  session.watch = TRY(loop_.watch(session.process.pidfd(), EPOLLIN,
+                                  [this, &session](std::uint32_t) { exec_ended(session); }));
+  undo.dismiss();
+  execs_.push_back(std::move(starting.session));
   forget_old_execs();
-  return Answer{.body = json::to_value(ExecReply{.pid = added.process.pid()}), .fds = {}};
+  return Answer{.body = json::to_value(ExecReply{.pid = session.process.pid()}), .fds = {}};
 }
 
 void Monitor::exec_ended(ExecSession& session) {

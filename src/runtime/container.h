@@ -101,8 +101,34 @@ struct Executed {
   sys::Fd console;
 };
 
-/// Starts another program in the container whose first process is `target`, by pidfd setns(2). Returns after
-/// execve; errors as start().
+/// A program on its way into a running container. Until execve its process is at the mercy of those in the
+/// container, who may stop it: who must not stand still with it waits for socket() and calls advance() when
+/// that is readable. Dropping it kills and reaps the process.
+class PendingExec {
+ public:
+  /// Makes the process in the container whose first process is `target`, by pidfd setns(2).
+  static Result<PendingExec> begin(const sys::Process& target, const ExecOptions& options);
+
+  PendingExec(PendingExec&&) noexcept;
+  PendingExec& operator=(PendingExec&&) noexcept;
+  ~PendingExec();
+
+  const sys::Fd& socket() const;
+  const sys::Process& process() const;
+  /// Takes one message, waiting for it: true after execve. Errors as start().
+  Result<bool> advance();
+  /// After advance() has said true: the process is the caller's.
+  Executed take();
+  const std::vector<std::string>& warnings() const;
+
+ private:
+  struct State;
+  explicit PendingExec(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Starts another program in the container whose first process is `target`. Returns after execve; errors as
+/// start().
 Result<Executed> exec(const sys::Process& target, ExecOptions& options);
 
 /// The annotation by which Podman asks for its caller's groups (`--group-add keep-groups`), as crun knows it.

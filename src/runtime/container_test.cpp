@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/launch.h"
 #include "runtime/test_bundle.h"
 #include "spec/defaults.h"
 #include "spec/platform.h"
@@ -298,6 +301,52 @@ TEST(Container, AUserNamespaceMapsIds) {
   EXPECT_THAT(outcome.output, HasSubstr("100000"));
   EXPECT_THAT(outcome.output, testing::StartsWith("0\n"));
   EXPECT_THAT(outcome.output, HasSubstr("devices"));
+}
+
+/// The state a process is born with, told by its exit code: what runs in the container may look at it before it
+/// has done anything itself (CVE-2016-9962).
+TEST(Launch, AProcessIsClosedToOthersFromItsFirstInstant) {
+  for (const bool join : {false, true}) {
+    Birthplace place;
+    const auto self = sys::Process::open(::getpid());
+    ASSERT_TRUE(self.ok());
+    if (join) {
+      place.target_pidfd = self->pidfd().get();
+      place.target_namespaces = CLONE_NEWUTS;
+    }
+    const auto process =
+        launch(place, [](void*) { ::_exit(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)); }, nullptr);
+    ASSERT_TRUE(process.ok()) << process.error().message();
+    EXPECT_EQ(test::exit_code(*process->wait()), 0);
+    EXPECT_EQ(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1) << "and we are as before";
+  }
+}
+
+TEST(Exec, NobodyWaitsForAProcessThatStandsStill) {
+  const Bundle bundle;
+  auto options = bundle.options({"/bin/sleep", "100"});
+  auto container = Container::create(options);
+  ASSERT_TRUE(container.ok()) << container.error().message();
+  ASSERT_TRUE(container->start().ok());
+  ExecOptions request;
+  request.process = *options.config.process;
+  request.process.args = {"true"};
+  request.cgroup = &container->cgroup();
+  // In a frozen cgroup it gets nowhere, as if somebody in the container had stopped it.
+  ASSERT_TRUE(container->cgroup().freeze(true).ok());
+  pid_t pid = 0;
+  {
+    auto pending = PendingExec::begin(container->process(), request);
+    ASSERT_TRUE(pending.ok()) << pending.error().message();
+    pid = pending->process().pid();
+    pollfd entry = {pending->socket().get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&entry, 1, 0), 0);
+    ASSERT_TRUE(container->cgroup().freeze(false).ok());
+  }
+  EXPECT_EQ(::kill(pid, 0), -1) << "dropped, killed and reaped";
+  ASSERT_TRUE(container->process().signal(SIGKILL).ok());
+  EXPECT_EQ(test::exit_code(*container->process().wait()), 137);
+  EXPECT_TRUE(container->cgroup().remove().ok());
 }
 
 TEST(Exec, RunsInsideTheContainer) {

@@ -32,28 +32,25 @@ void exec_entry(void* argument) {
   child::run_exec(*start->plan, *start->tasks, start->socket, start->procfs);
 }
 
-/// The child's messages up to execve, which shows as the connection's end.
-Result<void> attend(const sys::Fd& socket, ExecOptions& options, Executed& executed) {
-  for (;;) {
-    auto received = receive(socket);
-    if (!received && received.error().kind() == Kind::Unavailable) return {};
-    if (!received) return std::move(received).error();
-    const Packet& packet = received->packet;
-    if (packet.message == Message::Console)
-      executed.console = std::move(received->fd);
-    else if (packet.message == Message::Warning)
-      options.warnings.push_back(describe_failure(packet).message());
-    else if (packet.message == Message::Failed)
-      return describe_failure(packet);
-    else
-      return fail(Kind::Internal, "the exec'd process sent {}, which is not its to send",
-                  to_string(packet.message));
-  }
-}
-
 }  // namespace
 
-Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
+struct PendingExec::State {
+  Executed executed;
+  sys::Fd socket;
+  std::vector<std::string> warnings;
+  UndoStack undo;  ///< kills the process
+};
+
+PendingExec::PendingExec(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PendingExec::PendingExec(PendingExec&&) noexcept = default;
+PendingExec& PendingExec::operator=(PendingExec&&) noexcept = default;
+PendingExec::~PendingExec() = default;
+
+const sys::Fd& PendingExec::socket() const { return state_->socket; }
+const sys::Process& PendingExec::process() const { return state_->executed.process; }
+const std::vector<std::string>& PendingExec::warnings() const { return state_->warnings; }
+
+Result<PendingExec> PendingExec::begin(const sys::Process& target, const ExecOptions& options) {
   auto plan = TRY(make_process_plan(options.process));
   plan.streams = options.streams;
   plan.preserve_fds = options.preserve_fds;
@@ -93,17 +90,49 @@ Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
   }
   auto [ours, theirs] = TRY(sys::packet_pair());
   ExecStart start = {&plan, &tasks, theirs.get(), procfs.get()};
-  Executed executed;
-  executed.process = TRY(launch(place, exec_entry, &start));
+  auto state = std::make_unique<State>();
+  state->executed.process = TRY(launch(place, exec_entry, &start));
   theirs.reset();
-  UndoStack undo;
-  undo.add([&] {
-    (void)executed.process.signal(SIGKILL);
-    (void)executed.process.wait();
+  state->undo.add([raw = state.get()] {
+    (void)raw->executed.process.signal(SIGKILL);
+    (void)raw->executed.process.wait();
   });
-  TRY(attend(ours, options, executed));
-  undo.dismiss();
-  return executed;
+  state->socket = std::move(ours);
+  return PendingExec(std::move(state));
+}
+
+Result<bool> PendingExec::advance() {
+  auto received = receive(state_->socket);
+  // The child's end is close-on-exec.
+  if (!received && received.error().kind() == Kind::Unavailable) return true;
+  if (!received) return std::move(received).error();
+  const Packet& packet = received->packet;
+  switch (packet.message) {
+    case Message::Console:
+      state_->executed.console = std::move(received->fd);
+      return false;
+    case Message::Warning:
+      state_->warnings.push_back(describe_failure(packet).message());
+      return false;
+    case Message::Failed:
+      return describe_failure(packet);
+    default:
+      return fail(Kind::Internal, "the exec'd process sent {}, which is not its to send",
+                  to_string(packet.message));
+  }
+}
+
+Executed PendingExec::take() {
+  state_->undo.dismiss();
+  return std::move(state_->executed);
+}
+
+Result<Executed> exec(const sys::Process& target, ExecOptions& options) {
+  auto pending = TRY(PendingExec::begin(target, options));
+  while (!TRY(pending.advance())) {
+  }
+  options.warnings = pending.warnings();
+  return pending.take();
 }
 
 }  // namespace skiff::runtime

@@ -68,12 +68,14 @@ EOF
   configure 'c["mounts"] += [{"destination": "/vol", "type": "bind", "source": T + "/volume", "options": ["rbind"]}, {"destination": "/vol/x/y", "type": "bind", "source": T + "/second", "options": ["rbind"]}]'
   # Before the destination is looked up: the link counts inside the root, where that place does not exist yet.
   mv "$T/volume/x" "$T/volume/away"
-  ln -s "../../../../../../../..$T/outside" "$T/volume/x"
   program /bin/sh -c "cat /proc/self/mountinfo | cut -d' ' -f5 | grep -E 'vol|outside'"
-  run -0 run_bundle
-  [ "${lines[*]}" = "/vol $T/outside/y" ]
-  [ -d "$B/rootfs$T/outside/y" ]
-  [ -z "$(ls -A "$T/outside/y")" ]
+  for target in "$T/outside" "../../../../../../../..$T/outside"; do
+    ln -sfn "$target" "$T/volume/x"
+    run -0 run_bundle
+    [ "${lines[*]}" = "/vol $T/outside/y" ]
+    [ -d "$B/rootfs$T/outside/y" ]
+    [ -z "$(ls -A "$T/outside/y")" ]
+  done
   # Between the lookup and the mount: what was found is what is covered, wherever it was moved.
   rm "$T/volume/x" && mv "$T/volume/away" "$T/volume/x"
   run -0 interrupted move_mount 1 --name /y --do "mv $T/volume/x $T/volume/away; ln -s $T/outside $T/volume/x" \
@@ -154,9 +156,11 @@ c["hooks"] = {name: [{"path": "/bin/sh", "args": ["sh", "-c", "cat >" + out + "/
   done
   # A link that is there from the beginning counts inside the root.
   rmdir "$T/volume/a"
-  ln -s "../../../../../../../..$T/outside" "$T/volume/a"
-  run -0 run_bundle
-  [ -z "$(ls -A "$T/outside")" ]
+  for target in "$T/outside" "../../../../../../../..$T/outside"; do
+    ln -sfn "$target" "$T/volume/a"
+    run -0 run_bundle
+    [ -z "$(ls -A "$T/outside")" ]
+  done
 }
 
 @test "CVE-2025-31133: paths are masked by the host's null device, and only by that" {

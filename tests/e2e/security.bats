@@ -71,6 +71,28 @@ load lib
   [ "$status" -ne 0 ]
 }
 
+@test "CVE-2020-15257: a container on the host's network finds no socket of the engine there" {
+  [ "$E2E_ENGINE" != docker ] || skip "looks at this engine's own processes"
+  engine run -d --name "$(name c)" --network host e2e-busybox sleep 1000
+  local pid monitor
+  monitor=$(awk '/^PPid/ { print $2 }' "/proc/$(engine inspect --format '{{.State.Pid}}' "$(name c)")/status")
+  for pid in "$(cat "$E2E_DIR/pid")" "$monitor"; do
+    # A name in the abstract namespace begins with "@"; a path has the file system's rights.
+    run -0 bash -c 'for s in $(ls -l /proc/$1/fd | sed -n "s/.*socket:.\([0-9]*\).*/\1/p"); do awk -v i=$s "\$7 == i { print \$8 }" /proc/net/unix; done' _ "$pid"
+    [[ "$output" == */* && "$output" != *@* ]]
+  done
+  [ "$(stat -c %a "$E2E_DIR"/run/*/*/monitor.sock | sort -u)" = 600 ]
+  run -0 engine exec "$(name c)" sh -c 'grep -c "@.*skiff" /proc/net/unix || true'
+  [ "$output" = 0 ]
+}
+
+@test "CVE-2022-0492: no cgroup can be mounted, and what is mounted has no release_agent to write" {
+  run -0 engine run --rm e2e-busybox sh -c 'unshare -U true 2>&1; mount -t cgroup none /tmp 2>&1
+find /sys/fs/cgroup -name release_agent
+find /sys/fs/cgroup -type d | while read -r place; do mkdir "$place/x" 2>&1; done | grep -v "Read-only file system"; echo end'
+  [[ "${lines[0]}" == *"Operation not permitted"* && "${lines[1]}" == *"permission denied"* && "${lines[2]}" = end ]]
+}
+
 @test "CVE-2018-15664: cp does not follow a link out of the container" {
   dir=$(context)
   printf 'FROM e2e-busybox\nRUN ln -s / /escape && ln -s /etc /linked\n' >"$dir/Dockerfile"

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-# Name: number on x86-64, number on arm64, and the argument that says what it is about ("path" or "fd", index).
+# Name: number on x86-64, number on arm64, and the arguments that say what it is about, the first that is there ("path" or "fd", index).
 CALLS = {
     "openat": (257, 56, ("path", 1)),
     "openat2": (437, 437, ("path", 1)),
@@ -48,46 +48,46 @@ CALLS = {
     "lseek": (8, 62, ("fd", 0)),
     "dup2": (33, None, ("fd", 0)),
     "dup3": (292, 24, ("fd", 0)),
-    "pipe2": (293, 59, None),
-    "socket": (41, 198, None),
-    "socketpair": (53, 199, None),
+    "pipe2": (293, 59),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
     "connect": (42, 203, ("fd", 0)),
-    "memfd_create": (319, 279, None),
-    "signalfd4": (289, 74, None),
+    "memfd_create": (319, 279),
+    "signalfd4": (289, 74),
     "fstatfs": (138, 44, ("fd", 0)),
     "statfs": (137, 43, ("path", 0)),
-    "clone": (56, 220, None),
-    "clone3": (435, 435, None),
-    "pidfd_open": (434, 434, None),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "pidfd_open": (434, 434),
     "setns": (308, 268, ("fd", 0)),
-    "unshare": (272, 97, None),
-    "setsid": (112, 157, None),
-    "sethostname": (170, 161, None),
-    "setdomainname": (171, 162, None),
+    "unshare": (272, 97),
+    "setsid": (112, 157),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
     "mount": (165, 40, ("path", 1)),
     "umount2": (166, 39, ("path", 0)),
-    "open_tree": (428, 428, ("path", 1)),
-    "move_mount": (429, 429, ("fd", 2)),
+    "open_tree": (428, 428, ("path", 1), ("fd", 0)),
+    "move_mount": (429, 429, ("path", 3), ("fd", 2)),
     "fsopen": (430, 430, ("path", 0)),
     "fsconfig": (431, 431, ("path", 2)),
-    "fsmount": (432, 432, None),
+    "fsmount": (432, 432),
     "mount_setattr": (442, 442, ("fd", 0)),
-    "pivot_root": (155, 41, None),
+    "pivot_root": (155, 41),
     "chroot": (161, 51, ("path", 0)),
     "chdir": (80, 49, ("path", 0)),
     "fchdir": (81, 50, ("fd", 0)),
-    "getcwd": (79, 17, None),
-    "prlimit64": (302, 261, None),
-    "prctl": (157, 167, None),
-    "capset": (126, 91, None),
-    "setgroups": (116, 159, None),
-    "setresuid": (117, 147, None),
-    "setresgid": (119, 149, None),
-    "seccomp": (317, 277, None),
-    "sched_setattr": (314, 274, None),
-    "ioprio_set": (251, 30, None),
-    "personality": (135, 92, None),
-    "close_range": (436, 436, None),
+    "getcwd": (79, 17),
+    "prlimit64": (302, 261),
+    "prctl": (157, 167),
+    "capset": (126, 91),
+    "setgroups": (116, 159),
+    "setresuid": (117, 147),
+    "setresgid": (119, 149),
+    "seccomp": (317, 277),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    "personality": (135, 92),
+    "close_range": (436, 436),
     "execve": (59, 221, ("path", 0)),
 }
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -130,21 +130,18 @@ class Event:
 
     def object(self):
         """What the call is about: a path, or where the descriptor leads."""
-        about = CALLS[self.call][2]
-        if not about:
-            return ""
-        kind, index = about
-        value = self.arguments[index]
+        for kind, index in CALLS[self.call][2:]:
+            if text := self._text(kind, self.arguments[index]):
+                return text
+        return ""
+
+    def _text(self, kind, value):
         try:
             if kind == "fd":
                 return os.readlink(f"/proc/{self.pid}/fd/{value & 0xFFFFFFFF}")
-            if value == 0:
-                return ""
             with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
                 memory.seek(value)
-                page = 4096 - value % 4096
-                text = memory.read(min(page, 256))
-                return text.split(b"\0")[0].decode(errors="replace")
+                return memory.read(min(4096 - value % 4096, 256)).split(b"\0")[0].decode(errors="replace")
         except OSError:
             return ""
 
