@@ -303,8 +303,8 @@ TEST(Container, AUserNamespaceMapsIds) {
   EXPECT_THAT(outcome.output, HasSubstr("devices"));
 }
 
-/// The state a process is born with, told by its exit code: what runs in the container may look at it before it
-/// has done anything itself (CVE-2016-9962).
+/// The state a process is born with, told by its exit code: what runs in the container may look at it before
+/// it has done anything itself (CVE-2016-9962).
 TEST(Launch, AProcessIsClosedToOthersFromItsFirstInstant) {
   for (const bool join : {false, true}) {
     Birthplace place;
@@ -314,8 +314,8 @@ TEST(Launch, AProcessIsClosedToOthersFromItsFirstInstant) {
       place.target_pidfd = self->pidfd().get();
       place.target_namespaces = CLONE_NEWUTS;
     }
-    const auto process =
-        launch(place, [](void*) { ::_exit(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)); }, nullptr);
+    const auto process = launch(
+        place, [](void*) { ::_exit(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)); }, nullptr);
     ASSERT_TRUE(process.ok()) << process.error().message();
     EXPECT_EQ(test::exit_code(*process->wait()), 0);
     EXPECT_EQ(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1) << "and we are as before";

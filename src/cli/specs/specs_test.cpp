@@ -49,10 +49,11 @@ TEST(Ports, Complaints) {
 }
 
 TEST(Volumes, BindsAndAnonymous) {
-  EXPECT_FALSE(parse_volume("/data").bind);
-  EXPECT_TRUE(parse_volume("data:/data:ro").bind);
-  EXPECT_EQ(parse_volume("data:/data:ro").text, "data:/data:ro");
-  EXPECT_EQ(parse_volume("./x:/y").text, absolute_path("x") + ":/y");
+  EXPECT_FALSE(parse_volume("/data")->bind);
+  EXPECT_TRUE(parse_volume("data:/data:ro")->bind);
+  EXPECT_EQ(parse_volume("data:/data:ro")->text, "data:/data:ro");
+  EXPECT_EQ(parse_volume("./x:/y")->text, absolute_path("x") + ":/y");
+  EXPECT_FALSE(parse_volume("").ok());
 }
 
 TEST(Mounts, Fields) {
