@@ -15,14 +15,6 @@ std::string_view stream_type(const Call& call, bool terminal) {
   return terminal || call.version < kNamesMultiplexed ? kRawStream : kMultiplexedStream;
 }
 
-/// The eight bytes before each piece of a multiplexed stream: which stream, and how many bytes.
-std::string frame_header(int stream, std::size_t size) {
-  std::string header(8, '\0');
-  header[0] = static_cast<char>(stream);
-  for (int i = 0; i < 4; ++i) header[4 + i] = static_cast<char>(size >> (24 - 8 * i));
-  return header;
-}
-
 Result<engine::LogOptions> log_options(const Query& query) {
   engine::LogOptions options;
   options.standard_output = query.boolean("stdout");
@@ -65,14 +57,7 @@ Result<void> container_logs(Call& call) {
   const auto stop = call.http.stop_token();
   TRY(call.http.start(200, stream_type(call, terminal)));
   return call.engine.logs.read(
-      call.name(), options,
-      [&](int stream, std::string_view bytes) -> Result<void> {
-        if (terminal) return call.http.write(bytes);
-        std::string frame = frame_header(stream, bytes.size());
-        frame += bytes;
-        return call.http.write(frame);
-      },
-      stop);
+      call.name(), options, [&](std::string_view bytes) { return call.http.write(bytes); }, stop);
 }
 
 Result<void> container_stats(Call& call) {

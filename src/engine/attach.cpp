@@ -5,7 +5,7 @@
 #include "engine/events.h"
 #include "engine/frames.h"
 #include "engine/lifecycle.h"
-#include "monitor/log_reader.h"
+#include "engine/log_options.h"
 #include "sys/file.h"
 
 namespace skiff::engine {
@@ -14,12 +14,8 @@ namespace {
 constexpr std::string_view kDefaultDetachKeys = "ctrl-p,ctrl-q";
 
 /// Writes what the container said so far to a client.
-Result<void> replay(const std::string& directory, const AttachPlan& plan, const sys::Fd& client) {
-  monitor::LogQuery query;
-  query.standard_output = plan.options.standard_output;
-  query.standard_error = plan.options.standard_error;
-  auto reader = TRY(monitor::LogReader::open(directory, query));
-  while (const auto record = TRY(reader.next())) {
+Result<void> replay(monitor::LogSource& log, const AttachPlan& plan, const sys::Fd& client) {
+  while (const auto record = TRY(log.next())) {
     std::string line(record->bytes);
     if (!record->partial) line += plan.terminal ? "" : "\n";
     TRY(sys::write_all(client, plan.terminal ? line : frame(static_cast<int>(record->stream), line)));
@@ -82,8 +78,14 @@ Result<void> Attach::attach(const AttachPlan& plan, const std::function<Result<C
   events_.publish("container", "attach", container.id, event_attributes(container.definition_now()));
   if (plan.options.logs || !plan.options.stream || container.task_now()) {
     Client client = TRY(hijack());
-    if (plan.options.logs && container.definition_now().host.log_config.type != "none")
-      TRY(replay(container_directory(parts_.config, container.id) + "/log", plan, client.socket));
+    const Definition definition = container.definition_now();
+    if (plan.options.logs && log_is_readable(definition.host.log_config)) {
+      monitor::LogQuery query;
+      query.standard_output = plan.options.standard_output;
+      query.standard_error = plan.options.standard_error;
+      const auto log = TRY(open_log(parts_.config, definition, query));
+      TRY(replay(*log, plan, client.socket));
+    }
     if (!plan.options.stream) return {};
     const MutexLock operation(container.operation);
     return join(plan, std::move(client));

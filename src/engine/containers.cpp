@@ -9,6 +9,7 @@
 #include "engine/events.h"
 #include "engine/execs.h"
 #include "engine/lifecycle.h"
+#include "engine/log_options.h"
 #include "engine/oci_config.h"
 #include "sys/file.h"
 #include "sys/spawn.h"
@@ -257,7 +258,7 @@ Result<spec::docker::ContainerInspect> Containers::inspect(std::string_view name
     shown.hostname_path = files + "/hostname";
     shown.hosts_path = files + "/hosts";
   }
-  if (definition.host.log_config.type != "none") shown.log_path = directory + "/log";
+  shown.log_path = log_path(parts_.config, definition);
   shown.name = "/" + definition.name;
   shown.restart_count = run.restart_count;
   shown.driver = "overlay2";

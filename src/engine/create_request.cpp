@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/strings.h"
+#include "engine/log_options.h"
 #include "engine/signals.h"
 #include "spec/defaults.h"
 
@@ -140,20 +141,6 @@ Result<void> check_ports(const spec::docker::PortMap& bindings) {
       if (!first || !last || *first > *last || *last > 65535)
         return invalid("invalid port specification: \"{}\"", binding.host_port);
     }
-  }
-  return {};
-}
-
-Result<void> check_logging(const spec::docker::LogConfig& log) {
-  if (!one_of(log.type, {"", "local", "json-file", "none"}))
-    return invalid("error looking up logging plugin {0}: plugin \"{0}\" not found", log.type);
-  for (const auto& [name, value] : log.config) {
-    if (!one_of(name, {"max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex",
-                       "tag", "mode", "max-buffer-size"}))
-      return invalid("unknown log opt '{}' for {} log driver", name, log.type.empty() ? "local" : log.type);
-    if (name == "max-size" && !parse_ram_size(value)) return invalid("invalid size: '{}'", value);
-    if (name == "max-file" && parse_int(value).value_or(0) < 1)
-      return invalid("max-file cannot be less than 1");
   }
   return {};
 }
@@ -307,7 +294,8 @@ Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig&
   TRY(check_ports(host.port_bindings));
   TRY(check_resources(host.resources, facts));
   TRY(check_modes(host));
-  TRY(check_logging(host.log_config));
+  const auto log = effective_log_config(host.log_config, engine);
+  TRY(check_log_options(log.type, log.config));
   TRY(parse_security_options(host.security_opt));
   TRY(spec::effective_capabilities(host.cap_add, host.cap_drop, host.privileged));
   if (host.shm_size < 0) return invalid("SHM size can not be less than 0");
@@ -341,10 +329,7 @@ void fill_defaults(HostConfig& host, const spec::EngineConfig& engine, const Hos
     host.network_mode = engine.bridge == "none" ? "none" : "bridge";
   if (host.restart_policy.name.empty()) host.restart_policy.name = "no";
   if (host.runtime.empty()) host.runtime = engine.default_runtime;
-  if (host.log_config.type.empty()) {
-    host.log_config.type = engine.log_driver;
-    if (host.log_config.config.empty()) host.log_config.config = engine.log_options;
-  }
+  host.log_config = effective_log_config(std::move(host.log_config), engine);
   if (host.privileged) {
     host.masked_paths.emplace();
     host.readonly_paths.emplace();

@@ -1,13 +1,17 @@
 #include "engine/logs.h"
 
 #include "engine/container.h"
+#include "engine/frames.h"
+#include "engine/log_options.h"
 #include "engine/signal_fd.h"
-#include "monitor/log_reader.h"
 
 namespace skiff::engine {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// So much is collected before the client gets it, unless there is no more.
+constexpr std::size_t kBatch = 64 << 10;
 
 bool may_write_more(Container& container) {
   const State state = container.state_now();
@@ -17,7 +21,7 @@ bool may_write_more(Container& container) {
 std::string line_of(const monitor::LogRecord& record, const LogOptions& options) {
   std::string line;
   if (options.timestamps) line = format_rfc3339_fixed(record.time) + " ";
-  if (options.details) line += " ";
+  if (options.details) line.append(record.details).append(" ");
   line += record.bytes;
   if (!record.partial) line += "\n";
   return line;
@@ -29,7 +33,7 @@ Result<bool> Logs::prepare(std::string_view name, const LogOptions& options) {
   if (!options.standard_output && !options.standard_error)
     return Error(Kind::InvalidArgument, "Bad parameters: you must choose at least one stream");
   const Definition definition = TRY(set_.find(name))->definition_now();
-  if (definition.host.log_config.type == "none")
+  if (!log_is_readable(definition.host.log_config))
     return Error(Kind::Unsupported, "configured logging driver does not support reading");
   return definition.config.tty;
 }
@@ -44,24 +48,34 @@ Result<void> Logs::read(std::string_view name, const LogOptions& options, const 
   query.until = options.until;
   query.tail = options.tail;
   const bool follow = options.follow && may_write_more(*container);
-  auto reader =
-      TRY(monitor::LogReader::open(container_directory(parts_.config, container->id) + "/log", query));
+  const auto reader = TRY(open_log(parts_.config, container->definition_now(), query));
   const auto end = TRY(EndSignal::create(container, stop));
+  const bool terminal = container->definition_now().config.tty;
+  std::string batch;
   while (!stop.stop_requested()) {
     // Asked before the reading, so that what was written last is not missed.
-    const bool more_may_come = follow && may_write_more(*container);
+    const bool written = may_write_more(*container);
+    const bool more_may_come = follow && written;
+    if (!written) reader->set_abandoned();
     bool any = false;
     while (!stop.stop_requested()) {
-      const auto record = TRY(reader.next());
+      const auto record = TRY(reader->next());
+      if (record) {
+        any = true;
+        const std::string line = line_of(*record, options);
+        batch += terminal ? line : frame(static_cast<int>(record->stream), line);
+      }
+      if (!batch.empty() && (!record || batch.size() >= kBatch)) {
+        TRY(sink(batch));
+        batch.clear();
+      }
       if (!record) break;
-      any = true;
-      TRY(sink(static_cast<int>(record->stream), line_of(*record, options)));
     }
     if (!more_may_come || (options.until && now() >= *options.until)) return {};
     if (any) continue;
     eventfd_t ignored = 0;
-    const auto woken = TRY(reader.wait(options.until ? 200ms : 60s, end->fd()));
-    if (woken == monitor::LogReader::Wake::Interrupted) ::eventfd_read(end->fd(), &ignored);
+    const auto woken = TRY(reader->wait(options.until ? 200ms : 60s, end->fd()));
+    if (woken == monitor::LogSource::Wake::Interrupted) ::eventfd_read(end->fd(), &ignored);
   }
   return {};
 }

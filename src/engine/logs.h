@@ -24,8 +24,9 @@ struct LogOptions {
   std::optional<std::size_t> tail;  ///< the last so many lines; all when absent
 };
 
-/// Takes pieces of a container's output; `stream` is 1 (stdout) or 2 (stderr). An error ends the reading.
-using LogSink = std::function<Result<void>(int stream, std::string_view bytes)>;
+/// Takes a container's output as the client is to get it: many lines at once, each in its frame unless the
+/// container has a terminal. An error ends the reading.
+using LogSink = std::function<Result<void>(std::string_view bytes)>;
 
 /// What containers wrote. Thread-safe.
 class Logs {

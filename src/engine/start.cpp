@@ -8,6 +8,7 @@
 #include "engine/events.h"
 #include "engine/health.h"
 #include "engine/lifecycle.h"
+#include "engine/log_options.h"
 #include "engine/mount_setup.h"
 #include "engine/network_setup.h"
 #include "engine/oci_config.h"
@@ -156,18 +157,6 @@ Result<spec::UserIdentity> identity_of(const std::vector<spec::Mount>& rootfs, c
                             group.value_or(""));
 }
 
-runner::LogOptions log_options(const Parts& parts, const Definition& definition) {
-  runner::LogOptions log;
-  const auto& wanted = definition.host.log_config;
-  log.driver = wanted.type == "none" ? "none" : "local";
-  log.directory = container_directory(parts.config, definition.id) + "/log";
-  if (const auto size = wanted.config.find("max-size"); size != wanted.config.end())
-    log.max_bytes = static_cast<std::uint64_t>(parse_ram_size(size->second).value_or(20 << 20));
-  if (const auto files = wanted.config.find("max-file"); files != wanted.config.end())
-    log.max_files = static_cast<int>(parse_int(files->second).value_or(5));
-  return log;
-}
-
 std::string runtime_path(const spec::EngineConfig& config, const std::string& name) {
   const auto found = config.runtimes.find(name);
   return found == config.runtimes.end() ? std::string() : found->second.path;
@@ -197,7 +186,8 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
   inputs.mounts = TRY(prepare_mounts(parts, definition.mounts));
   bundle.config = TRY(make_oci_config(inputs));
   bundle.state_directory = container_directory(parts.config, definition.id);
-  bundle.log = log_options(parts, definition);
+  bundle.log = TRY_CONTEXT(log_settings(parts.config, definition),
+                           "failed to create task for container: failed to initialize logging driver");
   bundle.open_stdin = definition.config.open_stdin;
   bundle.stdin_once = definition.config.stdin_once;
   bundle.init = definition.host.init.value_or(false);

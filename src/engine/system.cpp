@@ -7,6 +7,7 @@
 #include "engine/events.h"
 #include "engine/host_facts.h"
 #include "engine/lifecycle.h"
+#include "engine/log_options.h"
 #include "sys/file.h"
 
 namespace skiff::engine {
@@ -111,7 +112,7 @@ Result<spec::docker::Info> System::info() {
   info.images = static_cast<std::int64_t>(TRY(parts_.images.list()).size());
   info.driver = "overlay2";
   info.driver_status = {{"Supports d_type", "true"}, {"Native Overlay Diff", "true"}, {"userxattr", "false"}};
-  info.plugins = {{"local"}, {"bridge", "host", "null"}, {}, {"json-file", "local", "none"}};
+  info.plugins = {{"local"}, {"bridge", "host", "null"}, {}, log_drivers()};
   info.debug = parts_.config.debug;
   info.system_time = now();
   info.logging_driver = parts_.config.log_driver;

@@ -3,26 +3,16 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "monitor/little_endian.h"
 
 namespace skiff::monitor {
 namespace {
 
 constexpr std::uint8_t kStreamMask = 0x03;
-constexpr std::uint8_t kPartialFlag = 0x04;
-constexpr std::uint8_t kKnownFlags = kStreamMask | kPartialFlag;
-
-template <typename T>
-void put(char* out, T value, std::size_t bytes = sizeof(T)) {
-  for (std::size_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(value >> (8 * i));
-}
-
-template <typename T>
-T get(const char* in, std::size_t bytes = sizeof(T)) {
-  T value = 0;
-  for (std::size_t i = 0; i < bytes; ++i)
-    value |= static_cast<T>(static_cast<unsigned char>(in[i])) << (8 * i);
-  return value;
-}
+constexpr std::uint8_t kKindShift = 2;
+constexpr std::uint8_t kKnownFlags = 0x0f;
+constexpr std::string_view kPlainEnd = ".log";
+constexpr std::string_view kCompressedEnd = ".log.z";
 
 /// 24 bits over size, flags and time. Not zero for an all-zero header, which is what a file system leaves
 /// behind when a machine lost power between growing the file and writing the data.
@@ -33,72 +23,101 @@ std::uint32_t header_check(std::uint32_t size, std::uint8_t flags, std::uint64_t
   return static_cast<std::uint32_t>(mixed >> 40) | 1;
 }
 
-}  // namespace
+struct Header {
+  std::uint32_t size = 0;
+  LogPiece piece;
+};
 
-void append_record(std::string& out, const LogRecord& record) {
-  const auto size = static_cast<std::uint32_t>(record.bytes.size());
-  const auto flags = static_cast<std::uint8_t>(static_cast<std::uint8_t>(record.stream) |
-                                               (record.partial ? kPartialFlag : 0));
-  const auto time = static_cast<std::uint64_t>(record.time.time_since_epoch().count());
-  char header[kRecordHeader];
-  put(header, size);
-  header[4] = static_cast<char>(flags);
-  put(header + 5, header_check(size, flags, time), 3);
-  put(header + 8, time);
-  out.append(header, sizeof(header));
-  out.append(record.bytes);
-  out.append(header, kRecordTrailer);
+/// Nothing when these kPieceHeader bytes are damaged.
+std::optional<Header> parse_header(std::string_view bytes) {
+  const auto size = get_little<std::uint32_t>(bytes.data());
+  const auto flags = static_cast<std::uint8_t>(bytes[4]);
+  const auto check = get_little<std::uint32_t>(bytes.data() + 5, 3);
+  const auto time = get_little<std::uint64_t>(bytes.data() + 8);
+  const auto stream = flags & kStreamMask;
+  const auto kind = flags >> kKindShift;
+  if (size > kBlock || (flags & ~kKnownFlags) != 0 || stream == 0 || stream == kStreamMask ||
+      kind > static_cast<int>(LogPiece::Kind::End) || check != header_check(size, flags, time)) {
+    return std::nullopt;
+  }
+  Header header{.size = size};
+  header.piece.kind = static_cast<LogPiece::Kind>(kind);
+  header.piece.stream = static_cast<Stream>(stream);
+  header.piece.time = Time(std::chrono::nanoseconds(static_cast<std::int64_t>(time)));
+  return header;
 }
 
-ParsedRecord parse_record(std::string_view bytes) {
-  ParsedRecord parsed;
-  if (bytes.size() < kRecordHeader) return parsed;
-  const auto size = get<std::uint32_t>(bytes.data());
-  const auto flags = static_cast<std::uint8_t>(bytes[4]);
-  const auto check = get<std::uint32_t>(bytes.data() + 5, 3);
-  const auto time = get<std::uint64_t>(bytes.data() + 8);
-  const auto stream = flags & kStreamMask;
-  if (size > kMaxLine || (flags & ~kKnownFlags) != 0 || stream == 0 || stream == kStreamMask ||
-      check != header_check(size, flags, time)) {
+}  // namespace
+
+void put_header(char* out, const LogPiece& piece) {
+  const auto size = static_cast<std::uint32_t>(piece.bytes.size());
+  const auto flags = static_cast<std::uint8_t>(static_cast<std::uint8_t>(piece.stream) |
+                                               (static_cast<std::uint8_t>(piece.kind) << kKindShift));
+  const auto time = static_cast<std::uint64_t>(piece.time.time_since_epoch().count());
+  put_little(out, size);
+  out[4] = static_cast<char>(flags);
+  put_little(out + 5, header_check(size, flags, time), 3);
+  put_little(out + 8, time);
+}
+
+void append_piece(std::string& out, const LogPiece& piece) {
+  char header[kPieceHeader];
+  put_header(header, piece);
+  out.append(header, sizeof(header));
+  out.append(piece.bytes);
+}
+
+ParsedPiece parse_piece(std::string_view bytes) {
+  ParsedPiece parsed;
+  if (bytes.size() < kPieceHeader) return parsed;
+  const auto header = parse_header(bytes);
+  if (!header) {
     parsed.state = Parse::Damaged;
     return parsed;
   }
-  if (bytes.size() < encoded_size(size)) return parsed;
-  if (get<std::uint32_t>(bytes.data() + kRecordHeader + size) != size) {
-    parsed.state = Parse::Damaged;
-    return parsed;
-  }
+  if (bytes.size() < encoded_size(header->size)) return parsed;
   parsed.state = Parse::Complete;
-  parsed.size = encoded_size(size);
-  parsed.record.stream = static_cast<Stream>(stream);
-  parsed.record.partial = (flags & kPartialFlag) != 0;
-  parsed.record.time = Time(std::chrono::nanoseconds(static_cast<std::int64_t>(time)));
-  parsed.record.bytes = bytes.substr(kRecordHeader, size);
+  parsed.size = encoded_size(header->size);
+  parsed.piece = header->piece;
+  parsed.piece.bytes = bytes.substr(kPieceHeader, header->size);
   return parsed;
 }
 
-std::optional<std::size_t> parse_trailer(std::string_view four_bytes) {
-  if (four_bytes.size() != kRecordTrailer) return std::nullopt;
-  const auto size = get<std::uint32_t>(four_bytes.data());
-  if (size > kMaxLine) return std::nullopt;
-  return size;
+std::optional<LogPiece> parse_torn(std::string_view bytes) {
+  if (bytes.size() < kPieceHeader) return std::nullopt;
+  const auto header = parse_header(bytes);
+  if (!header) return std::nullopt;
+  LogPiece piece = header->piece;
+  piece.bytes = bytes.substr(kPieceHeader, header->size);
+  return piece;
 }
 
-std::size_t valid_length(std::string_view segment) {
-  if (segment.substr(0, kSegmentMagic.size()) != kSegmentMagic) return 0;
-  std::size_t offset = kSegmentMagic.size();
-  while (true) {
-    const ParsedRecord parsed = parse_record(segment.substr(offset));
+std::optional<Time> parse_time(std::string_view bytes) {
+  if (bytes.size() < kPieceHeader) return std::nullopt;
+  const auto header = parse_header(bytes);
+  return header ? std::optional(header->piece.time) : std::nullopt;
+}
+
+std::size_t valid_length(std::string_view block, std::uint64_t index) {
+  if (index == 0 && !block.starts_with(kSegmentMagic)) return 0;
+  std::size_t offset = block_start(index);
+  while (!block_full(offset)) {
+    const ParsedPiece parsed = parse_piece(block.substr(offset));
     if (parsed.state != Parse::Complete) return offset;
     offset += parsed.size;
   }
+  return std::min(block.size(), kBlock);
 }
 
-std::string segment_name(std::uint64_t number) { return fmt::format("{:08}.log", number); }
+std::string segment_name(std::uint64_t number) { return fmt::format("{:08}{}", number, kPlainEnd); }
+std::string compressed_name(std::uint64_t number) { return fmt::format("{:08}{}", number, kCompressedEnd); }
 
 std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
-  if (name.size() < 12 || !name.ends_with(".log")) return std::nullopt;
-  return parse_uint(name.substr(0, name.size() - 4));
+  for (const std::string_view end : {kPlainEnd, kCompressedEnd}) {
+    if (name.size() >= 8 + end.size() && name.ends_with(end))
+      return parse_uint(name.substr(0, name.size() - end.size()));
+  }
+  return std::nullopt;
 }
 
 }  // namespace skiff::monitor

@@ -1,72 +1,57 @@
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "monitor/log_format.h"
-#include "sys/fd.h"
+#include "monitor/log_lines.h"
+#include "monitor/log_segment.h"
+#include "monitor/log_source.h"
 
 namespace skiff::monitor {
 
-/// What to read of a log.
-struct LogQuery {
-  bool standard_output = true;
-  bool standard_error = true;
-  std::optional<Time> since;          ///< records at or after this moment
-  std::optional<Time> until;          ///< records before or at this moment
-  std::optional<std::uint64_t> tail;  ///< the last N lines of both streams; all when absent
-};
-
-/// Reads a log that may be written and rotated meanwhile, by another process.
-///
-///     auto reader = TRY(LogReader::open(directory, query));
-///     while (true) {
-///       if (auto record = TRY(reader.next())) { show(*record); continue; }
-///       if (!follow || !container_runs()) break;   // ask first, then read to the end once more
-///       TRY(reader.wait(500ms, client_socket));
-///     }
-///
-/// To follow without missing the last lines, look whether the container still runs *before* the next() that
-/// finds nothing. A log that does not exist (yet) is an empty one. Not thread-safe.
-class LogReader {
+/// Reads a log of the "local" driver.
+class LogReader final : public LogSource {
  public:
   static Result<LogReader> open(std::string directory, LogQuery query);
 
-  /// The next record that the query wants, or nothing when there is no further one now. The bytes stay valid
-  /// until the next call.
-  Result<std::optional<LogRecord>> next();
-
-  enum class Wake { More, Timeout, Interrupted };
-  /// Waits until the log may have grown, for `timeout`, or until `interrupt` (a client's socket; -1: none)
-  /// has something to read or is closed.
-  Result<Wake> wait(std::chrono::milliseconds timeout, int interrupt = -1);
+  Result<std::optional<LogRecord>> next() override;
+  void set_abandoned() override { abandoned_ = true; }
 
   /// Bytes that were passed over because they are not records (a torn end, a damaged disk).
   std::uint64_t damaged_bytes() const { return damaged_; }
 
  private:
-  LogReader() = default;
+  explicit LogReader(std::string directory) : LogSource(std::move(directory)) {}
 
   Result<void> seek_tail(std::uint64_t lines);
-  Result<bool> open_segment(std::uint64_t number, std::uint64_t offset);
+  Result<void> seek_since(Time since);
+  Result<bool> enter_segment(std::uint64_t number, std::uint64_t block);
+  void enter_block(std::uint64_t index, bool in_sequence);
   Result<bool> next_segment();
-  Result<bool> fill();
-  bool wanted(const LogRecord& record) const;
+  Result<bool> next_piece();
+  Result<bool> advance();
+  Result<bool> whole_piece_here();
+  bool take_torn();
+  void take(const LogPiece& piece);
+  bool shown(Stream stream, Time time) const;
 
-  std::string directory_;
   LogQuery query_;
-  sys::Fd file_;
-  sys::Fd inotify_;
-  std::uint64_t number_ = 0;  ///< of the open segment; 0: none yet
-  std::uint64_t offset_ = 0;  ///< in the file, of the end of buffer_
-  std::string buffer_;
-  std::size_t position_ = 0;  ///< of the next record in buffer_
-  bool started_ = false;      ///< the segment's magic was read
-  bool skip_rest_ = false;    ///< of a damaged segment
-  bool passed_until_ = false;
+  std::optional<LogSegment> segment_;
+  std::uint64_t number_ = 0;  ///< of the segment
+  std::uint64_t index_ = 0;   ///< of the block in it
+  std::string block_;         ///< what was read of it
+  std::size_t position_ = 0;  ///< of the next record in block_
+  bool entered_ = false;      ///< the reading begins here: what is carried into the block counts
+  bool skip_segment_ = false;
+  bool abandoned_ = false;
+  LogPiece piece_;         ///< what lines are cut from
+  std::string_view rest_;  ///< of piece_'s bytes
+  bool ended_ = false;     ///< piece_ is the end of its stream
+  LogLines lines_;
+  std::uint64_t drop_ = 0;  ///< so many lines to pass over, where the tail begins within a block
   std::uint64_t damaged_ = 0;
 };
 

@@ -1,54 +1,71 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "monitor/log_driver.h"
 #include "monitor/log_format.h"
 #include "sys/fd.h"
 
 namespace skiff::monitor {
 
-/// Writes a container's log. append() only collects; flush() writes all that was collected by one write(2),
-/// so a poll round of thousands of lines costs one system call.
+/// Writes a container's log in the form of log_format.h. Small pieces are collected until flush(); large ones
+/// go to the file by one writev(2), straight out of the caller's buffer.
 ///
-/// When the disk is full, or a write fails otherwise, the collected lines are lost and counted, the segment
+/// When the disk is full, or a write fails otherwise, the lines concerned are lost and counted, the segment
 /// is cut back to its last whole record and later lines are tried again: a full disk never stops a container.
-class LogWriter {
+class LogWriter final : public LogDriver {
  public:
+  struct Limits {
+    std::uint64_t max_bytes = 20 << 20;  ///< of a segment; 0: no limit
+    int max_files = 5;
+  };
+
   /// Continues the log in `directory` (made if missing); a torn record at its end is cut off.
-  static Result<LogWriter> open(std::string directory, std::uint64_t max_bytes, int max_files);
+  static Result<LogWriter> open(std::string directory, Limits limits);
 
-  /// Output of `stream` as it came: split at newlines, and after kMaxLine bytes. An unfinished line is kept
-  /// until the rest of it arrives.
-  void append(Stream stream, std::string_view bytes, Time time);
-  /// The stream is over: an unfinished line is recorded as it is.
-  void finish(Stream stream, Time time);
-  /// Writes what was collected. The error is that of the first failure since the last good flush.
-  Result<void> flush();
-  /// Gives the memory of idle buffers back.
-  void trim();
+  void append(Stream stream, std::string_view bytes, Time time) override;
+  void finish(Stream stream, Time time) override;
+  Result<void> flush() override;
+  void trim() override;
 
-  std::uint64_t lost_records() const { return lost_; }
+  /// Of the segment being written; those below are final.
+  std::uint64_t current_segment() const { return number_; }
+  std::uint64_t lost_lines() const { return lost_; }
 
  private:
+  struct Source {
+    std::string open;       ///< its unfinished line, as the file has it
+    bool close = false;     ///< lines were lost behind `open`: end it before anything else
+    bool skipping = false;  ///< the beginning of the current line was lost, so the rest of it is, too
+  };
+
   LogWriter() = default;
 
-  void put(Stream stream, bool partial, std::string_view bytes, Time time);
-  Result<void> open_segment(std::uint64_t number);
-  Result<void> rotate();
-  Result<void> write_pending();
+  Source& source(Stream stream) { return sources_[stream == Stream::Stderr]; }
+  Result<void> continue_segment(std::uint64_t number);
+  Result<void> new_segment();
+  std::size_t make_room(Time time);
+  std::size_t put(Stream stream, std::string_view bytes, Time time);
+  void put_carries(Time time);
+  Time ordered(Time time);
+  void write_out(std::string_view payload);
+  void lose(std::string_view payload);
+  void restore(std::string_view block, std::uint64_t index);
+  void note(Error error);
 
   std::string directory_;
-  std::uint64_t max_bytes_ = 0;
-  int max_files_ = 0;
+  Limits limits_;
   std::uint64_t number_ = 0;  ///< of the open segment
   std::uint64_t size_ = 0;    ///< of the open segment, what is on disk
+  Time last_{};               ///< the latest moment in the segment
   sys::Fd file_;
   std::string pending_;  ///< encoded records, not yet written
-  std::uint64_t pending_records_ = 0;
-  std::string unfinished_[2];  ///< the open line of each stream
+  Source sources_[2];
   std::uint64_t lost_ = 0;
   std::optional<Error> failure_;
 };

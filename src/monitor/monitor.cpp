@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "monitor/log_factory.h"
 #include "sys/file.h"
 #include "sys/memory.h"
 #include "sys/socket.h"
@@ -156,12 +157,10 @@ Result<void> Monitor::prepare(CreateRequest& request) {
   TRY(sys::make_directories(run_directory_, 0700));
   TRY(sys::make_directories(state_directory_, 0700));
   TRY(remove_exit_record(state_directory_));
-  if (request.log.driver == "local") {
-    log_ = std::make_unique<LogWriter>(
-        TRY(LogWriter::open(request.log.directory, request.log.max_bytes, request.log.max_files)));
-  } else if (request.log.driver != "none") {
-    return fail(Kind::InvalidArgument, "logger: no log driver named '{}' is registered", request.log.driver);
-  }
+  log_ = TRY(make_log(loop_, request.log, [this] {
+    streams_->log_relieved();
+    end_when_clients_left();
+  }));
   streams_ = std::make_unique<Streams>(loop_, Streams::Options{.log = log_.get(),
                                                                .written =
                                                                    [this] {
@@ -272,7 +271,10 @@ void Monitor::record_exit() {
   loop_.defer([this] { remove_container(); });  // while the daemon thinks about it
 }
 
-Result<void> Monitor::write_record() const { return write_exit_record(state_directory_, exit_, !ephemeral_); }
+Result<void> Monitor::write_record() {
+  if (log_) log_->close();
+  return write_exit_record(state_directory_, exit_, !ephemeral_);
+}
 
 void Monitor::remove_container() {
   if (phase_ == Phase::Empty || std::exchange(removed_, true)) return;
@@ -318,7 +320,7 @@ void Monitor::end() {
 }
 
 void Monitor::end_when_clients_left() {
-  if (!ending_ || (streams_ && streams_->has_clients())) return;
+  if (!ending_ || (streams_ && streams_->has_clients()) || (log_ && log_->busy())) return;
   for (const auto& session : execs_) {
     if (session->streams && session->streams->has_clients()) return;
   }

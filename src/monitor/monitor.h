@@ -8,7 +8,7 @@
 #include "monitor/backend.h"
 #include "monitor/connection.h"
 #include "monitor/exec_session.h"
-#include "monitor/log_writer.h"
+#include "monitor/log_driver.h"
 #include "monitor/loop.h"
 #include "monitor/protocol.h"
 #include "monitor/streams.h"
@@ -77,7 +77,7 @@ class Monitor {
   void container_ended();
   void output_drained();
   void record_exit();
-  Result<void> write_record() const;
+  Result<void> write_record();
   void remove_container();
   void exec_advances(StartingExec& starting);
   Result<Answer> exec_started(StartingExec& starting);
@@ -109,7 +109,7 @@ class Monitor {
   ExitStatus exit_;
   std::uint64_t oom_kills_ = 0;
 
-  std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<LogDriver> log_;
   bool log_dirty_ = false;
   bool log_failed_ = false;
   std::unique_ptr<Streams> streams_;

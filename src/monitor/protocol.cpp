@@ -137,13 +137,6 @@ void describe(json::Fields& f, AttachmentHeader& t) {
   describe_bytes(f, "detach_keys", t.detach_keys);
 }
 
-void describe(json::Fields& f, LogSettings& t) {
-  f("driver", t.driver);
-  f("directory", t.directory);
-  f("max_bytes", t.max_bytes);
-  f("max_files", t.max_files);
-}
-
 void describe(json::Fields& f, CreateRequest& t) {
   f("id", t.id);
   f("config", t.config);

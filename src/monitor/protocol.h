@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "monitor/log_settings.h"
 #include "spec/mount.h"
 #include "spec/oci_runtime.h"
 #include "sys/fd.h"
@@ -87,13 +88,6 @@ struct AttachmentHeader {
   bool standard_error = true;
   bool multiplexed = true;
   std::string detach_keys;  ///< any bytes
-};
-
-struct LogSettings {
-  std::string driver = "local";
-  std::string directory;
-  std::uint64_t max_bytes = 20 << 20;
-  int max_files = 5;
 };
 
 /// "create": descriptors are the attachments' sockets. Answer: CreateReply.
@@ -207,7 +201,6 @@ struct Remains {
 
 void describe(json::Fields& f, Failure& t);
 void describe(json::Fields& f, AttachmentHeader& t);
-void describe(json::Fields& f, LogSettings& t);
 void describe(json::Fields& f, CreateRequest& t);
 void describe(json::Fields& f, CreateReply& t);
 void describe(json::Fields& f, ExitStatus& t);

@@ -111,7 +111,7 @@ void Streams::deliver(Stream stream, std::string_view bytes) {
     options_.log->append(stream, bytes, now());
     options_.written();
   }
-  bool full = false;
+  bool full = options_.log && options_.log->full();
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     clients_[i]->output(stream, bytes);
     full = full || clients_[i]->full();
@@ -155,7 +155,7 @@ void Streams::check_stalled() {
 }
 
 void Streams::client_relieved() {
-  if (!held_) return;
+  if (!held_ || (options_.log && options_.log->full())) return;
   for (const auto& client : clients_) {
     if (client->full()) return;
   }

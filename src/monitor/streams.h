@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "monitor/client.h"
-#include "monitor/log_writer.h"
+#include "monitor/log_driver.h"
 #include "monitor/loop.h"
 #include "sys/fd.h"
 
@@ -34,7 +34,7 @@ class Streams final : public Client::Owner {
   static constexpr std::size_t kReadSize = 256 << 10;
 
   struct Options {
-    LogWriter* log = nullptr;       ///< flushed by the owner at the end of each round, after `written`
+    LogDriver* log = nullptr;       ///< flushed by the owner at the end of each round, after `written`
     std::function<void()> written;  ///< something was appended to the log
     bool close_stdin = false;       ///< the end of a client's input is the end of the program's (stdin_once)
     std::function<void()> drained;  ///< all output was read; clients stay until finish_clients()
@@ -54,6 +54,8 @@ class Streams final : public Client::Owner {
   void process_ended();
   /// No program will come (any more): clients are closed once they have everything.
   void finish_clients();
+  /// The log has room again.
+  void log_relieved() { client_relieved(); }
   bool has_clients() const { return !clients_.empty(); }
   void drop_clients();
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "monitor/log_settings.h"
 #include "spec/engine_config.h"
 #include "spec/mount.h"
 #include "spec/oci_runtime.h"
@@ -32,12 +33,7 @@ struct Attachment {
   std::string detach_keys;  ///< parsed key bytes; "" switches detaching off
 };
 
-struct LogOptions {
-  std::string driver = "local";  ///< "local" or "none"
-  std::string directory;         ///< of the log's files
-  std::uint64_t max_bytes = 20 << 20;
-  int max_files = 5;
-};
+using LogOptions = monitor::LogSettings;
 
 /// Everything needed to make one container.
 struct Bundle {

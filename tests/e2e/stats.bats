@@ -101,7 +101,7 @@ saw_line() { grep -qs "$1" "$BATS_TEST_TMPDIR/live"; }
 @test "logs: what is rotated away is gone, what is left is whole, and a follower comes to the end" {
   local ENGINE; engine_words
   engine run -di --name "$(name c)" --log-opt max-size=2k --log-opt max-file=3 e2e-busybox \
-    sh -c 'echo first; read x; for i in $(seq 400); do echo line $i; done; echo last' >/dev/null
+    sh -c 'echo first; read x; for i in $(seq 4000); do echo line $i; done; echo last' >/dev/null
   "${ENGINE[@]}" logs -f "$(name c)" >"$BATS_TEST_TMPDIR/followed" 3>&- &
   follower=$!
   followed() { grep -qs "$1" "$BATS_TEST_TMPDIR/followed"; }
@@ -112,7 +112,7 @@ saw_line() { grep -qs "$1" "$BATS_TEST_TMPDIR/live"; }
   sed -n 's/^line //p' "$BATS_TEST_TMPDIR/followed" | sort -cnu  # it may be outrun, but never sees a line twice
   engine logs "$(name c)" >"$BATS_TEST_TMPDIR/kept"
   count=$(wc -l <"$BATS_TEST_TMPDIR/kept")
-  [ "$count" -gt 10 ] && [ "$count" -lt 380 ]
-  { echo first; seq -f 'line %g' 400; echo last; } | tail -n "$count" | cmp - "$BATS_TEST_TMPDIR/kept"
-  [ "$(engine logs --tail 2 "$(name c)" | tr '\n' ' ')" = "line 400 last " ]
+  [ "$count" -gt 10 ] && [ "$count" -lt 3800 ]
+  { echo first; seq -f 'line %g' 4000; echo last; } | tail -n "$count" | cmp - "$BATS_TEST_TMPDIR/kept"
+  [ "$(engine logs --tail 2 "$(name c)" | tr '\n' ' ')" = "line 4000 last " ]
 }

@@ -9,15 +9,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   std::string_view rest = text;
   while (true) {
-    const ParsedRecord parsed = parse_record(rest);
+    const ParsedPiece parsed = parse_piece(rest);
     if (parsed.state != Parse::Complete) break;
     std::string again;
-    append_record(again, parsed.record);
+    append_piece(again, parsed.piece);
     if (parsed.size > rest.size() || again != rest.substr(0, parsed.size)) std::abort();
     rest.remove_prefix(parsed.size);
   }
-  if (valid_length(text) > text.size()) std::abort();
-  (void)parse_trailer(text.substr(0, kRecordTrailer));
+  if (const auto torn = parse_torn(rest); torn && torn->bytes.size() > rest.size()) std::abort();
+  for (const std::uint64_t index : {0, 1}) {
+    if (valid_length(text, index) > text.size()) std::abort();
+  }
+  (void)parse_time(text);
   (void)parse_segment_name(text);
   return 0;
 }

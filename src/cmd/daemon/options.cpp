@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/flags.h"
+#include "engine/log_options.h"
 #include "http/address.h"
 #include "spec/digest.h"
 #include "sys/file.h"
@@ -247,8 +248,11 @@ Result<void> check(Options& options, const Numbers& numbers) {
                 config.max_body_bytes);
   if (!config.bip.empty() && config.bridge == "none")
     return Error(Kind::InvalidArgument, "bip needs a default bridge, but bridge is \"none\"");
-  if (config.log_driver != "local" && config.log_driver != "none" && config.log_driver != "json-file")
+  const auto& drivers = engine::log_drivers();
+  if (config.log_driver != "none" &&
+      std::find(drivers.begin(), drivers.end(), config.log_driver) == drivers.end())
     return fail(Kind::InvalidArgument, "logger: no log driver named '{}' is registered", config.log_driver);
+  TRY_CONTEXT(engine::check_log_options(config.log_driver, config.log_options), "failed to set log opts");
   if (config.default_runtime != "skiff" && !config.runtimes.contains(config.default_runtime))
     return fail(Kind::InvalidArgument, "specified default runtime '{}' does not exist",
                 config.default_runtime);
