@@ -45,7 +45,9 @@ refused() {
   refused 125 "conflicting options: hostname and the network mode" run --rm --network container:nosuch -h foo e2e-busybox true
   refused 125 "network-scoped aliases are only supported for user-defined networks" run --rm --network-alias x e2e-busybox true
   refused 125 "bad is not a valid mac address" run --rm --mac-address bad e2e-busybox true
-  refused 125 "with one of the networks in private (none) mode" run --rm --network none --network bridge e2e-busybox true
+  # Docker notices only when it happens to meet "none" first.
+  [ "$E2E_ENGINE" = docker ] ||
+    refused 125 "with one of the networks in private (none) mode" run --rm --network none --network bridge e2e-busybox true
   # An address that cannot be had is refused before a container is made, with all that is wrong about it.
   refused 1 "invalid config for network bridge: invalid endpoint settings:
 * user specified IP address is supported on user defined networks only
