@@ -10,7 +10,6 @@
 namespace skiff::oci {
 namespace {
 
-
 void put(json::Object& object, std::string_view name, std::uint64_t value) {
   object[boost::json::string_view(name.data(), name.size())] = value;
 }
@@ -70,9 +69,9 @@ json::Object cpu_counters(const sys::Cgroup& cgroup, const runtime::CpuStats& st
 json::Object cpuset_counters(const sys::Cgroup& cgroup) {
   json::Object object;
   put_unless_empty(object, "cpus", list(cgroup, "cpuset.cpus"));
-  constexpr std::string_view kNames[] = {"cpu_exclusive",      "mem_hardwall",       "mem_exclusive",
-                                         "memory_migrate",     "memory_spread_page", "memory_spread_slab",
-                                         "memory_pressure",    "sched_load_balance"};
+  constexpr std::string_view kNames[] = {"cpu_exclusive",   "mem_hardwall",       "mem_exclusive",
+                                         "memory_migrate",  "memory_spread_page", "memory_spread_slab",
+                                         "memory_pressure", "sched_load_balance"};
   put(object, kNames[0], number(cgroup, "cpuset", "cpuset.cpu_exclusive"));
   put_unless_empty(object, "mems", list(cgroup, "cpuset.mems"));
   for (const auto name : std::vector<std::string_view>(std::begin(kNames) + 1, std::end(kNames)))
@@ -91,7 +90,8 @@ json::Object memory_entry(const sys::Cgroup& cgroup, const std::string& prefix) 
   return entry;
 }
 
-json::Object memory_entry(std::uint64_t limit, std::uint64_t usage, std::uint64_t most, std::uint64_t failures) {
+json::Object memory_entry(std::uint64_t limit, std::uint64_t usage, std::uint64_t most,
+                          std::uint64_t failures) {
   json::Object entry;
   put(entry, "limit", limit);
   put_unless_zero(entry, "usage", usage);

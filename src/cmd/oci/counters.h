@@ -5,8 +5,8 @@
 
 namespace skiff::oci {
 
-/// What `events` shows of a cgroup, in runc's shape (its types/events.go): members that are zero are left out where
-/// runc leaves them out.
+/// What `events` shows of a cgroup, in runc's shape (its types/events.go): members that are zero are left out
+/// where runc leaves them out.
 json::Object counters(const sys::Cgroup& cgroup);
 
 /// How many processes the kernel has killed in it for want of memory.

@@ -46,7 +46,8 @@ spec::oci::Runtime starter_configuration(bool rootless) {
   process.capabilities = spec::oci::Capabilities{kept, kept, {}, kept, {}};
   config.mounts = starter_mounts(rootless);
   auto& part = config.linux_.emplace();
-  // runc leaves the cgroup namespace out on version 1, where it hides release_agent (CVE-2022-0492): here it is in.
+  // runc leaves the cgroup namespace out on version 1, where it hides release_agent (CVE-2022-0492): here it
+  // is in.
   std::vector<const char*> names = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
   if (rootless) names.push_back("user");
   for (const char* name : names) part.namespaces.push_back({name, ""});
@@ -69,17 +70,69 @@ json::Array strings(std::initializer_list<std::string_view> list) {
 }
 
 json::Array mount_options() {
-  return strings({"async",        "atime",        "bind",        "copy-symlink",  "defaults",    "dev",
-                  "diratime",     "dirsync",      "exec",        "idmap",         "iversion",    "lazytime",
-                  "loud",         "mand",         "noatime",     "nodev",         "nodiratime",  "noexec",
-                  "noiversion",   "nolazytime",   "nomand",      "norelatime",    "nostrictatime", "nosuid",
-                  "nosymfollow",  "private",      "ratime",      "rbind",         "rdev",        "rdiratime",
-                  "relatime",     "remount",      "rexec",       "ridmap",        "rnoatime",    "rnodev",
-                  "rnodiratime",  "rnoexec",      "rnorelatime", "rnostrictatime", "rnosuid",    "rnosymfollow",
-                  "ro",           "rprivate",     "rrelatime",   "rro",           "rrw",         "rshared",
-                  "rslave",       "rstrictatime", "rsuid",       "rsymfollow",    "runbindable", "rw",
-                  "shared",       "silent",       "slave",       "strictatime",   "suid",        "symfollow",
-                  "sync",         "tmpcopyup",    "unbindable"});
+  return strings({"async",
+                  "atime",
+                  "bind",
+                  "copy-symlink",
+                  "defaults",
+                  "dev",
+                  "diratime",
+                  "dirsync",
+                  "exec",
+                  "idmap",
+                  "iversion",
+                  "lazytime",
+                  "loud",
+                  "mand",
+                  "noatime",
+                  "nodev",
+                  "nodiratime",
+                  "noexec",
+                  "noiversion",
+                  "nolazytime",
+                  "nomand",
+                  "norelatime",
+                  "nostrictatime",
+                  "nosuid",
+                  "nosymfollow",
+                  "private",
+                  "ratime",
+                  "rbind",
+                  "rdev",
+                  "rdiratime",
+                  "relatime",
+                  "remount",
+                  "rexec",
+                  "ridmap",
+                  "rnoatime",
+                  "rnodev",
+                  "rnodiratime",
+                  "rnoexec",
+                  "rnorelatime",
+                  "rnostrictatime",
+                  "rnosuid",
+                  "rnosymfollow",
+                  "ro",
+                  "rprivate",
+                  "rrelatime",
+                  "rro",
+                  "rrw",
+                  "rshared",
+                  "rslave",
+                  "rstrictatime",
+                  "rsuid",
+                  "rsymfollow",
+                  "runbindable",
+                  "rw",
+                  "shared",
+                  "silent",
+                  "slave",
+                  "strictatime",
+                  "suid",
+                  "symfollow",
+                  "sync",
+                  "tmpcopyup",
+                  "unbindable"});
 }
 
 json::Object seccomp_features() {
@@ -94,8 +147,8 @@ json::Object seccomp_features() {
        strings({"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"})},
       {"knownFlags", strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
                               "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
-      {"supportedFlags", strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-                                  "SECCOMP_FILTER_FLAG_LOG"})}};
+      {"supportedFlags",
+       strings({"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"})}};
 }
 
 json::Object linux_features() {
@@ -131,18 +184,17 @@ Result<int> spec(const Global&, const Flags& flags) {
 }
 
 Result<int> features(const Global&, const Flags&) {
-  json::Object all = {
-      {"ociVersionMin", "1.0.0"},
-      {"ociVersionMax", std::string(spec::oci::kRuntimeSpecVersion)},
-      {"hooks",
-       strings({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})},
-      {"mountOptions", mount_options()},
-      {"linux", linux_features()},
-      {"annotations",
-       {{"org.opencontainers.runc.checkpoint.enabled", "false"},
-        {"dev.skiff.version", std::string(spec::program_version())},
-        {"dev.skiff.commit", std::string(spec::program_commit())}}},
-      {"potentiallyUnsafeConfigAnnotations", strings({"run.oci.keep_original_groups"})}};
+  json::Object all = {{"ociVersionMin", "1.0.0"},
+                      {"ociVersionMax", std::string(spec::oci::kRuntimeSpecVersion)},
+                      {"hooks", strings({"prestart", "createRuntime", "createContainer", "startContainer",
+                                         "poststart", "poststop"})},
+                      {"mountOptions", mount_options()},
+                      {"linux", linux_features()},
+                      {"annotations",
+                       {{"org.opencontainers.runc.checkpoint.enabled", "false"},
+                        {"dev.skiff.version", std::string(spec::program_version())},
+                        {"dev.skiff.commit", std::string(spec::program_commit())}}},
+                      {"potentiallyUnsafeConfigAnnotations", strings({"run.oci.keep_original_groups"})}};
   std::cout << json::to_pretty_text(all, "    ") << "\n";
   return 0;
 }

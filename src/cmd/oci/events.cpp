@@ -26,8 +26,7 @@ bool lives_on(const sys::Process& process, std::chrono::milliseconds time) {
 
 Result<int> events(const Global& global, const Flags& flags) {
   const auto interval = parse_duration(flags.get("interval", "5s")).value_or(std::chrono::nanoseconds(0));
-  if (interval.count() <= 0)
-    return Error(Kind::InvalidArgument, "duration interval must be greater than 0");
+  if (interval.count() <= 0) return Error(Kind::InvalidArgument, "duration interval must be greater than 0");
   const Home home(global.root, flags.arguments().front());
   const auto record = TRY(home.load());
   if (status_of(home, record) == Status::Stopped)

@@ -41,8 +41,8 @@ void set_variable(std::vector<std::string>& environment, const std::string& vari
   environment.push_back(variable);
 }
 
-/// As with runc: into the sets of the process, and ambient too where the container has ambient ones, so that another
-/// user keeps it.
+/// As with runc: into the sets of the process, and ambient too where the container has ambient ones, so that
+/// another user keeps it.
 void add_capabilities(const Flags& flags, spec::oci::Process& process) {
   for (const auto& name : flags.all("cap")) {
     if (!process.capabilities) process.capabilities.emplace();
@@ -82,8 +82,8 @@ Result<spec::oci::Process> process_to_run(const Flags& flags, const spec::oci::R
   return process;
 }
 
-/// The container's cgroup, or as --cgroup says one below it: of every hierarchy ("path"), or of those with the
-/// controllers named ("cpu,memory:path").
+/// The container's cgroup, or as --cgroup says one below it: of every hierarchy ("path"), or of those with
+/// the controllers named ("cpu,memory:path").
 Result<sys::Cgroup> cgroup_for(const Flags& flags, const Record& record) {
   const auto layout = TRY(sys::CgroupLayout::detect());
   if (!flags.has("cgroup")) return sys::Cgroup(layout, record.cgroup_path);

@@ -35,8 +35,8 @@ std::string help(const std::vector<Command>& commands, const std::vector<Flag>& 
 
 std::string help(const Command& command) {
   const auto flags = table(command.flags);
-  auto text = fmt::format("NAME:\n   skiff-runtime {} - {}\n\nUSAGE:\n   skiff-runtime {}{}{}\n", command.name,
-                          command.help, command.name, flags.empty() ? "" : " [command options]",
+  auto text = fmt::format("NAME:\n   skiff-runtime {} - {}\n\nUSAGE:\n   skiff-runtime {}{}{}\n",
+                          command.name, command.help, command.name, flags.empty() ? "" : " [command options]",
                           command.arguments.empty() ? "" : fmt::format(" {}", command.arguments));
   if (!flags.empty()) text += "\nOPTIONS:\n" + flags;
   return text;

@@ -38,10 +38,9 @@ Result<void> set_log(const LogOptions& options) {
 void write_log(std::string_view level, const std::string& text) {
   const LogLine line{std::string(level), text,
                      format_rfc3339(std::chrono::floor<std::chrono::seconds>(now()))};
-  const auto out =
-      log_options.format == "json"
-          ? json::encode(line) + "\n"
-          : fmt::format("time={} level={} msg={}\n", quote(line.time), level, quote(text));
+  const auto out = log_options.format == "json"
+                       ? json::encode(line) + "\n"
+                       : fmt::format("time={} level={} msg={}\n", quote(line.time), level, quote(text));
   if (log_options.path.empty()) {
     (void)!::write(2, out.data(), out.size());
     return;

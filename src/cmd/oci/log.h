@@ -15,7 +15,8 @@ struct LogOptions {
 
 /// InvalidArgument: an unknown format. Until it is called, lines go to standard error as text.
 Result<void> set_log(const LogOptions& options);
-/// One line to the log; errors are also said in plain words on standard error, as callers of runc expect both.
+/// One line to the log; errors are also said in plain words on standard error, as callers of runc expect
+/// both.
 void write_log(std::string_view level, const std::string& text);
 
 }  // namespace skiff::oci
