@@ -30,6 +30,8 @@ background() { chmod 755 "$B/rootfs"; program /bin/sleep 100; runtime run -d -b 
   [[ "$stderr" == *"duration interval must be greater than 0"* ]]
   run -3 runtime conjure
   [[ "$output" == *"No help topic for 'conjure'"* ]]
+  run -1 runtime --systemd-cgroup run -b "$B" "$ID"
+  [[ "$output" == *"systemd slices are not supported"* ]]
   run -0 runtime help exec
   [[ "$output" == *"--ignore-paused"* ]]
   run -0 runtime exec --help

@@ -94,6 +94,11 @@ Error starting_error(Error error) {
 void stand_in_for_process(spec::oci::Runtime& config) { config.process.emplace().args = {"/"}; }
 
 Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
+  // State, signals and the end of a container do not care who made its cgroup; its birth does. Without a word
+  // to systemd a cgroup in one of its slices would be taken away again.
+  if (global.systemd_cgroup)
+    return Error(Kind::Unsupported,
+                 "--systemd-cgroup: cgroups are made directly, systemd slices are not supported");
   const auto& id = flags.arguments().front();
   const auto bundle = sys::join_path(sys::current_directory(), flags.get("bundle", "."));
   const auto text = TRY(read_config(flags, bundle));
