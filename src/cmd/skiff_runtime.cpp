@@ -1,140 +1,139 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <iostream>
 
-#include "base/clock.h"
 #include "base/strings.h"
 #include "cmd/oci/commands.h"
-#include "cmd/oci/flags.h"
+#include "cmd/oci/help.h"
+#include "cmd/oci/log.h"
 #include "spec/oci_runtime.h"
 #include "spec/program_version.h"
 #include "sys/executable.h"
-#include "sys/file.h"
+#include "sys/path.h"
 
 /// The OCI runtime command line, with runc's options: what containerd, Podman and CRI-O call.
 namespace skiff::oci {
 namespace {
 
-struct Command {
-  std::string_view name;
-  Result<int> (*run)(const Global&, const Words&);
-  std::string_view help;
-  bool makes_processes = false;  ///< its image could be seen from a container
+using enum Flag::Type;
+
+const std::vector<Flag> kGlobalFlags = {
+    {"debug", 0, Switch, "log more"},
+    {"log", 0, Text, "file to write the log to (default: standard error)"},
+    {"log-format", 0, Text, "text or json (default: \"text\")"},
+    {"root", 0, Text, "directory of the containers' state (default: \"/run/skiff-runtime\")"},
+    {"systemd-cgroup", 0, Switch, "not supported: cgroups are made directly"},
+    {"rootless", 0, Text, "true, false or auto; taken for compatibility"},
+    {"cgroup-manager", 0, Text, "cgroupfs or systemd, as crun has it"},
+    {"criu", 0, Text, {}},
+    {"help", 'h', Switch, "show help"},
+    {"version", 'v', Switch, "print the version"},
 };
 
-constexpr Command kCommands[] = {
-    {"create", create, "create a container", true},
-    {"delete", remove, "delete any resources held by the container"},
-    {"events", events, "display counters of cpu, memory and I/O"},
-    {"exec", exec, "execute a new process inside the container", true},
-    {"features", features, "show the enabled features"},
-    {"kill", kill, "send a signal (default: SIGTERM) to the container's first process"},
-    {"list", list, "list containers of the given root"},
-    {"pause", pause, "suspend all processes inside the container"},
-    {"ps", ps, "display the processes running inside a container"},
-    {"resume", resume, "resume a paused container"},
-    {"run", run, "create and run a container", true},
-    {"spec", spec, "create a new specification file"},
-    {"start", start, "execute the program of a created container"},
-    {"state", state, "output the state of a container"},
-    {"update", update, "update resource constraints"},
-};
+constexpr int kExecFailed = 255;
+constexpr int kNoSuchCommand = 3;
 
-const std::vector<Flag> kGlobalFlags = {{"debug"},         {"log", 0, true},   {"log-format", 0, true},
-                                        {"root", 0, true}, {"systemd-cgroup"}, {"rootless", 0, true},
-                                        {"help", 'h'},     {"version", 'v'}};
-
-struct Log {
-  std::string path;
-  bool json = false;
-};
-Log log_target;
-
-struct LogLine {
-  std::string level;
-  std::string msg;
-  std::string time;
-};
-void describe(json::Fields& f, LogLine& line) {
-  f("level", line.level);
-  f("msg", line.msg);
-  f("time", line.time);
+int fail_with(const std::string& text, int code = 1) {
+  write_log("error", text);
+  return code;
 }
 
-/// One line to the log file, and errors also to standard error, as callers of runc expect both.
-void write_log(std::string_view level, const std::string& text) {
-  const LogLine line{std::string(level), text,
-                     format_rfc3339(std::chrono::floor<std::chrono::seconds>(now()))};
-  const auto plain = fmt::format("time={} level={} msg={}\n", quote(line.time), level, quote(text));
-  if (!log_target.path.empty()) {
-    if (const auto fd = sys::open_file(log_target.path, O_WRONLY | O_APPEND | O_CREAT, 0644))
-      (void)sys::write_all(*fd, log_target.json ? json::encode(line) + "\n" : plain);
-  }
-  if (level == "error" || log_target.path.empty()) (void)!::write(2, plain.data(), plain.size());
+/// What runc's users see: what is wrong and how the command is to be called on standard output, and the
+/// error.
+int incorrect_usage(const std::string& error, std::string_view detail, const std::string& help) {
+  std::cout << "Incorrect Usage" << detail << "\n\n" << help << std::flush;
+  return fail_with(error);
 }
 
-void print_help() {
-  std::cout << "NAME:\n   skiff-runtime - Open Container Initiative runtime\n\nUSAGE:\n   skiff-runtime "
-               "[global options] command "
-               "[command options] [arguments...]\n\nCOMMANDS:\n";
-  for (const auto& command : kCommands) std::cout << fmt::format("   {:<10}{}\n", command.name, command.help);
-  std::cout << "\nGLOBAL OPTIONS:\n"
-               "   --debug             enable debug logging\n"
-               "   --log value         write logs to this file\n"
-               "   --log-format value  'text' (default) or 'json'\n"
-               "   --root value        directory of container state (default: \"/run/skiff-runtime\")\n"
-               "   --help, -h          show help\n"
-               "   --version, -v       print the version\n";
+/// Empty, or what is wrong with the number of arguments.
+std::string count_error(const Command& command, std::size_t count) {
+  const auto complain = [&](std::string_view how, std::size_t number) {
+    return fmt::format("skiff-runtime: {} requires {} {} argument(s)", quote(command.name), how, number);
+  };
+  if (command.least == command.most) return count == command.least ? "" : complain("exactly", command.least);
+  if (count < command.least) return complain("a minimum of", command.least);
+  return count > command.most ? complain("a maximum of", command.most) : "";
 }
 
-Result<int> dispatch(const Command& command, const Flags& flags, char** arguments) {
-  // containerd's shim passes it on machines with systemd; without talking to systemd we cannot place a cgroup
-  // in a slice.
-  if (flags.has("systemd-cgroup"))
-    return Error(Kind::Unsupported,
-                 "--systemd-cgroup: cgroups are made directly, systemd slices are not supported");
-  if (command.makes_processes) TRY(sys::protect_own_executable(arguments));
+Result<Global> global_of(const Flags& flags) {
   Global global;
-  global.root = flags.get("root", global.root);
-  global.debug = flags.has("debug");
+  // Relative to where we stand, and the same after a change of directory.
+  if (!flags.get("root").empty()) global.root = sys::join_path(sys::current_directory(), flags.get("root"));
+  const auto manager = flags.get("cgroup-manager", "cgroupfs");
+  if (manager != "cgroupfs" && manager != "systemd")
+    return fail(Kind::Unsupported, "cgroup-manager {} is not supported", quote(manager));
+  global.systemd_cgroup = flags.has("systemd-cgroup") || manager == "systemd";
+  return global;
+}
+
+int run_command(const Command& command, const Flags& global_flags, char** arguments) {
+  const auto& words = global_flags.arguments();
+  auto known = command.flags;
+  known.push_back({"help", 'h', Switch, {}});
+  const auto flags = Flags::parse(std::vector<std::string>(words.begin() + 1, words.end()), known);
+  if (!flags) return incorrect_usage(flags.error().message(), ": " + flags.error().message(), help(command));
+  if (flags->has("help")) {
+    std::cout << help(command);
+    return 0;
+  }
+  if (const auto error = count_error(command, flags->arguments().size()); !error.empty())
+    return incorrect_usage(error, ".", help(command));
+  auto result = [&]() -> Result<int> {
+    const auto global = TRY(global_of(global_flags));
+    if (command.makes_processes) TRY(sys::protect_own_executable(arguments));
+    return command.run(global, *flags);
+  }();
+  if (result) return *result;
+  const auto& text = result.error().message();
+  return fail_with(command.failure.empty() ? text : fmt::format("{}: {}", command.failure, text),
+                   command.name == "exec" ? kExecFailed : 1);
+}
+
+const Command* find_command(std::string_view name) {
+  for (const auto& command : commands())
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+int show_help(const Flags& flags) {
   const auto& words = flags.arguments();
-  return command.run(global, Words(words.begin() + 1, words.end()));
+  if (words.size() < 2) {
+    std::cout << help(commands(), kGlobalFlags);
+    return 0;
+  }
+  const auto* command = find_command(words[1]);
+  if (!command) return fail_with(fmt::format("No help topic for '{}'", words[1]), kNoSuchCommand);
+  std::cout << help(*command);
+  return 0;
+}
+
+void show_version() {
+  std::cout << "skiff-runtime version " << spec::program_version() << "\ncommit: " << spec::program_commit()
+            << "\nspec: " << spec::oci::kRuntimeSpecVersion << "\n";
 }
 
 int main(int count, char** arguments) {
   const auto flags = Flags::parse(std::vector<std::string>(arguments + 1, arguments + count), kGlobalFlags);
-  if (!flags) {
-    write_log("error", flags.error().message());
-    return 1;
-  }
-  log_target = {flags->get("log"), flags->get("log-format") == "json"};
+  if (!flags)
+    return incorrect_usage(flags.error().message(), ". " + flags.error().message(),
+                           help(commands(), kGlobalFlags));
+  if (const auto set = set_log({flags->get("log"), flags->get("log-format", "text"), flags->has("debug")});
+      !set)
+    return fail_with(set.error().message());
   if (flags->has("version")) {
-    std::cout << "skiff-runtime version " << spec::program_version()
-              << "\nspec: " << spec::oci::kRuntimeSpecVersion << "\n";
+    show_version();
     return 0;
   }
-  if (flags->has("help") || flags->arguments().empty() || flags->arguments().front() == "help") {
-    print_help();
+  if (flags->has("help") || flags->arguments().empty()) {
+    std::cout << help(commands(), kGlobalFlags);
     return 0;
   }
   const auto& name = flags->arguments().front();
-  for (const auto& command : kCommands) {
-    if (command.name != name) continue;
-    auto result = dispatch(command, *flags, arguments);
-    if (result) return *result;
-    write_log("error", result.error().message());
-    constexpr int kExecFailed = 255;
-    return name == "exec" ? kExecFailed : 1;
-  }
-  write_log("error", fmt::format("no such command: {}", name));
-  return 1;
+  if (name == "help" || name == "h") return show_help(*flags);
+  const auto* command = find_command(name);
+  if (!command) return fail_with(fmt::format("No help topic for '{}'", name), kNoSuchCommand);
+  return run_command(*command, *flags, arguments);
 }
 
 }  // namespace
-
-void warn(const std::string& text) { write_log("warning", text); }
-
 }  // namespace skiff::oci
 
 int main(int count, char** arguments) { return skiff::oci::main(count, arguments); }

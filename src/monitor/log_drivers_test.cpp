@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -7,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "base/ids.h"
@@ -209,6 +211,27 @@ TEST_F(JsonFileTest, MomentsAreFoundInALargeFile) {
     EXPECT_EQ(std::count(found.begin(), found.end(), '\n'), 30000 - since);
   }
   EXPECT_EQ(read({.since = moment(30000)}), "");
+}
+
+TEST_F(JsonFileTest, FullDiskCostsItsLinesOnly) {
+  auto log = open(settings());
+  log->append(Stream::Stdout, "one\n", moment(0));
+  ASSERT_TRUE(log->flush().ok());
+  // A file size limit stands in for a full disk: the write gets a few bytes through and then fails.
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit low{.rlim_cur = file().size() + 10, .rlim_max = old.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &low), 0);
+  log->append(Stream::Stdout, "lost 1\nlost 2\n", moment(1));
+  const auto failed = log->flush();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(failed.ok());
+  EXPECT_EQ(log->lost_lines(), 2U);
+  log->append(Stream::Stdout, "two\n", moment(2));
+  ASSERT_TRUE(log->flush().ok());
+  EXPECT_EQ(read(), "one\ntwo\n");
 }
 
 TEST_F(JsonFileTest, TornLineOfAKilledWriterSpoilsNoOther) {
@@ -465,6 +488,25 @@ TEST_F(RemoteTest, TheLastLinesAreSentAfterTheEnd) {
   EXPECT_TRUE(got.ends_with("]: words\n"));
   EXPECT_FALSE(log->busy());
   EXPECT_GT(changes_, 0);
+}
+
+TEST_F(DriverTest, OldSegmentsAreCompressedOnceItIsCalm) {
+  LogSettings wanted;
+  wanted.directory = directory_ + "/log";
+  wanted.max_bytes = 10000;
+  auto log = make_log(*loop_, wanted, [] {});
+  ASSERT_TRUE(log.ok());
+  (*log)->append(Stream::Stdout, std::string(35000, 'x') + "\n", moment(0));
+  ASSERT_TRUE((*log)->flush().ok());
+  for (int i = 0; i < 100 && !sys::exists(wanted.directory + "/" + compressed_name(3)); ++i) turn(100ms);
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    EXPECT_TRUE(sys::exists(wanted.directory + "/" + compressed_name(number))) << number;
+    EXPECT_FALSE(sys::exists(wanted.directory + "/" + segment_name(number))) << number;
+  }
+  (*log)->close();
+  auto kept = LogReader::open(wanted.directory, {});
+  ASSERT_TRUE(kept.ok());
+  EXPECT_EQ(drain(*kept), std::string(35000, 'x') + "\n");
 }
 
 TEST_F(RemoteTest, WhatCannotBeReadIsKeptBeside) {

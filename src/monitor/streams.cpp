@@ -17,6 +17,10 @@ constexpr std::size_t kPendingInputLimit = 64 << 10;
 constexpr std::chrono::milliseconds kStallCheck{5000};
 /// A pipe's own buffer: larger ones mean fewer changes between program and monitor.
 constexpr int kPipeSize = 256 << 10;
+/// A program that writes small pieces one right after the other would change places with the monitor for
+/// each: it is left alone for a moment, in which its pipe does not fill.
+constexpr std::size_t kSmallRead = 32 << 10;
+constexpr std::chrono::milliseconds kRest{1};
 
 /// One read buffer for the whole (single-threaded) process, mapped on first use so that an idle monitor has
 /// none.
@@ -100,10 +104,26 @@ void Streams::read_output(Source& source) {
   char* buffer = acquire_read_buffer();
   if (!buffer || !source.fd.valid()) return;
   const ssize_t count = ::read(source.fd.get(), buffer, kReadSize);
-  if (count > 0) return deliver(source.stream, {buffer, static_cast<std::size_t>(count)});
+  if (count > 0) {
+    const auto moment = std::chrono::steady_clock::now();
+    const bool busy = static_cast<std::size_t>(count) < kSmallRead && moment - source.read < kRest;
+    source.read = moment;
+    deliver(source.stream, {buffer, static_cast<std::size_t>(count)});
+    if (busy && !terminal_) rest(source);
+    return;
+  }
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   // A pty's master answers EIO when the last slave was closed (pty(7) leaves that unsaid).
   end_source(source);
+}
+
+void Streams::rest(Source& source) {
+  if (held_ || ended_ || !source.watch) return;
+  source.watch->set(0);
+  source.rest = loop_.after(kRest, [this, &source] {
+    source.rest.reset();
+    if (source.watch && !held_) source.watch->set(EPOLLIN);
+  });
 }
 
 void Streams::deliver(Stream stream, std::string_view bytes) {
@@ -120,6 +140,7 @@ void Streams::deliver(Stream stream, std::string_view bytes) {
 }
 
 void Streams::end_source(Source& source) {
+  source.rest.reset();
   source.watch.reset();
   source.fd.reset();
   if (options_.log) {

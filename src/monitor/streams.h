@@ -72,11 +72,14 @@ class Streams final : public Client::Owner {
     Stream stream = Stream::Stdout;
     sys::Fd fd;
     std::unique_ptr<Loop::Watch> watch;
+    std::chrono::steady_clock::time_point read;  ///< when it was read last
+    std::unique_ptr<Loop::Timer> rest;           ///< while it is left alone for a moment
   };
 
   Result<void> open_source(Source& source, Stream stream, sys::Fd fd);
   Result<void> open_input(sys::Fd fd);
   void read_output(Source& source);
+  void rest(Source& source);
   void deliver(Stream stream, std::string_view bytes);
   void end_source(Source& source);
   void hold(bool held);

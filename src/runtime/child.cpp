@@ -41,11 +41,16 @@ void join_cgroups(const Context& context, const std::vector<sys::Fd>& tasks) {
     if (::write(fd.get(), "0", 1) < 0) fail(context, Step::JoinCgroup, errno);
 }
 
-/// Files in /proc of a process that may not be looked into belong to the host's root. In a user namespace
-/// that has just been made nobody else is there to look.
+/// Files in /proc of a process that may not be looked into belong to the host's root, which a new user
+/// namespace does not have. So for these moments it may, where nobody is who could: in a pid namespace of its
+/// own, or with an ordinary user's rights. Root of another container in a shared pid namespace owns the user
+/// namespace as much as our own root does.
 class DumpableForNow {
  public:
-  DumpableForNow() { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
+  explicit DumpableForNow(const Plan& plan) {
+    if ((plan.new_namespaces & CLONE_NEWPID) != 0 || plan.deny_setgroups)
+      ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  }
   ~DumpableForNow() { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
   DumpableForNow(const DumpableForNow&) = delete;
   DumpableForNow& operator=(const DumpableForNow&) = delete;
@@ -57,7 +62,7 @@ void enter_new_time(const Context& context) {
   if (::unshare(CLONE_NEWTIME) != 0) fail(context, Step::TimeNamespace, errno, "unshare");
   const std::string& offsets = context.plan->time_offsets;
   if (!offsets.empty()) {
-    const DumpableForNow dumpable;
+    const DumpableForNow dumpable(*context.plan);
     const int fd = ::openat(context.procfs, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
     if (fd < 0 || ::write(fd, offsets.data(), offsets.size()) < 0)
       fail(context, Step::TimeNamespace, errno, "write the offsets");
@@ -76,7 +81,7 @@ void join_time(const Context& context) {
 void enter_namespaces(const Context& context) {
   const Plan& plan = *context.plan;
   if (plan.new_namespaces & CLONE_NEWUSER) {
-    const DumpableForNow dumpable;
+    const DumpableForNow dumpable(plan);
     tell(context, Message::MappingsWanted);
     expect(context, Message::MappingsWritten);
   }

@@ -48,8 +48,8 @@ void set_up_root(Context& context);
 
 // child_mounts.cpp
 void make_mount(const Context& context, const MountStep& step);
-/// Clones the source of a Bind into its `tree`.
-void open_source(const Context& context, const MountStep& step);
+/// Makes the detached mount of a Filesystem or Bind before its turn; make_mount then only attaches it.
+void prepare_mount(const Context& context, const MountStep& step);
 /// Makes the detached mount of `step` (Filesystem or Bind); the caller attaches it.
 int detached_mount(const Context& context, const MountStep& step);
 

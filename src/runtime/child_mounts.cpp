@@ -13,6 +13,8 @@
 namespace skiff::runtime::child {
 namespace {
 
+constexpr int kRefused = -2;  ///< a mount that was tried and may be missing
+
 /// "overlay to /: <what the kernel says about it>"
 [[noreturn]] void fail_mount(const Context& context, const MountStep& step, int code, int filesystem = -1) {
   char detail[sizeof(Packet::detail)] = {};
@@ -136,18 +138,14 @@ void make_link(const Context& context, const MountStep& step) {
 
 }  // namespace
 
-void open_source(const Context& context, const MountStep& step) {
-  step.tree = sys::raw::open_tree(AT_FDCWD, step.source.c_str(),
-                                  OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0));
-  if (step.tree < 0 && !step.optional) fail_mount(context, step, errno);
-}
-
 int detached_mount(const Context& context, const MountStep& step) {
   const bool bind = step.action == MountStep::Action::Bind;
   int mount = -1;
   if (bind) {
-    if (step.tree < 0) open_source(context, step);
-    mount = step.tree;
+    mount = step.tree >= 0 ? step.tree
+                           : sys::raw::open_tree(AT_FDCWD, step.source.c_str(),
+                                                 OPEN_TREE_CLONE | (step.recursive ? AT_RECURSIVE : 0));
+    if (mount < 0 && !step.optional) fail_mount(context, step, errno);
     if (mount < 0) return -1;
   } else {
     mount = open_filesystem(context, step);
@@ -155,6 +153,12 @@ int detached_mount(const Context& context, const MountStep& step) {
   }
   set_attributes(context, step, mount, bind);
   return mount;
+}
+
+void prepare_mount(const Context& context, const MountStep& step) {
+  if (step.action != MountStep::Action::Bind && step.action != MountStep::Action::Filesystem) return;
+  step.prepared = detached_mount(context, step);
+  if (step.prepared < 0) step.prepared = kRefused;
 }
 
 void make_mount(const Context& context, const MountStep& step) {
@@ -166,7 +170,8 @@ void make_mount(const Context& context, const MountStep& step) {
     ::close(fd);
     return;
   }
-  const int mount = detached_mount(context, step);
+  if (step.prepared == -1) prepare_mount(context, step);
+  const int mount = step.prepared;
   if (mount < 0) return;  // optional, and refused
   struct stat info = {};
   if (::fstat(mount, &info) != 0) fail_mount(context, step, errno);

@@ -12,19 +12,25 @@
 namespace skiff::runtime::child {
 namespace {
 
+const char* root_name(const RootPlan& root) {
+  return root.mounts.empty() ? root.bind_path.c_str() : root.mounts.front().type.c_str();
+}
+
+void prepare_root(Context& context) {
+  const RootPlan& root = context.plan->root;
+  if (!root.mounts.empty())
+    context.root = detached_mount(context, root.mounts.front());
+  else
+    context.root = root.tree ? root.tree.get()
+                             : sys::raw::open_tree(AT_FDCWD, root_name(root), OPEN_TREE_CLONE | AT_RECURSIVE);
+  if (context.root < 0) fail(context, Step::MountRoot, errno, root_name(root));
+}
+
 /// Mounts the container's root over our own "/": it needs no directory of its own, and in this namespace
 /// nobody looks at what it covers; our root stays the old one until pivot_root.
-void mount_root(Context& context) {
+void attach_root(Context& context) {
   const RootPlan& root = context.plan->root;
-  const char* name = root.bind_path.c_str();
-  if (root.mounts.empty()) {
-    context.root =
-        root.tree ? root.tree.get() : sys::raw::open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | AT_RECURSIVE);
-    if (context.root < 0) fail(context, Step::MountRoot, errno, name);
-  } else {
-    context.root = detached_mount(context, root.mounts.front());
-    name = root.mounts.front().type.c_str();
-  }
+  const char* name = root_name(root);
   const int here = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (here < 0 || sys::raw::attach(context.root, here) != 0) fail(context, Step::MountRoot, errno, name);
   ::close(here);
@@ -129,10 +135,12 @@ void set_up_root(Context& context) {
     fail(context, Step::Propagation, errno);
   ::umask(0);
   // Before the container's root lies over "/": from then on a link of the host with one ".." too many would
-  // lead into it, and an absolute link of the image from there to wherever it likes.
-  for (const auto& step : plan.mounts)
-    if (step.action == MountStep::Action::Bind && step.tree < 0) open_source(context, step);
-  mount_root(context);
+  // lead into it, and an absolute link of the image from there to wherever it likes. All kinds of mounts at
+  // once, because the kernel lists them in the order in which they were made, and programs look for the
+  // configuration's.
+  prepare_root(context);
+  for (const auto& step : plan.mounts) prepare_mount(context, step);
+  attach_root(context);
   for (const auto& step : plan.mounts) make_mount(context, step);
   fill_dev(context);
   if (context.process->terminal) open_console(context, context.root, plan.set_up_dev);

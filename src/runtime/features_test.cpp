@@ -103,6 +103,18 @@ TEST(Features, ATmpfsMayStartWithTheImagesFiles) {
   EXPECT_EQ(bundle.run(options).error, "mount /srv: tmpcopyup is only for tmpfs");
 }
 
+TEST(Features, MountsAreListedInTheOrderOfTheConfiguration) {
+  const Bundle bundle;
+  auto options = bundle.options({"/bin/sh", "-c", "cut -d' ' -f5 /proc/self/mountinfo | grep /dev/shm/"});
+  const std::vector<std::string> bind = {"bind"};
+  options.config.mounts.emplace_back("/dev/shm/1", "bind", "/etc", bind);
+  options.config.mounts.emplace_back("/dev/shm/2", "tmpfs", "tmpfs", std::vector<std::string>());
+  options.config.mounts.emplace_back("/dev/shm/3", "bind", "/usr", bind);
+  const auto outcome = bundle.run(options);
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.output, "/dev/shm/1\n/dev/shm/2\n/dev/shm/3\n");
+}
+
 TEST(Features, ALinkMayBeCopiedInsteadOfFollowed) {
   const Bundle bundle;
   const auto link = bundle.path() + "/zone";
@@ -178,9 +190,8 @@ TEST(Features, WhatTheMachineLacksIsSaid) {
   auto& part = *options.config.linux_;
   if (!sys::exists("/sys/fs/selinux/enforce")) {
     part.mount_label = "system_u:object_r:container_file_t:s0";
-    EXPECT_EQ(
-        bundle.run(options).error,
-        "linux.mountLabel is specified in the configuration, but SELinux is not enabled on this machine");
+    EXPECT_THAT(bundle.run(options).warnings,
+                testing::Contains("linux.mountLabel is not used: SELinux is not enabled on this machine"));
     part.mount_label.clear();
     options.config.process->selinux_label = "system_u:system_r:container_t:s0";
     EXPECT_EQ(bundle.run(options).error,

@@ -128,14 +128,15 @@ void copy_symlink(MountStep& step) {
   step.source.assign(target, static_cast<std::size_t>(size));
 }
 
+constexpr const char* kSelinux = "/sys/fs/selinux/enforce";
+
 /// File systems that are made for the container get its label; those of the kernel have labels of their own.
-Result<void> label_mount(MountStep& step, const std::string& label) {
+void label_mount(MountStep& step, const std::string& label) {
   constexpr std::string_view kOwnLabels[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2"};
-  if (label.empty() || step.action != MountStep::Action::Filesystem ||
+  if (label.empty() || !sys::exists(kSelinux) || step.action != MountStep::Action::Filesystem ||
       std::find(std::begin(kOwnLabels), std::end(kOwnLabels), step.type) != std::end(kOwnLabels))
-    return {};
+    return;
   step.options.push_back({"context", label});
-  return {};
 }
 
 Result<void> plan_mounts(const CreateOptions& options, const Linux& part, const sys::Cgroup& cgroup,
@@ -157,7 +158,7 @@ Result<void> plan_mounts(const CreateOptions& options, const Linux& part, const 
     } else if (step.action == MountStep::Action::Bind && (plan.new_namespaces & CLONE_NEWUSER) != 0) {
       TRY(open_source(step, plan));
     }
-    TRY(label_mount(step, part.mount_label));
+    label_mount(step, part.mount_label);
     plan.mounts.push_back(std::move(step));
   }
   return {};
@@ -293,10 +294,6 @@ Result<void> check_machine(const Linux& part) {
                       ? "this runtime does not place processes in resctrl groups"
                       : "Intel RDT is not enabled on this machine");
   }
-  if (!part.mount_label.empty() && !sys::exists("/sys/fs/selinux/enforce"))
-    return Error(
-        Kind::Unsupported,
-        "linux.mountLabel is specified in the configuration, but SELinux is not enabled on this machine");
   return {};
 }
 
@@ -357,6 +354,10 @@ Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup) 
   if ((!plan.hostname.empty() || !plan.domainname.empty()) && !own_uts)
     return Error(Kind::InvalidArgument, "unable to set hostname without a private UTS namespace");
   TRY(check_shared_mounts(config, plan));
+  // Without SELinux files have no labels, so nothing is less protected; of a process's label that is not
+  // true.
+  if (!part.mount_label.empty() && !sys::exists(kSelinux))
+    plan.warnings.emplace_back("linux.mountLabel is not used: SELinux is not enabled on this machine");
   if (part.personality) TRY(plan_personality(*part.personality, plan));
   if (config.hooks) {
     plan.runtime_hooks = !config.hooks->prestart.empty() || !config.hooks->create_runtime.empty() ||

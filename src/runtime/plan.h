@@ -74,8 +74,10 @@ struct MountStep {
   std::uint64_t propagation_recursive = 0;
   bool over_proc = false;  ///< one of the few files below /proc that may be covered
   bool optional = false;   ///< a failure is passed over (cgroup views)
-  /// The source of a Bind, cloned: by the parent (Plan::trees owns it) or by the child, in its own copy.
-  mutable int tree = -1;
+  /// The source of a Bind that the parent has cloned already (Plan::trees owns it).
+  int tree = -1;
+  /// What prepare_mount made, in the child's own copy of this.
+  mutable int prepared = -1;
   enum class IdMap : std::uint8_t { None, Mount, Tree };
   IdMap idmap = IdMap::None;  ///< a Bind that shows other owners
   bool copy_up = false;       ///< a tmpfs that starts with what the root has at `destination`

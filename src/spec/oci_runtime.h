@@ -14,7 +14,7 @@
 /// std::optional here.
 namespace skiff::spec::oci {
 
-inline constexpr std::string_view kRuntimeSpecVersion = "1.2.0";
+inline constexpr std::string_view kRuntimeSpecVersion = "1.2.1";
 
 struct User {
   std::uint32_t uid = 0;

@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -84,6 +85,11 @@ std::string clean_path(std::string_view path) {
   const std::string joined = join(kept, "/");
   if (absolute) return "/" + joined;
   return joined.empty() ? "." : joined;
+}
+
+std::string current_directory() {
+  char path[4096];
+  return ::getcwd(path, sizeof path) ? path : "/";
 }
 
 std::string join_path(std::string_view base, std::string_view path) {

@@ -28,6 +28,8 @@ std::string fd_path(const Fd& fd);
 /// "../b",
 /// "" -> "." and "/.." -> "/" (Go's path.Clean, which Docker uses on every path from outside).
 std::string clean_path(std::string_view path);
+/// Where this process stands; "/" when that cannot be told.
+std::string current_directory();
 /// clean_path(base + "/" + path), or clean_path(path) when `path` is absolute.
 std::string join_path(std::string_view base, std::string_view path);
 std::string_view base_name(std::string_view path);

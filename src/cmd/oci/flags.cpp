@@ -1,12 +1,27 @@
 #include "cmd/oci/flags.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/strings.h"
+#include "sys/file.h"
 
 namespace skiff::oci {
+
+namespace {
+
+Result<void> check_value(const Flag& flag, std::string_view name, std::string_view value) {
+  const bool good = flag.type == Flag::Type::Number     ? parse_int(value).has_value()
+                    : flag.type == Flag::Type::Duration ? parse_duration(value).has_value()
+                                                        : true;
+  if (good) return {};
+  return fail(Kind::InvalidArgument, "invalid value {} for flag -{}: parse error", quote(value), name);
+}
+
+}  // namespace
 
 Result<Flags> Flags::parse(const std::vector<std::string>& words, const std::vector<Flag>& known) {
   Flags flags;
@@ -23,18 +38,21 @@ Result<Flags> Flags::parse(const std::vector<std::string>& words, const std::vec
     });
     if (flag == known.end()) return fail(Kind::InvalidArgument, "flag provided but not defined: -{}", name);
     auto& values = flags.values_[std::string(flag->name)];
-    if (!flag->takes_value) {
-      if (attached && *attached == "false")
+    if (flag->type == Flag::Type::Switch) {
+      const auto said = to_lower(attached.value_or("true"));
+      if (said == "false" || said == "f" || said == "0")
         flags.values_.erase(std::string(flag->name));
-      else
+      else if (said == "true" || said == "t" || said == "1")
         values.emplace_back("true");
-    } else if (attached) {
-      values.emplace_back(*attached);
-    } else if (i + 1 < words.size()) {
-      values.push_back(words[++i]);
-    } else {
-      return fail(Kind::InvalidArgument, "flag needs an argument: -{}", name);
+      else
+        return fail(Kind::InvalidArgument, "invalid boolean value {} for -{}: parse error", quote(*attached),
+                    name);
+      continue;
     }
+    if (!attached && i + 1 >= words.size())
+      return fail(Kind::InvalidArgument, "flag needs an argument: -{}", name);
+    values.push_back(attached ? std::string(*attached) : words[++i]);
+    TRY(check_value(*flag, name, values.back()));
   }
   flags.arguments_.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
   return flags;
@@ -51,14 +69,13 @@ std::vector<std::string> Flags::all(std::string_view name) const {
 }
 
 Result<int> preserved_descriptors(const Flags& flags, std::int64_t more) {
-  const auto text = flags.get("preserve-fds", "0");
-  const auto asked = parse_int(text);
-  if (!asked || *asked < 0)
-    return fail(Kind::InvalidArgument, "invalid value {} for flag -preserve-fds", quote(text));
-  const auto count = *asked + more;
-  for (std::int64_t i = 0; i < count; ++i)
-    if (::fcntl(static_cast<int>(3 + i), F_GETFD) < 0)
-      return fail(Kind::InvalidArgument, "please check that preserved-fd {} (of {}) is present", i, count);
+  const auto asked = parse_int(flags.get("preserve-fds", "0")).value_or(0);
+  if (asked < 0) return Error(Kind::InvalidArgument, "preserve-fds must not be negative");
+  const auto count = asked + more;
+  const sys::Fd null = count > 0 ? TRY(sys::open_file("/dev/null", O_RDONLY)) : sys::Fd();
+  for (int fd = 3; fd < 3 + count; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::dup3(null.get(), fd, O_CLOEXEC) < 0)
+      return fail_errno("--preserve-fds: take descriptor {}", fd);
   return static_cast<int>(count);
 }
 

@@ -12,16 +12,19 @@ namespace skiff::oci {
 
 /// One option of a command: "--bundle value, -b value".
 struct Flag {
+  enum class Type : std::uint8_t { Switch, Text, Number, Duration };
   std::string_view name;
   char letter = 0;
-  bool takes_value = false;
+  Type type = Type::Switch;
+  std::string_view help;  ///< empty: known, but not shown
 };
 
 /// What stood on a command line.
 class Flags {
  public:
   /// Reads options up to the first argument that is none ("--" ends them too), as Go's flag package does for
-  /// runc. Options that are not in `known` are InvalidArgument: `flag provided but not defined: -x`.
+  /// runc. InvalidArgument: `flag provided but not defined: -x`, `invalid value "x" for flag -interval: parse
+  /// error`.
   static Result<Flags> parse(const std::vector<std::string>& words, const std::vector<Flag>& known);
 
   bool has(std::string_view name) const { return values_.contains(std::string(name)); }
@@ -35,8 +38,9 @@ class Flags {
   std::vector<std::string> arguments_;
 };
 
-/// What --preserve-fds asks for and `more`, as the number of descriptors from 3 on that the program gets. All
-/// of them must be there: a number that is free now would be one of the runtime's own later.
+/// What --preserve-fds asks for and `more`, as the number of descriptors from 3 on that the program gets.
+/// Those that nobody opened are taken by /dev/null until execve: a number that is free now would be one of
+/// the runtime's own later, and lead out of the container.
 Result<int> preserved_descriptors(const Flags& flags, std::int64_t more = 0);
 
 }  // namespace skiff::oci

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "base/undo.h"
+#include "cmd/oci/clean_up.h"
 #include "cmd/oci/commands.h"
 #include "cmd/oci/flags.h"
 #include "cmd/oci/record.h"
@@ -20,33 +21,12 @@
 namespace skiff::oci {
 namespace {
 
-const std::vector<Flag> kCreateFlags = {{"bundle", 'b', true},
-                                        {"console-socket", 0, true},
-                                        {"pidfd-socket", 0, true},
-                                        {"pid-file", 0, true},
-                                        {"no-pivot"},
-                                        {"no-new-keyring"},
-                                        {"preserve-fds", 0, true},
-                                        {"detach", 'd'},
-                                        {"keep"},
-                                        {"no-subreaper"}};
-
 enum class Mode { Create, Detached, Foreground };
 
 /// Descriptors that systemd's socket activation and --preserve-fds pass through.
 Result<int> passed_descriptors(const Flags& flags) {
   const char* listen = ::getenv("LISTEN_FDS");
   return preserved_descriptors(flags, listen ? parse_int(listen).value_or(0) : 0);
-}
-
-Result<void> check_console(const Flags& flags, bool terminal, Mode mode) {
-  const bool socket = flags.has("console-socket");
-  if (mode != Mode::Foreground && terminal && !socket)
-    return Error(Kind::InvalidArgument,
-                 "cannot allocate tty if runc will detach without setting console socket");
-  if ((mode == Mode::Foreground || !terminal) && socket)
-    return Error(Kind::InvalidArgument, "cannot use console socket if runc will not detach or allocate tty");
-  return {};
 }
 
 struct Made {
@@ -71,17 +51,67 @@ Result<Fifos> make_fifos(const Home& home) {
                TRY(sys::open_file(home.result_fifo(), O_RDWR))};
 }
 
+/// The text of the configuration: --config, or the bundle's config.json.
+Result<std::string> read_config(const Flags& flags, const std::string& bundle) {
+  if (flags.has("config")) return sys::read_file(flags.get("config"));
+  if (!sys::exists(bundle)) return fail(Kind::NotFound, "chdir {}: no such file or directory", bundle);
+  auto text = sys::read_file(bundle + "/config.json");
+  if (!text && text.error().kind() == Kind::NotFound)
+    return Error(Kind::NotFound, "JSON specification file config.json not found");
+  return text;
+}
+
+Result<void> check_root(const spec::oci::Runtime& config, const std::string& bundle) {
+  if (!config.root || config.root->path.empty())
+    return Error(Kind::InvalidArgument, "root must be specified");
+  const auto path = sys::join_path(bundle, config.root->path);
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) return fail_errno("root.path: invalid rootfs: stat {}", path);
+  if (!S_ISDIR(info.st_mode))
+    return fail(Kind::InvalidArgument, "root.path: invalid rootfs: {} is not a directory", path);
+  return {};
+}
+
+/// Somebody else's processes would share the limits, and die with the container.
+Result<void> check_cgroup(const std::string& path) {
+  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), path);
+  if (!cgroup.exists()) return {};
+  if (const auto inside = cgroup.processes(); inside && !inside->empty())
+    return fail(Kind::Conflict, "container's cgroup is not empty: {} process(es) found", inside->size());
+  if (const auto frozen = cgroup.frozen(); frozen && *frozen)
+    return Error(Kind::Conflict, "container's cgroup unexpectedly frozen");
+  return {};
+}
+
+/// What is wrong with a configuration is said as it is; the rest happened while the container was made.
+Error starting_error(Error error) {
+  const auto kind = error.kind();
+  if (kind == Kind::InvalidArgument || kind == Kind::Unsupported || kind == Kind::Conflict) return error;
+  return error.with_context("unable to start container process: error during container init");
+}
+
+/// `create` takes a configuration without a process (config.md); `start` does not.
+void stand_in_for_process(spec::oci::Runtime& config) { config.process.emplace().args = {"/"}; }
+
 Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
-  if (flags.arguments().size() != 1)
-    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
+  // State, signals and the end of a container do not care who made its cgroup; its birth does. Without a word
+  // to systemd a cgroup in one of its slices would be taken away again.
+  if (global.systemd_cgroup)
+    return Error(Kind::Unsupported,
+                 "--systemd-cgroup: cgroups are made directly, systemd slices are not supported");
   const auto& id = flags.arguments().front();
+  const auto bundle = sys::join_path(sys::current_directory(), flags.get("bundle", "."));
+  const auto text = TRY(read_config(flags, bundle));
   TRY(check_id(id));
-  char here[4096];
-  const auto bundle = sys::join_path(::getcwd(here, sizeof here) ? here : "/", flags.get("bundle", "."));
-  const auto text = TRY(sys::read_file(bundle + "/config.json"));
   runtime::CreateOptions options;
   options.config = TRY(json::decode<spec::oci::Runtime>(text));
   TRY(spec::oci::validate(options.config));
+  TRY(check_root(options.config, bundle));
+  const bool has_process = options.config.process.has_value();
+  if (!has_process) {
+    if (mode != Mode::Create) return Error(Kind::InvalidArgument, "process property must not be empty");
+    stand_in_for_process(options.config);
+  }
   options.id = id;
   options.bundle = bundle;
   options.streams = {0, 1, 2};
@@ -94,12 +124,14 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
     options.config.process->env.push_back(std::string("LISTEN_FDS=") + listen);
     options.config.process->env.emplace_back("LISTEN_PID=1");
   }
-  TRY(check_console(flags, options.config.process && options.config.process->terminal, mode));
+  TRY(check_console(flags, options.config.process->terminal, mode != Mode::Foreground));
+  options.cgroup_path = runtime::cgroup_path_of(options.config, id);
 
   UndoStack undo;
   Home home(global.root, id);
   TRY(home.create());
   undo.add([home] { (void)home.remove(); });
+  TRY(check_cgroup(options.cgroup_path));
   TRY(home.save_config(text));
   Fifos fifos;
   if (mode == Mode::Create) {
@@ -107,9 +139,13 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
     options.start_fd = fifos.start.get();
     options.report_fd = fifos.result.get();
   }
-  auto container = TRY(runtime::Container::create(options));
+  auto created = runtime::Container::create(options);
   for (const auto& warning : options.warnings) warn(warning);
-  if (container.program_error()) return *container.program_error();
+  if (!created) return starting_error(std::move(created).error());
+  auto container = std::move(*created);
+  if (has_process && container.program_error()) return starting_error(*container.program_error());
+  debug(fmt::format("container {}: first process {}, cgroup {}", id, container.process().pid(),
+                    container.cgroup().path()));
 
   Record record;
   record.oci_version = spec::oci::kRuntimeSpecVersion;
@@ -134,54 +170,30 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
               std::move(undo)};
 }
 
-/// Everything that a container leaves: the cgroup with whatever still runs in it, the state, and the poststop
-/// hooks' say.
-Result<void> clean_up(const Home& home, const Record& record) {
-  const auto cgroup = TRY(cgroup_of(record));
-  if (cgroup.exists()) {
-    const auto left = cgroup.processes();
-    if (left && !left->empty()) (void)cgroup.signal_all(SIGKILL);
-    TRY(cgroup.remove());
-  }
-  const auto config = home.load_config();
-  TRY(home.remove());
-  if (config && config->hooks)
-    if (const auto result =
-            runtime::run_all_hooks(config->hooks->poststop, "poststop", state_of(record, Status::Stopped));
-        !result)
-      warn(result.error().message());
-  return {};
-}
-
-Result<void> run_poststart(const spec::oci::Runtime& config, const Record& record) {
-  if (!config.hooks) return {};
-  return runtime::run_hooks(config.hooks->poststart, "poststart", state_of(record, Status::Running));
+/// runtime.md, "Lifecycle": one that fails is a warning, and the rest goes on.
+void run_poststart(const spec::oci::Runtime& config, const Record& record) {
+  if (!config.hooks) return;
+  const auto state = state_of(record, Status::Running);
+  if (const auto result = runtime::run_all_hooks(config.hooks->poststart, "poststart", state); !result)
+    warn(result.error().message());
 }
 
 }  // namespace
 
-Result<int> create(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, kCreateFlags));
+Result<int> create(const Global& global, const Flags& flags) {
   auto made = TRY(make(global, flags, Mode::Create));
   made.container.detach();
   made.undo.dismiss();
   return 0;
 }
 
-Result<int> run(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, kCreateFlags));
+Result<int> run(const Global& global, const Flags& flags) {
   const bool detached = flags.has("detach");
   if (!detached) hold_signals();
   auto made = TRY(make(global, flags, detached ? Mode::Detached : Mode::Foreground));
   const auto console = made.container.take_console();
-  TRY(made.container.start());
-  if (auto hooks = run_poststart(made.config, made.record); !hooks) {
-    (void)made.container.process().signal(SIGKILL);
-    (void)made.container.process().wait();
-    made.undo.dismiss();
-    (void)clean_up(made.home, made.record);
-    return std::move(hooks).error();
-  }
+  if (auto started = made.container.start(); !started) return starting_error(std::move(started).error());
+  run_poststart(made.config, made.record);
   made.undo.dismiss();
   if (detached) return 0;
   const int code = TRY(stay_with(made.container.process(), console));
@@ -189,15 +201,14 @@ Result<int> run(const Global& global, const Words& words) {
   return code;
 }
 
-Result<int> start(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, {}));
-  if (flags.arguments().size() != 1)
-    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
+Result<int> start(const Global& global, const Flags& flags) {
   const Home home(global.root, flags.arguments().front());
   const auto record = TRY(home.load());
   const auto status = status_of(home, record);
   if (status == Status::Stopped) return Error(Kind::Conflict, "cannot start a container that has stopped");
   if (status != Status::Created) return Error(Kind::Conflict, "cannot start an already running container");
+  const auto config = TRY(home.load_config());
+  if (!config.process) return Error(Kind::InvalidArgument, "process property must not be empty");
   const auto process = TRY(process_of(record));
   const auto result = TRY(sys::open_file(home.result_fifo(), O_RDONLY | O_NONBLOCK));
   const auto release = TRY(sys::open_file(home.start_fifo(), O_WRONLY | O_NONBLOCK));
@@ -214,43 +225,7 @@ Result<int> start(const Global& global, const Words& words) {
   ::unlink(home.result_fifo().c_str());
   if (size == sizeof packet && packet.message == runtime::Message::Failed)
     return runtime::describe_failure(packet);
-  const auto config = TRY(home.load_config());
-  if (auto hooks = run_poststart(config, record); !hooks) {
-    (void)process.signal(SIGKILL);
-    return std::move(hooks).error();
-  }
-  return 0;
-}
-
-Result<int> remove(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, {{"force", 'f'}}));
-  if (flags.arguments().size() != 1)
-    return Error(Kind::InvalidArgument, "exactly one argument is wanted: the container's id");
-  const bool force = flags.has("force");
-  const Home home(global.root, flags.arguments().front());
-  auto record = home.load();
-  if (!record) {
-    if (!force || record.error().kind() != Kind::NotFound) return std::move(record).error();
-    TRY(home.remove());
-    return 0;
-  }
-  const auto status = status_of(home, *record);
-  if ((status == Status::Running || status == Status::Paused) && !force)
-    return fail(Kind::Conflict, "cannot delete container {} that is not stopped: {}", home.id(),
-                to_string(status));
-  if (status != Status::Stopped) {
-    if (const auto process = process_of(*record)) {
-      (void)process->signal(SIGKILL);
-      if (status == Status::Paused)
-        if (const auto cgroup = cgroup_of(*record)) (void)cgroup->freeze(false);
-      // Not our child: the pidfd becomes readable when it ends.
-      constexpr int kPatienceMilliseconds = 10'000;
-      pollfd entry = {process->pidfd().get(), POLLIN, 0};
-      while (::poll(&entry, 1, kPatienceMilliseconds) < 0 && errno == EINTR) {
-      }
-    }
-  }
-  TRY(clean_up(home, *record));
+  run_poststart(config, record);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <iostream>
@@ -30,7 +31,7 @@ constexpr std::pair<std::string_view, int> kSignals[] = {
 Result<int> signal_number(const std::string& text) {
   if (const auto number = parse_int(text)) {
     if (*number >= 0 && *number < NSIG) return static_cast<int>(*number);
-    return fail(Kind::InvalidArgument, "unknown signal {}", quote(text));
+    return Error(Kind::InvalidArgument, "unable to signal init: invalid argument");
   }
   auto name = to_upper(text);
   if (name.starts_with("SIG")) name.erase(0, 3);
@@ -44,112 +45,10 @@ Result<int> signal_number(const std::string& text) {
   return fail(Kind::InvalidArgument, "unknown signal {}", quote(text));
 }
 
-const std::vector<Flag> kExecFlags = {{"console-socket", 0, true},
-                                      {"pidfd-socket", 0, true},
-                                      {"cwd", 0, true},
-                                      {"env", 'e', true},
-                                      {"tty", 't'},
-                                      {"user", 'u', true},
-                                      {"additional-gids", 'g', true},
-                                      {"process", 'p', true},
-                                      {"detach", 'd'},
-                                      {"pid-file", 0, true},
-                                      {"process-label", 0, true},
-                                      {"apparmor", 0, true},
-                                      {"no-new-privs"},
-                                      {"cap", 'c', true},
-                                      {"preserve-fds", 0, true},
-                                      {"cgroup", 0, true},
-                                      {"ignore-paused"}};
-
-Result<void> apply_user(const std::string& text, spec::oci::User& user) {
-  const auto [uid, gid] = cut(text, ':');
-  const auto number = parse_uint(uid);
-  if (!number) return fail(Kind::InvalidArgument, "parsing {} as int for uid failed", quote(uid));
-  user.uid = static_cast<std::uint32_t>(*number);
-  if (!gid) return {};
-  const auto group = parse_uint(*gid);
-  if (!group) return fail(Kind::InvalidArgument, "parsing {} as int for gid failed", quote(*gid));
-  user.gid = static_cast<std::uint32_t>(*group);
-  return {};
-}
-
-/// A later "NAME=value" takes the place of an earlier one: programs read the first they find.
-void set_variable(std::vector<std::string>& environment, const std::string& variable) {
-  const auto name = variable.substr(0, variable.find('=')) + "=";
-  std::erase_if(environment, [&](const auto& known) { return known.starts_with(name); });
-  environment.push_back(variable);
-}
-
-/// The process to run: --process, or the container's own with the command line's changes.
-Result<spec::oci::Process> process_to_run(const Flags& flags, const spec::oci::Runtime& config) {
-  if (flags.has("process")) {
-    auto process = TRY(json::decode<spec::oci::Process>(TRY(sys::read_file(flags.get("process")))));
-    return process;
-  }
-  auto process = config.process.value_or(spec::oci::Process());
-  process.args.assign(flags.arguments().begin() + 1, flags.arguments().end());
-  if (process.args.empty()) return Error(Kind::InvalidArgument, "process args cannot be empty");
-  process.terminal = flags.has("tty");
-  process.cwd = flags.get("cwd", process.cwd);
-  for (const auto& variable : flags.all("env")) set_variable(process.env, variable);
-  if (flags.has("user")) TRY(apply_user(flags.get("user"), process.user));
-  for (const auto& gid : flags.all("additional-gids"))
-    process.user.additional_gids.push_back(static_cast<std::uint32_t>(parse_uint(gid).value_or(0)));
-  if (flags.has("no-new-privs")) process.no_new_privileges = true;
-  process.apparmor_profile = flags.get("apparmor", process.apparmor_profile);
-  process.selinux_label = flags.get("process-label", process.selinux_label);
-  for (const auto& name : flags.all("cap")) {
-    if (!process.capabilities) process.capabilities.emplace();
-    auto& sets = *process.capabilities;
-    for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) set->push_back(name);
-  }
-  return process;
-}
-
-Result<int> exec_in(const Flags& flags, const Home& home, const Record& record) {
-  const auto config = TRY(home.load_config());
-  runtime::ExecOptions options;
-  options.process = TRY(process_to_run(flags, config));
-  options.streams = {0, 1, 2};
-  std::string where = record.cgroup_path;
-  if (flags.has("cgroup")) {
-    const auto [controller, path] = cut(flags.get("cgroup"), ':');
-    // Not the whole path is cleaned: ".." must not lead to somebody else's cgroup.
-    where += sys::clean_path("/" + std::string(path ? *path : controller));
-  }
-  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), where);
-  options.cgroup = &cgroup;
-  const std::string cache = home.path() + "/../.seccomp";
-  if (config.linux_ && config.linux_->seccomp)
-    options.seccomp = TRY(runtime::seccomp_filter(*config.linux_->seccomp, sys::exists(cache) ? cache : ""));
-  options.preserve_fds = TRY(preserved_descriptors(flags));
-  const bool detached = flags.has("detach");
-  if (detached && options.process.terminal && !flags.has("console-socket"))
-    return Error(Kind::InvalidArgument,
-                 "cannot allocate tty if runc will detach without setting console socket");
-  if (!detached) hold_signals();
-  auto executed = TRY(runtime::exec(TRY(process_of(record)), options));
-  for (const auto& warning : options.warnings) warn(warning);
-  if (flags.has("pid-file"))
-    TRY(sys::replace_file(flags.get("pid-file"), std::to_string(executed.process.pid()), 0644));
-  if (flags.has("pidfd-socket"))
-    TRY(send_to_socket(flags.get("pidfd-socket"), executed.process.pidfd(), "pidfd"));
-  if (flags.has("console-socket")) {
-    TRY(send_to_socket(flags.get("console-socket"), executed.console, "/dev/ptmx"));
-    executed.console.reset();
-  }
-  if (detached) return 0;
-  return stay_with(executed.process, executed.console);
-}
-
 }  // namespace
 
-Result<int> kill(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, {{"all", 'a'}}));
+Result<int> kill(const Global& global, const Flags& flags) {
   const auto& arguments = flags.arguments();
-  if (arguments.empty() || arguments.size() > 2)
-    return Error(Kind::InvalidArgument, "a container's id and perhaps a signal are wanted");
   const Home home(global.root, arguments.front());
   const auto record = TRY(home.load());
   const int number = TRY(signal_number(arguments.size() == 2 ? arguments[1] : "SIGTERM"));
@@ -177,25 +76,13 @@ Result<int> kill(const Global& global, const Words& words) {
   return 0;
 }
 
-Result<int> exec(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, kExecFlags));
-  if (flags.arguments().empty()) return Error(Kind::InvalidArgument, "a container's id is wanted");
+Result<int> ps(const Global& global, const Flags& flags) {
   const Home home(global.root, flags.arguments().front());
   const auto record = TRY(home.load());
-  const auto status = status_of(home, record);
-  if (status == Status::Stopped) return Error(Kind::Conflict, "cannot exec in a stopped container");
-  if (status == Status::Paused && !flags.has("ignore-paused"))
-    return Error(Kind::Conflict, "cannot exec in a paused container (use --ignore-paused to override)");
-  return exec_in(flags, home, record);
-}
-
-Result<int> ps(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, {{"format", 'f', true}}));
-  if (flags.arguments().empty()) return Error(Kind::InvalidArgument, "a container's id is wanted");
-  const Home home(global.root, flags.arguments().front());
-  const auto record = TRY(home.load());
+  const auto format = flags.get("format", "table");
+  if (format != "table" && format != "json") return Error(Kind::InvalidArgument, "invalid format option");
   const auto pids = TRY(TRY(cgroup_of(record)).processes());
-  if (flags.get("format", "table") == "json") {
+  if (format == "json") {
     std::string text;
     for (const auto pid : pids) text += fmt::format("{}{}", text.empty() ? "" : ",", pid);
     std::cout << "[" << text << "]\n";
@@ -211,6 +98,9 @@ Result<int> ps(const Global& global, const Words& words) {
   options.search_path = true;
   options.arguments = arguments;
   const auto output = TRY(sys::run(options));
+  if (output.status != 0)
+    return fail(Kind::InvalidArgument, "ps: exit status {}: {}", WEXITSTATUS(output.status),
+                trim(output.standard_error));
   const auto lines = split(output.standard_output, '\n');
   const auto words_of = [](const std::string& line) {
     std::vector<std::string> parts;

@@ -1,14 +1,8 @@
-#include <poll.h>
-
-#include <iostream>
-
-#include "base/clock.h"
 #include "base/strings.h"
 #include "cmd/oci/commands.h"
 #include "cmd/oci/flags.h"
 #include "cmd/oci/record.h"
 #include "runtime/cgroup.h"
-#include "runtime/stats.h"
 #include "sys/file.h"
 
 namespace skiff::oci {
@@ -22,21 +16,12 @@ struct Target {
 };
 
 Result<Target> find(const Global& global, const Flags& flags) {
-  if (flags.arguments().empty()) return Error(Kind::InvalidArgument, "a container's id is wanted");
   Home home(global.root, flags.arguments().front());
   auto record = TRY(home.load());
   const auto status = status_of(home, record);
   auto cgroup = TRY(cgroup_of(record));
   return Target{std::move(home), std::move(record), status, std::move(cgroup)};
 }
-
-const std::vector<Flag> kUpdateFlags = {
-    {"resources", 'r', true},   {"blkio-weight", 0, true},   {"cpu-period", 0, true},
-    {"cpu-quota", 0, true},     {"cpu-burst", 0, true},      {"cpu-share", 0, true},
-    {"cpu-rt-period", 0, true}, {"cpu-rt-runtime", 0, true}, {"cpuset-cpus", 0, true},
-    {"cpuset-mems", 0, true},   {"kernel-memory", 0, true},  {"kernel-memory-tcp", 0, true},
-    {"memory", 0, true},        {"cpu-idle", 0, true},       {"memory-reservation", 0, true},
-    {"memory-swap", 0, true},   {"pids-limit", 0, true}};
 
 /// Reads numbers of options into optional fields; sizes may have units.
 template <typename T>
@@ -45,7 +30,10 @@ Result<void> take(const Flags& flags, std::string_view name, std::optional<T>& f
   const auto text = flags.get(name);
   auto value = parse_int(text);
   if (!value && size) value = parse_ram_size(text);
-  if (!value) return fail(Kind::InvalidArgument, "invalid value for {}: {}", name, quote(text));
+  if (!value && size)
+    return fail(Kind::InvalidArgument, "invalid value for {}: invalid size: '{}'", name, text);
+  if (!value || (std::is_unsigned_v<T> && *value < 0))
+    return fail(Kind::InvalidArgument, "invalid value for {}: parsing {}: invalid syntax", name, quote(text));
   field = static_cast<T>(*value);
   return {};
 }
@@ -55,6 +43,10 @@ Result<spec::oci::Resources> resources_of(const Flags& flags) {
     const auto path = flags.get("resources");
     return json::decode<spec::oci::Resources>(TRY(sys::read_file(path == "-" ? "/proc/self/fd/0" : path)));
   }
+  if (flags.has("l3-cache-schema"))
+    return Error(Kind::Unsupported, "Intel RDT/CAT: l3 cache schema is not enabled");
+  if (flags.has("mem-bw-schema"))
+    return Error(Kind::Unsupported, "Intel RDT/MBA: memory bandwidth schema is not enabled");
   spec::oci::Resources resources;
   auto& cpu = resources.cpu.emplace();
   TRY(take(flags, "cpu-period", cpu.period));
@@ -75,59 +67,31 @@ Result<spec::oci::Resources> resources_of(const Flags& flags) {
   return resources;
 }
 
-struct EventOutput {
-  std::string type;
-  std::string id;
-  runtime::Stats data;
-};
-void describe(json::Fields& f, EventOutput& event) {
-  f("type", event.type);
-  f("id", event.id);
-  f("data", event.data);
-}
-
 }  // namespace
 
-Result<int> pause(const Global& global, const Words& words) {
-  const auto target = TRY(find(global, TRY(Flags::parse(words, {}))));
+Result<int> pause(const Global& global, const Flags& flags) {
+  const auto target = TRY(find(global, flags));
   if (target.status != Status::Running && target.status != Status::Created)
-    return fail(Kind::Conflict, "container not running or created: {}", to_string(target.status));
+    return Error(Kind::Conflict, "container not running");
   TRY(target.cgroup.freeze(true));
   return 0;
 }
 
-Result<int> resume(const Global& global, const Words& words) {
-  const auto target = TRY(find(global, TRY(Flags::parse(words, {}))));
+Result<int> resume(const Global& global, const Flags& flags) {
+  const auto target = TRY(find(global, flags));
   if (target.status != Status::Paused) return Error(Kind::Conflict, "container not paused");
   TRY(target.cgroup.freeze(false));
   return 0;
 }
 
-Result<int> update(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, kUpdateFlags));
+Result<int> update(const Global& global, const Flags& flags) {
   const auto target = TRY(find(global, flags));
+  if (flags.has("kernel-memory") || flags.has("kernel-memory-tcp"))
+    warn("Kernel memory settings are ignored and will be removed");
+  const auto resources = TRY(resources_of(flags));
   if (target.status == Status::Stopped) return Error(Kind::NotFound, "container not running");
-  TRY(runtime::update_resources(target.cgroup, TRY(resources_of(flags))));
+  TRY(runtime::update_resources(target.cgroup, resources));
   return 0;
-}
-
-Result<int> events(const Global& global, const Words& words) {
-  const auto flags = TRY(Flags::parse(words, {{"interval", 0, true}, {"stats"}}));
-  const auto interval = parse_duration(flags.get("interval", "5s"));
-  if (!interval || interval->count() <= 0)
-    return Error(Kind::InvalidArgument, "duration interval must be greater than 0");
-  const auto target = TRY(find(global, flags));
-  if (target.status == Status::Stopped)
-    return fail(Kind::Conflict, "container with id {} is not running", target.home.id());
-  const auto process = TRY(process_of(target.record));
-  for (;;) {
-    std::cout << json::encode(EventOutput{"stats", target.home.id(), TRY(runtime::read_stats(target.cgroup))})
-              << std::endl;
-    if (flags.has("stats")) return 0;
-    pollfd entry = {process.pidfd().get(), POLLIN, 0};
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*interval).count();
-    if (::poll(&entry, 1, static_cast<int>(milliseconds)) > 0) return 0;
-  }
 }
 
 }  // namespace skiff::oci

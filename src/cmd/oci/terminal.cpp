@@ -85,6 +85,18 @@ Result<void> send_to_socket(const std::string& path, const sys::Fd& fd, std::str
   return {};
 }
 
+Result<void> check_console(const Flags& flags, bool terminal, bool detached) {
+  const bool socket = flags.has("console-socket");
+  if (detached && terminal && !socket)
+    return Error(Kind::InvalidArgument,
+                 "cannot allocate tty if the runtime will detach without setting console socket "
+                 "(use --console-socket)");
+  if ((!detached || !terminal) && socket)
+    return Error(Kind::InvalidArgument,
+                 "cannot use console socket if the runtime will not detach or allocate tty");
+  return {};
+}
+
 void hold_signals() {
   sigset_t all;
   ::sigfillset(&all);

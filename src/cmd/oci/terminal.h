@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "cmd/oci/flags.h"
 #include "sys/fd.h"
 #include "sys/spawn.h"
 
@@ -10,6 +11,10 @@ namespace skiff::oci {
 
 /// Sends a descriptor to the unix stream socket at `path`, as --console-socket and --pidfd-socket want it.
 Result<void> send_to_socket(const std::string& path, const sys::Fd& fd, std::string_view name);
+
+/// What --console-socket and a terminal have to do with each other; InvalidArgument names the one that is
+/// missing.
+Result<void> check_console(const Flags& flags, bool terminal, bool detached);
 
 /// Blocks every signal, so that those that come while the container is being made are forwarded later and
 /// none is lost.

@@ -1,0 +1,181 @@
+#include "cmd/oci/commands.h"
+
+namespace skiff::oci {
+namespace {
+
+using enum Flag::Type;
+
+constexpr std::string_view kId = "<container-id>";
+
+// crun's --config and --keep are taken wherever they make sense: Podman's users have them in scripts.
+const std::vector<Flag> kCreateFlags = {
+    {"bundle", 'b', Text, "directory of the bundle (default: the current one)"},
+    {"config", 'f', Text, "configuration to use instead of the bundle's config.json"},
+    {"console-socket", 0, Text, "unix socket that gets the master end of the container's terminal"},
+    {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the first process"},
+    {"pid-file", 0, Text, "file to write the process id to"},
+    {"no-pivot", 0, Switch, "use chroot instead of pivot_root, for a root on a ramdisk"},
+    {"no-new-keyring", 0, Switch, "keep the caller's session keyring"},
+    {"preserve-fds", 0, Number, "number of further descriptors to pass on (after $LISTEN_FDS)"},
+};
+
+const std::vector<Flag> kRunFlags = [] {
+  auto flags = kCreateFlags;
+  flags.insert(flags.end(), {{"detach", 'd', Switch, "do not wait for the container's end"},
+                             {"keep", 0, Switch, "keep the container's state after its end"},
+                             {"no-subreaper", 0, Switch, "taken for compatibility"}});
+  return flags;
+}();
+
+const std::vector<Flag> kExecFlags = {
+    {"console-socket", 0, Text, "unix socket that gets the master end of the process's terminal"},
+    {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the process"},
+    {"cwd", 0, Text, "working directory in the container"},
+    {"env", 'e', Text, "environment variable, NAME=value"},
+    {"tty", 't', Switch, "give the process a terminal"},
+    {"user", 'u', Text, "user, uid[:gid]"},
+    {"additional-gids", 'g', Number, "further group id"},
+    {"process", 'p', Text, "file with the process as in config.json"},
+    {"detach", 'd', Switch, "do not wait for the process's end"},
+    {"pid-file", 0, Text, "file to write the process id to"},
+    {"process-label", 0, Text, "SELinux label of the process"},
+    {"apparmor", 0, Text, "AppArmor profile of the process"},
+    {"no-new-privs", 0, Switch, "set no_new_privs"},
+    {"cap", 'c', Text, "capability to add"},
+    {"preserve-fds", 0, Number, "number of further descriptors to pass on"},
+    {"cgroup", 0, Text, "cgroup below the container's: [controller[,controller]:]path"},
+    {"ignore-paused", 0, Switch, "exec in a paused container too"},
+};
+
+const std::vector<Flag> kUpdateFlags = {
+    {"resources", 'r', Text, "file with the resources as in config.json, - for standard input; alone"},
+    {"blkio-weight", 0, Number, "block I/O weight, 10 to 1000"},
+    {"cpu-period", 0, Text, "CPU period in microseconds"},
+    {"cpu-quota", 0, Text, "CPU time in each period in microseconds"},
+    {"cpu-burst", 0, Text, "CPU time that may be saved up in microseconds"},
+    {"cpu-share", 0, Text, "CPU weight among containers"},
+    {"cpu-rt-period", 0, Text, "realtime period in microseconds"},
+    {"cpu-rt-runtime", 0, Text, "realtime CPU time in each period in microseconds"},
+    {"cpuset-cpus", 0, Text, "CPUs to use"},
+    {"cpuset-mems", 0, Text, "memory nodes to use"},
+    {"kernel-memory", 0, Text, {}},
+    {"kernel-memory-tcp", 0, Text, {}},
+    {"memory", 0, Text, "memory limit in bytes"},
+    {"cpu-idle", 0, Text, "1: run only when nobody else wants to"},
+    {"memory-reservation", 0, Text, "memory that is left alone, in bytes"},
+    {"memory-swap", 0, Text, "limit of memory and swap together, -1 for none"},
+    {"pids-limit", 0, Number, "limit of processes"},
+    {"l3-cache-schema", 0, Text, "Intel RDT L3 cache schema"},
+    {"mem-bw-schema", 0, Text, "Intel RDT memory bandwidth schema"},
+};
+
+const std::vector<Flag> kCheckpointFlags = {
+    {"image-path", 0, Text, "directory for the image files"},
+    {"work-path", 0, Text, "directory for logs and other files"},
+    {"parent-path", 0, Text, "directory of an earlier pre-dump, relative to the image files"},
+    {"leave-running", 0, Switch, "let the container run on"},
+    {"tcp-established", 0, Switch, "allow open TCP connections"},
+    {"tcp-skip-in-flight", 0, Switch, "leave out connections that are being made"},
+    {"link-remap", 0, Switch, "allow deleted files to be linked again"},
+    {"ext-unix-sk", 0, Switch, "allow unix sockets that lead out"},
+    {"shell-job", 0, Switch, "allow a terminal that is shared"},
+    {"lazy-pages", 0, Switch, "keep memory back until it is asked for"},
+    {"status-fd", 0, Number, "descriptor that gets a zero byte once lazy pages are ready"},
+    {"page-server", 0, Text, "ADDRESS:PORT of a page server"},
+    {"file-locks", 0, Switch, "take file locks along"},
+    {"pre-dump", 0, Switch, "write memory only, and let the container run on"},
+    {"manage-cgroups-mode", 0, Text, "soft, full, strict or ignore"},
+    {"empty-ns", 0, Text, "namespace to leave out (network)"},
+    {"auto-dedup", 0, Switch, "drop pages that a later image has"},
+};
+
+const std::vector<Flag> kRestoreFlags = {
+    {"console-socket", 0, Text, "unix socket that gets the master end of the container's terminal"},
+    {"image-path", 0, Text, "directory of the image files"},
+    {"work-path", 0, Text, "directory for logs and other files"},
+    {"tcp-established", 0, Switch, "allow open TCP connections"},
+    {"ext-unix-sk", 0, Switch, "allow unix sockets that lead out"},
+    {"shell-job", 0, Switch, "allow a terminal that is shared"},
+    {"file-locks", 0, Switch, "take file locks along"},
+    {"manage-cgroups-mode", 0, Text, "soft, full, strict or ignore"},
+    {"bundle", 'b', Text, "directory of the bundle (default: the current one)"},
+    {"detach", 'd', Switch, "do not wait for the container's end"},
+    {"pid-file", 0, Text, "file to write the process id to"},
+    {"no-subreaper", 0, Switch, "taken for compatibility"},
+    {"no-pivot", 0, Switch, "use chroot instead of pivot_root, for a root on a ramdisk"},
+    {"empty-ns", 0, Text, "namespace to make anew (network)"},
+    {"auto-dedup", 0, Switch, "drop pages that a later image has"},
+    {"lazy-pages", 0, Switch, "fetch memory when it is asked for"},
+    {"lsm-profile", 0, Text, "security profile, TYPE:NAME"},
+    {"lsm-mount-context", 0, Text, "security context of mounts"},
+};
+
+constexpr std::size_t kAny = static_cast<std::size_t>(-1);
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kCommands = {
+      {"checkpoint", checkpoint, "save a running container with criu", kId, kCheckpointFlags, 1, 1},
+      {"create", create, "create a container", kId, kCreateFlags, 1, 1, "skiff-runtime create failed", true},
+      {"delete",
+       remove,
+       "delete what a container holds",
+       kId,
+       {{"force", 'f', Switch, "kill it first when it is still running"},
+        {"regex", 'r', Switch, "the argument is an expression that several ids may match"}},
+       1,
+       1},
+      {"events",
+       events,
+       "show counters of CPU, memory and I/O, and processes killed for memory",
+       kId,
+       {{"interval", 0, Duration, "time between two lines (default: 5s)"},
+        {"stats", 0, Switch, "show one line and end"}},
+       1,
+       1},
+      {"exec", exec, "run a further process in a container",
+       "<container-id> <command> [arguments...] || -p process.json <container-id>", kExecFlags, 1, kAny,
+       "exec failed", true},
+      {"features", features, "show what this runtime can do", "", {}, 0, 0},
+      {"kill",
+       kill,
+       "send a signal (default: SIGTERM) to the container's first process",
+       "<container-id> [signal]",
+       {{"all", 'a', Switch, {}}},
+       1,
+       2},
+      {"list",
+       list,
+       "list the containers below --root",
+       "",
+       {{"format", 'f', Text, "table or json (default: \"table\")"}, {"quiet", 'q', Switch, "show ids only"}},
+       0,
+       0},
+      {"pause", pause, "stop all processes of a container", kId, {}, 1, 1},
+      {"ps",
+       ps,
+       "show the processes of a container",
+       "<container-id> [ps options]",
+       {{"format", 'f', Text, "table or json (default: \"table\")"}},
+       1,
+       kAny},
+      {"restore", restore, "bring a checkpointed container back", kId, kRestoreFlags, 1, 1},
+      {"resume", resume, "let a paused container run on", kId, {}, 1, 1},
+      {"run", run, "create and start a container", kId, kRunFlags, 1, 1, "skiff-runtime run failed", true},
+      {"spec",
+       spec,
+       "write a config.json to start from",
+       "",
+       {{"bundle", 'b', Text, "directory to write it to"},
+        {"rootless", 0, Switch, "make it one for an ordinary user"}},
+       0,
+       0},
+      {"start", start, "start the program of a created container", kId, {}, 1, 1},
+      {"state", state, "show the state of a container", kId, {}, 1, 1},
+      {"update", update, "change the resources of a container", kId, kUpdateFlags, 1, 1},
+  };
+  return kCommands;
+}
+
+}  // namespace skiff::oci
