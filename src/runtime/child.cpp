@@ -247,6 +247,9 @@ void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int
   if (process.user_namespace && (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0))
     fail(context, Step::BecomeRoot, errno);
   join_time(context);
+  // setns(2) left us at the root of the mount namespace.
+  if (::fchdir(process.root.get()) != 0 || ::chroot(".") != 0)
+    fail(context, Step::PivotRoot, errno, "chroot");
   if (::setsid() < 0 && errno != EPERM) fail(context, Step::Session, errno);
   if (process.terminal) {
     const int root = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

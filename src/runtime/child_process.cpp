@@ -49,6 +49,17 @@ void close_what_leads_out(Context& context) {
   context.procfs = context.console = -1;
 }
 
+/// Born with it (OomScoreForNow).
+bool has_oom_score(const Context& context) {
+  const std::string& wanted = context.process->oom_score;
+  char text[16] = {};
+  const int fd = ::openat(context.procfs, "self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+  const ssize_t size = fd >= 0 ? ::read(fd, text, sizeof text - 1) : -1;
+  if (fd >= 0) ::close(fd);
+  return size == static_cast<ssize_t>(wanted.size()) + 1 &&
+         wanted.compare(0, wanted.size(), text, wanted.size()) == 0;
+}
+
 void set_limits(const Context& context) {
   for (const auto& limit : context.process->rlimits) {
     rlimit wanted = {limit.soft, limit.hard};
@@ -247,7 +258,7 @@ void become(Context& context) {
   const ProcessPlan& process = *context.process;
   take_streams(context);
   if (process.new_keyring) (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
-  if (!process.oom_score.empty())
+  if (!process.oom_score.empty() && !has_oom_score(context))
     if (const int code = write_proc(context, "self/oom_score_adj", process.oom_score)) {
       // Lowering needs CAP_SYS_RESOURCE of the host: refused is a warning for the unprivileged.
       if (code != EACCES && code != EPERM) fail(context, Step::OomScore, code);

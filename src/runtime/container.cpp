@@ -12,6 +12,7 @@
 #include "runtime/handshake.h"
 #include "runtime/hooks.h"
 #include "runtime/launch.h"
+#include "runtime/oom_score.h"
 #include "runtime/plan.h"
 #include "runtime/seccomp.h"
 #include "runtime/seccomp_listener.h"
@@ -192,6 +193,7 @@ Result<Container> Container::create(CreateOptions& options) {
   place.joined = &plan.joined;
   place.new_namespaces = plan.new_namespaces;
   place.cgroup = plan.unified.get();
+  const OomScoreForNow score(plan.process.user_namespace ? plan.process.oom_score : std::string());
   state->process = TRY(launch(place, child_entry, &start));
   theirs.reset();
   // The undo stack lies in the state itself, whose address stays.

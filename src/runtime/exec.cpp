@@ -7,6 +7,7 @@
 #include "runtime/container.h"
 #include "runtime/handshake.h"
 #include "runtime/launch.h"
+#include "runtime/oom_score.h"
 #include "runtime/plan.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
@@ -59,6 +60,7 @@ Result<PendingExec> PendingExec::begin(const sys::Process& target, const ExecOpt
   place.target_pidfd = target.pidfd().get();
   plan.keep_groups = options.keep_groups;
   place.target_namespaces = TRY(sys::joinable_namespaces(target));
+  plan.root = TRY(sys::open_file(fmt::format("/proc/{}/root", target.pid()), O_PATH | O_DIRECTORY));
   if (place.target_namespaces & CLONE_NEWTIME) {
     place.target_namespaces &= ~CLONE_NEWTIME;
     plan.time_namespace =
@@ -91,6 +93,7 @@ Result<PendingExec> PendingExec::begin(const sys::Process& target, const ExecOpt
   auto [ours, theirs] = TRY(sys::packet_pair());
   ExecStart start = {&plan, &tasks, theirs.get(), procfs.get()};
   auto state = std::make_unique<State>();
+  const OomScoreForNow score(plan.user_namespace ? plan.oom_score : std::string());
   state->executed.process = TRY(launch(place, exec_entry, &start));
   theirs.reset();
   state->undo.add([raw = state.get()] {

@@ -150,6 +150,29 @@ TEST(Features, WithoutAMountNamespaceOnlyTheRootIsChanged) {
   EXPECT_THAT(outcome.output, HasSubstr("work"));
   EXPECT_THAT(outcome.warnings, testing::Contains(HasSubstr("mounts are left out")));
   EXPECT_THAT(*sys::read_file("/proc/self/mounts"), Not(HasSubstr(bundle.path()))) << before;
+  // And an exec is in it.
+  const auto shared = part;
+  options = bundle.options({"/bin/sleep", "100"});
+  options.config.linux_ = shared;
+  auto container = Container::create(options);
+  ASSERT_TRUE(container.ok()) << container.error().message();
+  ASSERT_TRUE(container->start().ok());
+  test::Pipe output;
+  ExecOptions request;
+  request.process = *options.config.process;
+  request.process.args = {"/bin/sh", "-c", "ls -d /work; ls -di / /.."};
+  request.streams.out = output.write_end();
+  auto executed = exec(container->process(), request);
+  ASSERT_TRUE(executed.ok()) << executed.error().message();
+  struct stat root = {};
+  ASSERT_EQ(::stat(bundle.root().c_str(), &root), 0);
+  const auto text = output.read();
+  EXPECT_THAT(text, testing::StartsWith("/work\n"));
+  EXPECT_THAT(text, HasSubstr(fmt::format("{} /..\n", root.st_ino)));
+  EXPECT_EQ(test::exit_code(*executed->process.wait()), 0);
+  (void)container->process().signal(SIGKILL);
+  (void)container->process().wait();
+  EXPECT_TRUE(container->cgroup().remove().ok());
 }
 
 TEST(Features, ThePersonalityAndTheDomainNameAreSet) {

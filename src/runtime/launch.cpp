@@ -59,7 +59,8 @@ int join_and_give_birth(void* argument) {
       return 1;
     }
   }
-  if (place.target_pidfd >= 0 && ::setns(place.target_pidfd, place.target_namespaces) != 0) {
+  if (place.target_pidfd >= 0 && place.target_namespaces != 0 &&
+      ::setns(place.target_pidfd, place.target_namespaces) != 0) {
     birth.code = errno;
     birth.step = "all namespaces";
     return 1;

@@ -153,6 +153,7 @@ struct ProcessPlan {
   int preserve_fds = 0;         ///< descriptors from 3 on that the program keeps
   bool user_namespace = false;  ///< setgroups may be denied there
   bool new_keyring = true;
+  sys::Fd root;  ///< exec: the container's, which without a mount namespace of its own is below another
   sys::Fd time_namespace;  ///< to join: only the process itself can, whose memory is nobody else's
   std::optional<cpu_set_t> initial_cpus;  ///< exec: until it is in its cgroup
   std::optional<cpu_set_t> final_cpus;    ///< exec: of the program

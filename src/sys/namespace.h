@@ -25,10 +25,10 @@ std::optional<NamespaceKind> find_namespace(std::string_view oci_name);
 /// Opens the namespace file `path` and verifies that it is one of `flag`'s kind. InvalidArgument otherwise.
 Result<Fd> open_namespace(const std::string& path, int flag);
 
-/// The CLONE_NEW* flags of the namespaces that `process` does not share with the caller and that a caller
-/// with full rights can join by setns(pidfd). User and time namespaces are only named when they differ,
-/// because joining one's own is an error; CLONE_NEWTIME is only taken by a process that shares its memory
-/// with nobody (setns(2)).
+/// The CLONE_NEW* flags of the namespaces that `process` does not share with the caller, to be joined by
+/// setns(pidfd). Those that are shared are not named: joining one's own user namespace is an error, and
+/// joining the host's others is not an ordinary user's right. CLONE_NEWTIME is only taken by a process that
+/// shares its memory with nobody (setns(2)).
 Result<int> joinable_namespaces(const Process& process);
 
 /// A user namespace that nobody lives in, with the lines of uid_map and gid_map (user_namespaces(7)) given:

@@ -352,6 +352,25 @@ refused() {
   [[ "$output" == *"container with given ID already exists"* ]]
 }
 
+@test "an ordinary user runs a container, looks into it and removes it" {
+  chmod 755 "$E2E_DIR" "$T" "$B"
+  cp "$RUNTIME" "$T/program"
+  rm "$B/config.json"
+  "$RUNTIME" spec --rootless -b "$B"
+  configure 'c["process"]["terminal"] = False; c["process"]["oomScoreAdj"] = 300; c["process"]["args"] = ["sleep", "100"]; c["linux"]["uidMappings"][0]["hostID"] = c["linux"]["gidMappings"][0]["hostID"] = 1000; c["linux"]["namespaces"].append({"type": "time"}); c["linux"]["timeOffsets"] = {"boottime": {"secs": 5000000}}'
+  chown -R 1000:1000 "$T"
+  user() { setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all "$T/program" --root "$T/mine" "$@"; }
+  user run -d -b "$B" "$ID" </dev/null >"$T/said" 2>&1 3>&-
+  [ ! -s "$T/said" ]
+  run -0 user exec "$ID" sh -c 'id -u; cat /proc/self/oom_score_adj; cut -d. -f1 /proc/uptime'
+  [ "${lines[0]} ${lines[1]}" = "0 300" ]
+  [ "${lines[2]}" -gt 5000000 ]
+  [ "$(user state "$ID" | json '["status"]')" = '"running"' ]
+  user delete -f "$ID"
+  nothing_left
+  [ ! -e "$T/mine/$ID" ]
+}
+
 @test "what crun's users know: --config, delete --regex, keep_original_groups" {
   mv "$B/config.json" "$T/elsewhere.json"
   run -0 runtime run -b "$B" --config "$T/elsewhere.json" "$ID"

@@ -82,12 +82,19 @@ Result<spec::oci::Process> process_to_run(const Flags& flags, const spec::oci::R
   return process;
 }
 
+/// An ordinary user's container has a cgroup only in the hierarchies that let him make one.
+void drop_missing(std::vector<sys::CgroupHierarchy>& hierarchies, const Record& record) {
+  std::erase_if(hierarchies, [&](const auto& hierarchy) {
+    return !sys::exists(hierarchy.root + "/" + record.cgroup_path);
+  });
+}
+
 /// The container's cgroup, or as --cgroup says one below it: of every hierarchy ("path"), or of those with
 /// the controllers named ("cpu,memory:path").
 Result<sys::Cgroup> cgroup_for(const Flags& flags, const Record& record) {
   const auto layout = TRY(sys::CgroupLayout::detect());
-  if (!flags.has("cgroup")) return sys::Cgroup(layout, record.cgroup_path);
   auto hierarchies = layout.hierarchies();
+  drop_missing(hierarchies, record);
   std::vector<std::string> below(hierarchies.size());
   for (const auto& wish : flags.all("cgroup")) {
     const auto [first, second] = cut(wish, ':');
