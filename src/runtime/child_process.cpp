@@ -42,10 +42,13 @@ void close_what_leads_out(Context& context) {
   auto first = static_cast<unsigned>(3 + context.process->preserve_fds);
   for (const int fd : kept) {
     if (fd < static_cast<int>(first)) continue;
-    if (static_cast<unsigned>(fd) > first) sys::raw::close_range(first, static_cast<unsigned>(fd) - 1, 0);
-    first = static_cast<unsigned>(fd) + 1;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > first && sys::raw::close_range(first, number - 1, 0) != 0)
+      fail(context, Step::Streams, errno, "close what is not passed on");
+    first = number + 1;
   }
-  sys::raw::close_range(first, ~0U, 0);
+  if (sys::raw::close_range(first, ~0U, 0) != 0)
+    fail(context, Step::Streams, errno, "close what is not passed on");
   context.procfs = context.console = -1;
 }
 
@@ -299,7 +302,8 @@ void execute(Context& context, bool wait) {
   // Again: time has passed since Ready.
   if (const Verdict verdict = find_program(context, program); verdict.code != 0)
     fail(context, verdict.step, verdict.code, name);
-  ::syscall(SYS_close_range, 3 + process.preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (::syscall(SYS_close_range, 3 + process.preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+    fail(context, Step::Streams, errno, "close what is not passed on");
   ::execve(program.text, process.arguments.array(), process.environment.array());
   fail(context, Step::Execute, errno, program.text);
 }

@@ -147,6 +147,12 @@ c["hooks"] = {name: [{"path": "/bin/sh", "args": ["sh", "-c", "cat >" + out + "/
   done
 }
 
+@test "CVE-2024-21626: a descriptor that cannot be closed ends the set-up" {
+  run -1 interrupted close_range 1 --errno EIO -- "$RUNTIME" --root "$T/state" run -b "$B" "$ID"
+  [[ "$output" == *"close what is not passed on: input/output error"* ]]
+  [ -z "$(runtime list -q)" ]
+}
+
 @test "CVE-2024-45310: directories and files for mounts are made inside, whatever is swapped" {
   mkdir -p "$T/volume/a" "$T/outside" "$T/source" "$B/rootfs/vol"
   touch "$T/file"

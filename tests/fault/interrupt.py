@@ -177,7 +177,7 @@ class Supervised:
         self.output = b""
 
     def _fetch(self):
-        for _ in range(2000):
+        for _ in range(40000):
             fd = libc.syscall(SYS_PIDFD_GETFD, self.pidfd, 4, 0)
             if fd >= 0:
                 try:
