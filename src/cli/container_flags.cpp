@@ -182,6 +182,9 @@ void ContainerOptions::add_security_flags(FlagSet& flags) {
 
 void ContainerOptions::add_health_flags(FlagSet& flags) {
   flags.string(health_command_, "health-cmd", 0, "Command to run to check health");
+  flags.string(
+      health_http_, "health-http", 0,
+      "Check health by a GET request ([http://ADDRESS][:PORT][/PATH]), without a program of the image");
   flags.duration(health_interval_, "health-interval", "Time between running the check (ms|s|m|h)");
   flags.integer(health_retries_, "health-retries", 0, "Consecutive failures needed to report unhealthy");
   flags.duration(health_start_interval_, "health-start-interval",
@@ -189,7 +192,11 @@ void ContainerOptions::add_health_flags(FlagSet& flags) {
   flags.duration(
       health_start_period_, "health-start-period",
       "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)");
+  flags.string(health_tcp_, "health-tcp", 0,
+               "Check health by a connection ([ADDRESS:]PORT), without a program of the image");
   flags.duration(health_timeout_, "health-timeout", "Maximum time to allow one check to run (ms|s|m|h)");
+  flags.integer(restart_unhealthy_, "restart-unhealthy", 0,
+                "Restart when it turns unhealthy, at most so often until it is healthy again");
   flags.boolean(no_health_, "no-healthcheck", 0, "Disable any container-specified HEALTHCHECK");
 }
 

@@ -75,28 +75,32 @@ Result<void> ContainerOptions::fill_environment(docker::ContainerConfig& config)
 
 Result<void> ContainerOptions::fill_health(FlagSet& flags, docker::ContainerConfig& config) const {
   const std::pair<std::string_view, std::int64_t> times[] = {
-      {"health-interval", health_interval_},
-      {"health-timeout", health_timeout_},
-      {"health-retries", health_retries_},
-      {"health-start-period", health_start_period_},
-      {"health-start-interval", health_start_interval_}};
-  const bool any = !health_command_.empty() || std::any_of(std::begin(times), std::end(times),
-                                                           [](const auto& time) { return time.second != 0; });
+      {"health-interval", health_interval_},         {"health-timeout", health_timeout_},
+      {"health-retries", health_retries_},           {"restart-unhealthy", restart_unhealthy_},
+      {"health-start-period", health_start_period_}, {"health-start-interval", health_start_interval_}};
+  const auto kinds = !health_command_.empty() + !health_http_.empty() + !health_tcp_.empty();
+  const bool any = kinds > 0 || std::any_of(std::begin(times), std::end(times),
+                                            [](const auto& time) { return time.second != 0; });
   if (no_health_) {
     if (any) return Error(Kind::InvalidArgument, "--no-healthcheck conflicts with --health-* options");
     config.healthcheck.emplace().test = {"NONE"};
     return {};
   }
   if (!any) return {};
+  if (kinds > 1)
+    return Error(Kind::InvalidArgument, "--health-cmd, --health-http and --health-tcp exclude each other");
   for (const auto& [flag, value] : times)
     if (value < 0) return fail(Kind::InvalidArgument, "--{} cannot be negative", flag);
   auto& health = config.healthcheck.emplace();
   if (flags.changed("health-cmd")) health.test = {"CMD-SHELL", health_command_};
+  if (!health_http_.empty()) health.test = {"HTTP", health_http_};
+  if (!health_tcp_.empty()) health.test = {"TCP", health_tcp_};
   health.interval = health_interval_;
   health.timeout = health_timeout_;
   health.start_period = health_start_period_;
   health.start_interval = health_start_interval_;
   health.retries = static_cast<int>(health_retries_);
+  health.restart_unhealthy = static_cast<int>(restart_unhealthy_);
   return {};
 }
 

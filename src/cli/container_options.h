@@ -66,10 +66,10 @@ class ContainerOptions {
   std::int64_t shm_size_ = 0, stop_timeout_ = 0, oom_score_ = 0, swappiness_ = -1, pids_limit_ = 0;
   bool init_ = false, privileged_ = false, publish_all_ = false, read_only_ = false, no_health_ = false,
        oom_kill_disable_ = false;
-  std::string health_command_;
+  std::string health_command_, health_http_, health_tcp_;
   std::int64_t health_interval_ = 0, health_timeout_ = 0, health_start_period_ = 0,
                health_start_interval_ = 0;
-  std::int64_t health_retries_ = 0;
+  std::int64_t health_retries_ = 0, restart_unhealthy_ = 0;
 };
 
 }  // namespace skiff::cli

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "base/strings.h"
 #include "cli/demux.h"
@@ -95,7 +96,7 @@ class Session {
  private:
   Result<void> loop() {
     TRY(output(connection_.received));
-    buffer_.resize(kReadSize);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kReadSize);
     while (stop_signal_ == 0) {
       const bool wants_input = input_ && pending_.size() < kMostPending;
       pollfd fds[3] = {
@@ -107,9 +108,9 @@ class Session {
         return fail_errno("poll");
       }
       if (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) {
-        const ssize_t got = ::recv(connection_.socket.get(), buffer_.data(), buffer_.size(), 0);
+        const ssize_t got = ::recv(connection_.socket.get(), buffer.get(), kReadSize, 0);
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) return {};
-        if (got > 0) TRY(output(std::string_view(buffer_.data(), static_cast<std::size_t>(got))));
+        if (got > 0) TRY(output(std::string_view(buffer.get(), static_cast<std::size_t>(got))));
       }
       if (fds[0].revents & POLLOUT) send_pending();
       if (fds[1].revents != 0) TRY(read_input());
@@ -184,7 +185,6 @@ class Session {
   KeyWatch keys_;
   RawTerminal terminal_;
   sys::Fd signals_;
-  std::string buffer_;
   std::string pending_;  ///< read from our input, not yet taken by the engine
   bool framed_;
   bool input_;

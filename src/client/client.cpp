@@ -62,8 +62,18 @@ std::unique_ptr<http::Client> Client::take_connection() {
 }
 
 Result<http::ClientResponse> Client::send(http::Client& connection, http::ClientRequest request) {
+  // What goes wrong with the caller's own data has nothing to do with the connection.
+  std::optional<Error> of_source;
+  if (request.source)
+    request.source = [source = std::move(request.source), &of_source](
+                         char* buffer, std::size_t size) -> Result<std::size_t> {
+      auto got = source(buffer, size);
+      if (!got.ok()) of_source = got.error();
+      return got;
+    };
   auto response = connection.send(std::move(request));
   if (response.ok()) return response;
+  if (of_source) return *of_source;
   const int code = response.error().code();
   if (code == EACCES || code == EPERM)
     return fail(Kind::Forbidden,

@@ -1,5 +1,5 @@
 // skiff-monitor: keeps one container. Started by skiffd only, which gives its end of a socket as
-// descriptor 3.
+// descriptor 3. Its one argument is overwritten by the id of its container, for those who list processes.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <string>
 
 #include "base/log.h"
@@ -28,17 +29,17 @@ void disregard_signals() {
   }
 }
 
-skiff::Result<void> run() {
+skiff::Result<void> run(char* title) {
   using namespace skiff;
   auto loop = TRY(monitor::Loop::create());
-  monitor::Monitor keeper(*loop, monitor::library_backend());
+  monitor::Monitor keeper(*loop, monitor::library_backend(), {title, std::strlen(title)});
   TRY(keeper.open(sys::Fd(kDaemonSocket)));
   return loop->run();
 }
 
 }  // namespace
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
   struct stat status {};
   if (argc != 2 || ::fstat(kDaemonSocket, &status) != 0 || !S_ISSOCK(status.st_mode)) {
     std::fputs("skiff-monitor is started by skiffd, one for each container.\n", stderr);
@@ -49,7 +50,7 @@ int main(int argc, char**) {
   disregard_signals();
   // The last to be killed when memory runs out. Refused without CAP_SYS_RESOURCE, which is no reason to stop.
   (void)skiff::sys::write_existing("/proc/self/oom_score_adj", "-999");
-  if (auto done = run(); !done) {
+  if (auto done = run(argv[1]); !done) {
     skiff::log::error("{}", done.error().message());
     return 1;
   }

@@ -87,6 +87,7 @@ void describe(json::Fields& f, RunState& run) {
   f("restart_count", run.restart_count, json::Omit::Empty);
   f("ports", run.ports, json::Omit::Empty);
   f("health", run.health, json::Omit::Empty);
+  f("unhealthy_restarts", run.unhealthy_restarts, json::Omit::Empty);
 }
 
 void Container::announce_end() {

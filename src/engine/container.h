@@ -69,6 +69,7 @@ struct RunState {
   int restart_count = 0;
   spec::docker::PortMap ports;                 ///< while it runs
   std::optional<spec::docker::Health> health;  ///< of containers with a check
+  int unhealthy_restarts = 0;                  ///< in a row, since it was last healthy
 };
 
 void describe(json::Fields& f, ContainerMount& mount);

@@ -257,8 +257,8 @@ Result<spec::docker::ContainerInspect> Containers::inspect(std::string_view name
     shown.resolv_conf_path = files + "/resolv.conf";
     shown.hostname_path = files + "/hostname";
     shown.hosts_path = files + "/hosts";
+    shown.log_path = log_path(parts_.config, definition);
   }
-  shown.log_path = log_path(parts_.config, definition);
   shown.name = "/" + definition.name;
   shown.restart_count = run.restart_count;
   shown.driver = "overlay2";

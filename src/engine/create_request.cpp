@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "engine/log_options.h"
+#include "engine/network_probe.h"
 #include "engine/signals.h"
 #include "spec/defaults.h"
 
@@ -44,6 +45,7 @@ void merge_health(std::optional<spec::oci::HealthConfig>& own,
   if (own->start_period == 0) own->start_period = image->start_period;
   if (own->start_interval == 0) own->start_interval = image->start_interval;
   if (own->retries == 0) own->retries = image->retries;
+  if (own->restart_unhealthy == 0) own->restart_unhealthy = image->restart_unhealthy;
 }
 
 Result<void> check_health(const spec::oci::HealthConfig& health) {
@@ -57,6 +59,9 @@ Result<void> check_health(const spec::oci::HealthConfig& health) {
   for (const auto& [name, value] : durations)
     if (value != 0 && value < kLeast) return invalid("{} in Healthcheck cannot be less than 1ms", name);
   if (health.retries < 0) return Error(Kind::InvalidArgument, "Retries in Healthcheck cannot be negative");
+  if (health.restart_unhealthy < 0)
+    return Error(Kind::InvalidArgument, "RestartUnhealthy in Healthcheck cannot be negative");
+  TRY(parse_network_probe(health.test));
   return {};
 }
 

@@ -69,6 +69,10 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   execs = std::make_unique<Execs>(*parts, *set, events);
   health = std::make_unique<Health>(*parts, *set, events, *execs);
   lifecycle = std::make_unique<Lifecycle>(*parts, *set, events, *health, *execs);
+  health->on_unhealthy([this](const std::string& id) {
+    if (auto restarted = lifecycle->restart(id, std::nullopt, ""); !restarted.ok())
+      log::warning("restarting container {}, which is unhealthy: {}", id, restarted.error().message());
+  });
   containers = std::make_unique<Containers>(*parts, *set, events, *lifecycle);
   logs = std::make_unique<Logs>(*parts, *set);
   attach = std::make_unique<Attach>(*parts, *set, events);

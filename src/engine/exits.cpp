@@ -23,7 +23,6 @@ void log_failure(const Result<void>& result, std::string_view what, const std::s
 void Lifecycle::exited(const std::string& id, const runner::Exit& exit) {
   const auto container = set_.by_id(id);
   if (!container) return;
-  bool removes_itself = false;
   {
     const MutexLock operation(container->operation);
     {
@@ -31,13 +30,11 @@ void Lifecycle::exited(const std::string& id, const runner::Exit& exit) {
       // The end of a start that failed, or of a run before this one, is no news.
       if (!is_running(container->run.state) || exit.finished < container->running_since) return;
     }
-    finish(container, exit);
-    const MutexLock lock(container->mutex);
-    removes_itself = container->definition.host.auto_remove && container->run.state == State::Exited;
+    if (finish(container, exit) == After::Keep) return parts_.runner->prepare_next();
   }
-  if (!removes_itself) return;
   if (auto removed = destroy(container, true); !removed.ok() && removed.error().kind() != Kind::NotFound)
     log::error("removing container {}: {}", id, removed.error().message());
+  parts_.runner->prepare_next();
 }
 
 void Lifecycle::out_of_memory(const std::string& id) {
@@ -50,7 +47,7 @@ void Lifecycle::out_of_memory(const std::string& id) {
   publish(*container, "oom");
 }
 
-void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner::Exit& exit) {
+Lifecycle::After Lifecycle::finish(const std::shared_ptr<Container>& container, const runner::Exit& exit) {
   const std::string& id = container->id;
   health_.ended(*container);
   execs_.container_ended(id);
@@ -60,6 +57,7 @@ void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner
 
   std::chrono::nanoseconds ran{};
   std::optional<std::chrono::milliseconds> delay;
+  After after = After::Keep;
   {
     const MutexLock lock(container->mutex);
     RunState& run = container->run;
@@ -78,9 +76,11 @@ void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner
       delay = container->restart_delay;
     } else {
       run.state = State::Exited;
+      if (container->definition.host.auto_remove) after = After::Remove;
     }
   }
-  set_.store_state(*container);
+  // Of one that goes at once the removal is stored; a crash before that finds the exit record, as ever.
+  if (after == After::Keep) set_.store_state(*container);
   publish(*container, "die",
           {{"execDuration", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ran).count())},
            {"exitCode", std::to_string(exit.code)}});
@@ -95,6 +95,7 @@ void Lifecycle::finish(const std::shared_ptr<Container>& container, const runner
     container->announce_end();
   }
   if (delay) schedule_restart(container, *delay);
+  return after;
 }
 
 void Lifecycle::schedule_restart(const std::shared_ptr<Container>& container,

@@ -5,6 +5,7 @@
 #include "engine/execs.h"
 #include "engine/lifecycle.h"
 #include "engine/workers.h"
+#include "sys/net/netlink.h"
 
 namespace skiff::engine {
 namespace {
@@ -31,12 +32,14 @@ std::optional<HealthPlan> health_plan(const spec::docker::ContainerConfig& confi
     plan.command = config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : config.shell;
     plan.command.push_back(check.test[1]);
   }
-  if (plan.command.empty()) return std::nullopt;  // "NONE" too
+  if (auto probe = parse_network_probe(check.test); probe.ok()) plan.probe = *std::move(probe);
+  if (plan.command.empty() && !plan.probe) return std::nullopt;  // "NONE" too
   plan.interval = or_default(check.interval, seconds(30));
   plan.timeout = or_default(check.timeout, seconds(30));
   plan.start_period = or_default(check.start_period, seconds(0));
   plan.start_interval = or_default(check.start_interval, seconds(5));
   if (check.retries > 0) plan.retries = check.retries;
+  plan.restarts = check.restart_unhealthy;
   return plan;
 }
 
@@ -107,6 +110,36 @@ void Health::ended(Container& container) {
   probes_.erase(probe);
 }
 
+spec::docker::HealthResult Health::make_check(const std::shared_ptr<Container>& container,
+                                              const HealthPlan& plan, const std::stop_token& stop) {
+  const auto made = [&]() -> Result<Execs::RunResult> {
+    if (!plan.probe) return execs_.run(container, plan.command, plan.timeout, stop);
+    const sys::Fd network = TRY(TRY(running_task(*container))->network_namespace());
+    ProbeResult found;
+    TRY(sys::in_network_namespace(network, [&]() -> Result<void> {
+      found = run_network_probe(*plan.probe, plan.timeout, stop);
+      return {};
+    }));
+    return Execs::RunResult{
+        .code = found.healthy ? 0 : 1, .output = std::move(found.output), .timed_out = found.timed_out};
+  };
+  spec::docker::HealthResult result;
+  result.start = now();
+  auto outcome = made();
+  result.end = now();
+  if (!outcome.ok()) {
+    result.exit_code = -1;
+    result.output = outcome.error().message();
+  } else if (outcome->timed_out) {
+    result.exit_code = -1;
+    result.output = fmt::format("Health check exceeded timeout ({})", format_duration(plan.timeout));
+  } else {
+    result.exit_code = outcome->code;
+    result.output = std::move(outcome->output);
+  }
+  return result;
+}
+
 void Health::check(const std::string& id, std::uint64_t run) {
   const auto container = set_.by_id(id);
   if (!container) return;
@@ -119,24 +152,12 @@ void Health::check(const std::string& id, std::uint64_t run) {
   }
   const auto plan = health_plan(container->definition_now().config);
   if (!plan) return;
-  spec::docker::HealthResult result;
-  result.start = now();
-  auto outcome = execs_.run(container, plan->command, plan->timeout, stop);
-  result.end = now();
+  spec::docker::HealthResult result = make_check(container, *plan, stop);
   if (stop.stop_requested()) return;
-  if (!outcome.ok()) {
-    result.exit_code = -1;
-    result.output = outcome.error().message();
-  } else if (outcome->timed_out) {
-    result.exit_code = -1;
-    result.output = fmt::format("Health check exceeded timeout ({})", format_duration(plan->timeout));
-  } else {
-    result.exit_code = outcome->code;
-    result.output = std::move(outcome->output);
-  }
   std::string status;
   bool changed = false;
   bool in_start_period = false;
+  bool restart = false;
   {
     const MutexLock lock(container->mutex);
     auto& health = container->run.health;
@@ -144,12 +165,17 @@ void Health::check(const std::string& id, std::uint64_t run) {
     in_start_period = result.start < container->running_since + plan->start_period;
     changed = enter_result(*health, *plan, std::move(result), in_start_period);
     status = health->status;
+    int& restarts = container->run.unhealthy_restarts;
+    if (status == "healthy") restarts = 0;
+    restart = changed && status == "unhealthy" && restarts < plan->restarts;
+    if (restart) ++restarts;
   }
   set_.store_state(*container);
   if (changed) {
     events_.publish("container", "health_status: " + status, id,
                     event_attributes(container->definition_now()));
   }
+  if (restart) return restart_(id);
   const bool starting = in_start_period && status == "starting";
   schedule(id, run, starting ? std::min(plan->start_interval, plan->interval) : plan->interval);
 }

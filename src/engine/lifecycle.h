@@ -93,7 +93,9 @@ class Lifecycle {
   bool await_exit(Container& container, std::uint64_t exits_before,
                   std::optional<std::chrono::milliseconds> timeout) NO_THREAD_SAFETY_ANALYSIS;
   bool cancel_restart(Container& container);
-  void finish(const std::shared_ptr<Container>& container, const runner::Exit& exit)
+  enum class After : std::uint8_t { Keep, Remove };
+  /// Records an end. After::Remove: the container removes itself, and the caller is to see to that.
+  [[nodiscard]] After finish(const std::shared_ptr<Container>& container, const runner::Exit& exit)
       REQUIRES(container->operation);
   void schedule_restart(const std::shared_ptr<Container>& container, std::chrono::milliseconds delay);
   void restart_now(const std::shared_ptr<Container>& container);

@@ -48,6 +48,7 @@ Result<void> Logs::read(std::string_view name, const LogOptions& options, const 
   query.until = options.until;
   query.tail = options.tail;
   const bool follow = options.follow && may_write_more(*container);
+  query.only_present = !follow;
   const auto reader = TRY(open_log(parts_.config, container->definition_now(), query));
   const auto end = TRY(EndSignal::create(container, stop));
   const bool terminal = container->definition_now().config.tty;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/strings.h"
+#include "base/thread.h"
 #include "engine/create_request.h"
 #include "engine/mounts.h"
 #include "spec/defaults.h"
@@ -131,18 +133,25 @@ Result<spec::oci::Process> make_process(const BundleInputs& inputs, const Securi
   return process;
 }
 
-Result<std::optional<spec::oci::Seccomp>> make_seccomp(const BundleInputs& inputs,
-                                                       const SecurityOptions& security,
-                                                       const std::vector<std::string>& capabilities) {
-  const HostFacts& facts = inputs.facts;
-  if (inputs.definition.host.privileged || security.unconfined) return std::optional<spec::oci::Seccomp>();
-  if (!security.seccomp_profile.empty()) {
-    return std::optional(TRY(spec::seccomp_from_profile(
-        security.seccomp_profile, capabilities, facts.architecture, facts.kernel_major, facts.kernel_minor)));
+/// The built-in profile depends on the capabilities alone, of which there are few sets, and most containers
+/// have the same.
+class BuiltInProfiles {
+ public:
+  std::string text(const HostFacts& facts, const std::vector<std::string>& capabilities) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (texts_.size() >= kMost) texts_.clear();
+    std::string& text = texts_[capabilities];
+    if (text.empty())
+      text = json::encode(
+          spec::default_seccomp(capabilities, facts.architecture, facts.kernel_major, facts.kernel_minor));
+    return text;
   }
-  return std::optional(
-      spec::default_seccomp(capabilities, facts.architecture, facts.kernel_major, facts.kernel_minor));
-}
+
+ private:
+  static constexpr std::size_t kMost = 50;
+  Mutex mutex_;
+  std::map<std::vector<std::string>, std::string> texts_ GUARDED_BY(mutex_);
+};
 
 /// The strongest propagation among the mounts decides how the root itself must stand.
 std::string root_propagation(const std::vector<Mount>& mounts) {
@@ -244,7 +253,6 @@ Result<spec::oci::Runtime> make_oci_config(const BundleInputs& inputs) {
   part.devices = spec::default_devices();
   part.resources->devices = spec::default_device_rules();
   TRY(add_devices(definition.host, part));
-  part.seccomp = TRY(make_seccomp(inputs, security, config.process->capabilities->bounding));
   part.rootfs_propagation = root_propagation(inputs.mounts);
   if (!definition.host.privileged && !security.system_paths_unconfined) {
     part.masked_paths = definition.host.masked_paths.value_or(spec::default_masked_paths());
@@ -252,6 +260,18 @@ Result<spec::oci::Runtime> make_oci_config(const BundleInputs& inputs) {
   }
   config.linux_ = std::move(part);
   return config;
+}
+
+Result<std::string> make_seccomp_profile(const BundleInputs& inputs) {
+  const HostFacts& facts = inputs.facts;
+  const auto& host = inputs.definition.host;
+  const SecurityOptions security = TRY(parse_security_options(host.security_opt));
+  if (host.privileged || security.unconfined) return std::string();
+  const auto capabilities = TRY(make_capabilities(host, false)).bounding;
+  static BuiltInProfiles built_in;
+  if (security.seccomp_profile.empty()) return built_in.text(facts, capabilities);
+  return json::encode(TRY(spec::seccomp_from_profile(
+      security.seccomp_profile, capabilities, facts.architecture, facts.kernel_major, facts.kernel_minor)));
 }
 
 }  // namespace skiff::engine

@@ -28,9 +28,12 @@ struct BundleInputs {
   std::vector<spec::oci::Mount> mounts;  ///< of the user: binds, volumes, tmpfs; sources are there
 };
 
-/// Docker's config.json for a container. InvalidArgument for what only shows here: a device that does not
-/// exist, a seccomp profile that is none.
+/// Docker's config.json for a container, without linux.seccomp. InvalidArgument for what only shows here: a
+/// device that does not exist.
 Result<spec::oci::Runtime> make_oci_config(const BundleInputs& inputs);
+
+/// The linux.seccomp that belongs to it, as JSON; "" for none. InvalidArgument for a profile that is none.
+Result<std::string> make_seccomp_profile(const BundleInputs& inputs);
 
 /// The environment of a program: PATH, HOSTNAME, TERM with a terminal, what is configured, and HOME if that
 /// is missing.

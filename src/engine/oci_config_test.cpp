@@ -29,6 +29,9 @@ class OciConfig : public testing::Test {
     EXPECT_TRUE(valid.ok()) << (valid.ok() ? "" : valid.error().message());
     return std::move(config).value();
   }
+  std::string seccomp() {
+    return make_seccomp_profile({definition, facts, "", {}, {}, "", "", "", "", "", {}}).value_or("refused");
+  }
   static std::vector<std::string> types(const spec::oci::Runtime& config) {
     std::vector<std::string> result;
     for (const auto& space : config.linux_->namespaces) result.push_back(space.type + space.path);
@@ -55,7 +58,9 @@ TEST_F(OciConfig, DefaultsAreConfined) {
   EXPECT_EQ(config.process->cwd, "/");
   EXPECT_EQ(config.process->capabilities->bounding, spec::default_capabilities());
   EXPECT_TRUE(config.process->capabilities->inheritable.empty());
-  EXPECT_TRUE(config.linux_->seccomp.has_value());
+  EXPECT_EQ(seccomp(), json::encode(spec::default_seccomp(spec::default_capabilities(), facts.architecture,
+                                                          facts.kernel_major, facts.kernel_minor)));
+  EXPECT_EQ(seccomp(), seccomp());
   EXPECT_EQ(config.linux_->masked_paths, spec::default_masked_paths());
   EXPECT_EQ(config.linux_->sysctl.at("net.ipv4.ip_unprivileged_port_start"), "0");
   EXPECT_FALSE(config.linux_->resources->memory.has_value());
@@ -74,7 +79,7 @@ TEST_F(OciConfig, EnvironmentFollowsDocker) {
 TEST_F(OciConfig, PrivilegedHasNoWalls) {
   definition.host.privileged = true;
   const auto config = make();
-  EXPECT_FALSE(config.linux_->seccomp.has_value());
+  EXPECT_EQ(seccomp(), "");
   EXPECT_TRUE(config.linux_->masked_paths.empty());
   EXPECT_EQ(config.process->capabilities->effective, spec::all_capabilities());
   ASSERT_EQ(config.linux_->resources->devices.size(), 1U);

@@ -87,7 +87,8 @@ bool Lifecycle::recover_one(const std::shared_ptr<Container>& container) {
     container->running_since = before.started_at;
     if (container->run.state == State::Created) container->run.intent = Intent::Run;
   }
-  finish(container, fresh ? **record : unknown_exit(before));
+  // One that removes itself is met again, with its end, once all are recovered.
+  (void)finish(container, fresh ? **record : unknown_exit(before));
   return false;
 }
 

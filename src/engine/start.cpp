@@ -12,6 +12,7 @@
 #include "engine/mount_setup.h"
 #include "engine/network_setup.h"
 #include "engine/oci_config.h"
+#include "engine/workers.h"
 #include "network/files.h"
 #include "snapshot/root_view.h"
 #include "spec/users.h"
@@ -24,6 +25,7 @@ namespace {
 constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 constexpr int kNotStarted = 128;
+constexpr std::chrono::milliseconds kNextMonitor{100};
 constexpr std::string_view kCreateFailed =
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
     "failed: "
@@ -185,6 +187,7 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
   inputs.shared_shm = sources.shm;
   inputs.mounts = TRY(prepare_mounts(parts, definition.mounts));
   bundle.config = TRY(make_oci_config(inputs));
+  bundle.seccomp = TRY(make_seccomp_profile(inputs));
   bundle.state_directory = container_directory(parts.config, definition.id);
   bundle.log = TRY_CONTEXT(log_settings(parts.config, definition),
                            "failed to create task for container: failed to initialize logging driver");
@@ -273,6 +276,8 @@ Result<void> Lifecycle::launch(Container& container) {
                     {{"container", container.id}, {"name", endpoint.network_name}, {"type", "bridge"}});
   }
   publish(container, "start");
+  // The processors have this one's program to run first.
+  parts_.workers.post_after(kNextMonitor, [this] { parts_.runner->prepare_next(); });
   return {};
 }
 

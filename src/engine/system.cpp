@@ -128,6 +128,7 @@ Result<spec::docker::Info> System::info() {
   info.runtimes.try_emplace("skiff", spec::docker::RuntimeInfo{"skiff-monitor", {}});
   info.default_runtime = parts_.config.default_runtime;
   info.live_restore_enabled = true;
+  info.firewall_backend.driver = "nftables";
   info.init_binary = "skiff-monitor";
   for (const auto& pool : parts_.config.address_pools)
     info.default_address_pools.push_back({pool.base, pool.size});

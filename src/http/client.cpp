@@ -80,13 +80,15 @@ Result<void> Client::State::send_body(const BodySource& source) {
 }
 
 Result<void> Client::State::receive() {
-  const std::size_t old = buffer.size();
-  buffer.resize(old + kPieceSize);
+  // On the stack and not cleared: most answers are small, and only the pages that they fill are touched.
+  char piece[kPieceSize];
   ssize_t count = 0;
-  do count = ::recv(socket.get(), buffer.data() + old, kPieceSize, 0);
+  do count = ::recv(socket.get(), piece, sizeof piece, 0);
   while (count < 0 && errno == EINTR);
-  buffer.resize(old + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  if (count > 0) return {};
+  if (count > 0) {
+    buffer.append(piece, static_cast<std::size_t>(count));
+    return {};
+  }
   if (count == 0 && parser && parser->head_done()) {
     TRY(parser->end());
     reusable = false;

@@ -60,9 +60,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, bo
     return connection->failure("open");
   sqlite3_extended_result_codes(connection->handle_, 1);
   sqlite3_busy_timeout(connection->handle_, kBusyMilliseconds);
-  TRY(connection->execute(
-      writable ? "PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024"
-               : "PRAGMA query_only = ON; PRAGMA cache_size = -512"));
+  // A log that begins anew is cut off first: writing past the end of a file never reads from the disk, while
+  // writing a part of an old page does when the kernel has dropped it from its cache.
+  TRY(connection->execute(writable ? "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 0; "
+                                     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024"
+                                   : "PRAGMA query_only = ON; PRAGMA cache_size = -512"));
   return connection;
 }
 

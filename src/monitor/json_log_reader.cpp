@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "base/json.h"
@@ -65,6 +66,14 @@ class JsonLogReader::File {
   bool compressed() const { return unpacked_ != nullptr; }
   std::uint64_t offset() const { return offset_; }
   void seek(std::uint64_t offset) { offset_ = offset; }
+  /// What a plain file gets from now on is not there.
+  Result<void> end_here() {
+    limit_ = TRY(size());
+    return success();
+  }
+  Result<std::uint64_t> size() const {
+    return std::min(static_cast<std::uint64_t>(TRY(status()).st_size), limit_);
+  }
   /// A compressed file begins anew.
   Result<void> rewind() {
     if (unpacked_) ::gzclose(unpacked_);
@@ -85,12 +94,14 @@ class JsonLogReader::File {
   /// Appends what comes next; false at the end.
   Result<bool> read(std::string& out) {
     const std::size_t old = out.size();
-    out.resize(old + kReadSize);
+    const auto size =
+        static_cast<unsigned>(std::min<std::uint64_t>(kReadSize, limit_ > offset_ ? limit_ - offset_ : 0));
+    out.resize(old + size);
     ssize_t count = 0;
     if (unpacked_) {
-      count = std::max(::gzread(unpacked_, out.data() + old, kReadSize), 0);  // a damaged rest is not there
+      count = std::max(::gzread(unpacked_, out.data() + old, size), 0);  // a damaged rest is not there
     } else {
-      do count = ::pread(fd_.get(), out.data() + old, kReadSize, static_cast<off_t>(offset_));
+      do count = ::pread(fd_.get(), out.data() + old, size, static_cast<off_t>(offset_));
       while (count < 0 && errno == EINTR);
     }
     const int code = errno;
@@ -128,6 +139,7 @@ class JsonLogReader::File {
   sys::Fd fd_;
   gzFile unpacked_ = nullptr;
   std::uint64_t offset_ = 0;
+  std::uint64_t limit_ = std::numeric_limits<std::uint64_t>::max();
 };
 
 JsonLogReader::JsonLogReader(std::string directory, std::string path, LogQuery query)
@@ -138,6 +150,8 @@ Result<std::unique_ptr<JsonLogReader>> JsonLogReader::open(std::string path, Log
   std::string directory(sys::dir_name(path));
   std::unique_ptr<JsonLogReader> reader(new JsonLogReader(std::move(directory), std::move(path), query));
   TRY(reader->open_files(reader->oldest_index()));
+  if (query.only_present && !reader->files_.empty() && !reader->files_.back()->compressed())
+    TRY(reader->files_.back()->end_here());
   if (query.tail)
     TRY(reader->seek_tail(*query.tail));
   else if (query.since)
@@ -194,7 +208,7 @@ Result<void> JsonLogReader::seek_tail(std::uint64_t lines) {
       files_.erase(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(i));
       return success();
     }
-    auto end = static_cast<std::uint64_t>(TRY(file.status()).st_size);
+    auto end = TRY(file.size());
     while (end > 0) {
       const std::uint64_t begin = end > kReadSize ? end - kReadSize : 0;
       file.seek(begin);
@@ -228,7 +242,7 @@ Result<void> JsonLogReader::seek_since(Time since) {
   if (files_.empty() || files_[0]->compressed()) return success();
   File& file = *files_[0];
   std::uint64_t low = 0;
-  auto high = static_cast<std::uint64_t>(TRY(file.status()).st_size);
+  auto high = TRY(file.size());
   while (high - low > kReadSize) {
     std::uint64_t middle = low + (high - low) / 2;
     const std::uint64_t probe = middle;
@@ -280,7 +294,7 @@ Result<bool> JsonLogReader::next_line(std::string_view& line) {
     position_ = 0;
     if (!files_.empty() && TRY(files_[0]->read(buffer_))) continue;
     if (files_.size() < 2) {
-      if (!TRY(follow_rotation())) return false;
+      if (query_.only_present || !TRY(follow_rotation())) return false;
       if (TRY(files_[0]->read(buffer_))) continue;  // written between the look above and the rotation
     }
     if (files_.size() < 2) return false;

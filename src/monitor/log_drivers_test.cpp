@@ -201,6 +201,23 @@ TEST_F(JsonFileTest, OneFileIsEmptiedAndFollowed) {
   EXPECT_LE(file().size(), 1100U);
 }
 
+TEST_F(JsonFileTest, OnlyWhatIsPresentEndsThoughTheLogGrows) {
+  auto log = open(settings(1000, 50));
+  log->append(Stream::Stdout, "first\n", moment(0));
+  ASSERT_TRUE(log->flush().ok());
+  std::string expected = "first\n";
+  for (int i = 0; i < 60; ++i) {
+    auto all = reader({.only_present = true});
+    auto last = reader({.tail = 1, .only_present = true});
+    const std::string line = "line " + std::to_string(i) + "\n";
+    log->append(Stream::Stdout, line, moment(i));
+    ASSERT_TRUE(log->flush().ok());
+    EXPECT_EQ(drain(*all), expected);
+    EXPECT_EQ(drain(*last), expected.substr(expected.rfind('\n', expected.size() - 2) + 1));
+    expected += line;
+  }
+}
+
 TEST_F(JsonFileTest, MomentsAreFoundInALargeFile) {
   auto log = open(settings());
   for (int i = 0; i < 30000; ++i)

@@ -39,6 +39,7 @@ std::uint64_t line_ends(std::string_view block, std::uint64_t index) {
 Result<LogReader> LogReader::open(std::string directory, LogQuery query) {
   LogReader reader(std::move(directory));
   reader.query_ = query;
+  reader.end_ = TRY(end_of(reader.directory_));
   if (query.tail)
     TRY(reader.seek_tail(*query.tail));
   else if (query.since)
@@ -46,7 +47,21 @@ Result<LogReader> LogReader::open(std::string directory, LogQuery query) {
   return reader;
 }
 
-/// Goes back block by block until there are more line ends than wanted.
+Result<LogReader::Place> LogReader::end_of(const std::string& directory) {
+  while (true) {
+    const auto numbers = TRY(list_segments(directory));
+    if (numbers.empty()) return Place{};
+    const auto segment = TRY(LogSegment::open(directory, numbers.back()));
+    if (!segment) continue;  // a whole generation was rotated away meanwhile
+    return Place{.segment = numbers.back(), .offset = TRY(segment->end())};
+  }
+}
+
+bool LogReader::beyond_end() const {
+  return query_.only_present && Place{.segment = number_, .offset = index_ * kBlock + position_} >= end_;
+}
+
+/// Goes back from end_, block by block, until there are more line ends than wanted.
 Result<void> LogReader::seek_tail(std::uint64_t lines) {
   const auto numbers = TRY(list_segments(directory_));
   std::uint64_t seen = 0;
@@ -55,8 +70,12 @@ Result<void> LogReader::seek_tail(std::uint64_t lines) {
     const auto segment = TRY(LogSegment::open(directory_, *number));
     if (!segment) break;  // rotated away meanwhile
     for (std::uint64_t count = TRY(segment->blocks()); count > 0; --count) {
+      const Place begin{.segment = *number, .offset = (count - 1) * kBlock};
+      if (begin >= end_) continue;
       block.clear();
       TRY(segment->read(count - 1, block));
+      if (begin.segment == end_.segment)
+        block.resize(std::min<std::uint64_t>(block.size(), end_.offset - begin.offset));
       seen += line_ends(block, count - 1);
       if (seen <= lines) continue;
       TRY(enter_segment(*number, count - 1));
@@ -158,6 +177,7 @@ Result<bool> LogReader::advance() {
 /// Makes piece_ the next output or end of a stream.
 Result<bool> LogReader::next_piece() {
   while (TRY(advance())) {
+    if (beyond_end()) return false;
     const ParsedPiece parsed = parse_piece(std::string_view(block_).substr(position_));
     position_ += parsed.size;
     if (query_.until && parsed.piece.time > *query_.until) {
@@ -213,6 +233,7 @@ Result<std::optional<LogRecord>> LogReader::next() {
 
 /// Makes piece_ the torn record at the end of the log, then the end of each stream that has an open line.
 bool LogReader::take_torn() {
+  if (beyond_end()) return false;
   if (segment_ && !skip_segment_ && position_ < block_.size()) {
     const auto torn = parse_torn(std::string_view(block_).substr(position_));
     position_ = block_.size();

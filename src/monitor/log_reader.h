@@ -24,8 +24,16 @@ class LogReader final : public LogSource {
   std::uint64_t damaged_bytes() const { return damaged_; }
 
  private:
+  /// A place between records. Compressing a segment does not move it.
+  struct Place {
+    std::uint64_t segment = 0;
+    std::uint64_t offset = 0;
+    auto operator<=>(const Place&) const = default;
+  };
+
   explicit LogReader(std::string directory) : LogSource(std::move(directory)) {}
 
+  static Result<Place> end_of(const std::string& directory);
   Result<void> seek_tail(std::uint64_t lines);
   Result<void> seek_since(Time since);
   Result<bool> enter_segment(std::uint64_t number, std::uint64_t block);
@@ -37,8 +45,10 @@ class LogReader final : public LogSource {
   bool take_torn();
   void take(const LogPiece& piece);
   bool shown(Stream stream, Time time) const;
+  bool beyond_end() const;
 
   LogQuery query_;
+  Place end_;  ///< of the log at the opening
   std::optional<LogSegment> segment_;
   std::uint64_t number_ = 0;  ///< of the segment
   std::uint64_t index_ = 0;   ///< of the block in it

@@ -151,10 +151,12 @@ Result<bool> LogSegment::load_index() {
   return true;
 }
 
-Result<std::uint64_t> LogSegment::blocks() const {
-  if (compressed_) return std::uint64_t{index_.size() - 1};
-  return (TRY(file_size(file_)) + kBlock - 1) / kBlock;
+Result<std::uint64_t> LogSegment::end() const {
+  if (compressed_) return (index_.size() - 1) * kBlock;
+  return file_size(file_);
 }
+
+Result<std::uint64_t> LogSegment::blocks() const { return (TRY(end()) + kBlock - 1) / kBlock; }
 
 Result<void> LogSegment::read(std::uint64_t index, std::string& block) const {
   if (!compressed_) {

@@ -20,6 +20,8 @@ class LogSegment {
   /// Nothing when there is no segment of this number (any more).
   static Result<std::optional<LogSegment>> open(const std::string& directory, std::uint64_t number);
 
+  /// Where block `blocks()` begins or, while the last block is unfinished, the end of that.
+  Result<std::uint64_t> end() const;
   /// How many blocks there are now, the last perhaps unfinished.
   Result<std::uint64_t> blocks() const;
   /// Appends to `block`, which holds the beginning of block `index` (or nothing of it), what else there is of

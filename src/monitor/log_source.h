@@ -17,6 +17,7 @@ struct LogQuery {
   std::optional<Time> since;          ///< records at or after this moment
   std::optional<Time> until;          ///< records before or at this moment
   std::optional<std::uint64_t> tail;  ///< the last N lines of both streams; all when absent
+  bool only_present = false;          ///< end where the log ended at the opening, however fast it grows
 };
 
 /// A log that is read while it may be written and rotated by another process.

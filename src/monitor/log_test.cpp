@@ -393,6 +393,32 @@ TEST_F(LogTest, FollowSeesNewLinesAcrossRotation) {
   EXPECT_EQ(seen, expected);
 }
 
+TEST_F(LogTest, OnlyWhatIsPresentEndsThoughTheLogGrows) {
+  auto log = writer(500, 100);
+  EXPECT_EQ(read({.only_present = true}), "");
+  auto empty = reader({.only_present = true});
+  std::string expected;
+  for (int i = 0; i < 50; ++i) {
+    const std::string line = "line " + std::to_string(i) + "\n";
+    expected += line;
+    log.append(Stream::Stdout, line, at(i));
+    ASSERT_TRUE(log.flush().ok());
+    if (i < 1) continue;
+    auto all = reader({.only_present = true});
+    auto last = reader({.tail = 1, .only_present = true});
+    // In the same block and, every tenth time or so, in a new segment.
+    const std::string later = "later " + std::to_string(i) + "\n";
+    log.append(Stream::Stdout, later, at(i));
+    ASSERT_TRUE(log.flush().ok());
+    EXPECT_EQ(drain(all), expected);
+    EXPECT_EQ(drain(last), line);
+    all.set_abandoned();
+    EXPECT_EQ(drain(all), "");
+    expected += later;
+  }
+  EXPECT_EQ(drain(empty), "");
+}
+
 TEST_F(LogTest, WaitWakesOnGrowthAndOnInterrupt) {
   using namespace std::chrono_literals;
   auto log = writer();

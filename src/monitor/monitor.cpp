@@ -20,6 +20,13 @@ constexpr std::chrono::milliseconds kRecordRetry{5000};
 /// How long a monitor that has nothing else to do waits for slow clients to take their last output.
 constexpr std::chrono::milliseconds kLastClients{30000};
 
+/// A file of the container's own: the daemon's standard error may go away with the daemon.
+Result<void> complain_to(const std::string& path) {
+  const sys::Fd file = TRY(sys::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  if (::dup2(file.get(), STDERR_FILENO) < 0) return fail_errno("dup2");
+  return success();
+}
+
 }  // namespace
 
 const Monitor::Verb Monitor::kVerbs[] = {
@@ -41,7 +48,8 @@ const Monitor::Verb Monitor::kVerbs[] = {
     {type::kRelease, &Monitor::release},
 };
 
-Monitor::Monitor(Loop& loop, std::unique_ptr<Backend> backend) : loop_(loop), backend_(std::move(backend)) {}
+Monitor::Monitor(Loop& loop, std::unique_ptr<Backend> backend, std::span<char> title)
+    : loop_(loop), backend_(std::move(backend)), title_(title) {}
 Monitor::~Monitor() = default;
 
 Result<void> Monitor::open(sys::Fd daemon) {
@@ -155,6 +163,8 @@ Result<void> Monitor::prepare(CreateRequest& request) {
   }
   if (!request.config.process) return fail(Kind::InvalidArgument, "the configuration has no process");
   TRY(sys::make_directories(run_directory_, 0700));
+  TRY(complain_to(run_directory_ + "/monitor.log"));
+  std::fill(std::copy_n(id_.begin(), std::min(id_.size(), title_.size()), title_.begin()), title_.end(), ' ');
   TRY(sys::make_directories(state_directory_, 0700));
   TRY(remove_exit_record(state_directory_));
   log_ = TRY(make_log(loop_, request.log, [this] {
@@ -185,6 +195,7 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   options.bundle = state_directory_;
   options.streams = pipes.for_program();
   options.init = request.init;
+  options.seccomp_profile = std::move(request.seccomp);
   options.seccomp_cache = request.seccomp_cache;
   TRY(backend_->create(std::move(options)));
   TRY(write_remains(run_directory_, {.cgroup = backend_->cgroup(), .state_directory = state_directory_}));

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ class Monitor {
  public:
   enum class Phase { Empty, Created, Running, Ending, Exited };
 
-  Monitor(Loop& loop, std::unique_ptr<Backend> backend);
+  /// `title` is where this process's command line has a word for the container's id, of the length of ids.
+  Monitor(Loop& loop, std::unique_ptr<Backend> backend, std::span<char> title);
   ~Monitor();
 
   /// Serves the daemon at the other end of `daemon`; run the loop then.
@@ -96,6 +98,7 @@ class Monitor {
 
   Loop& loop_;
   std::unique_ptr<Backend> backend_;
+  const std::span<char> title_;
   Phase phase_ = Phase::Empty;
   bool paused_ = false;
   bool removed_ = false;  ///< the container's cgroup is gone

@@ -140,6 +140,7 @@ void describe(json::Fields& f, AttachmentHeader& t) {
 void describe(json::Fields& f, CreateRequest& t) {
   f("id", t.id);
   f("config", t.config);
+  f("seccomp", t.seccomp, json::Omit::Empty);
   f("rootfs", t.rootfs, json::Omit::Empty);
   f("run_directory", t.run_directory);
   f("state_directory", t.state_directory);

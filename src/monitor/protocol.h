@@ -94,6 +94,7 @@ struct AttachmentHeader {
 struct CreateRequest {
   std::string id;
   spec::oci::Runtime config;
+  std::string seccomp;  ///< linux.seccomp as JSON, in place of the config's: a known one is not parsed
   std::vector<spec::oci::Mount> rootfs;
   std::string run_directory;  ///< the monitor's own, in the exec root: monitor.sock, monitor.log
   std::string state_directory;

@@ -28,6 +28,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kMonitorSocket = 3;  ///< where skiff-monitor expects its end
+/// What stands in the place of the container's id while a monitor has none, as long as an id.
+constexpr std::string_view kNoContainer = "(waits for a container)                                         ";
+static_assert(kNoContainer.size() == 64);
 
 Result<void> set_nonblocking(const sys::Fd& fd) {
   const int flags = ::fcntl(fd.get(), F_GETFL);
@@ -56,10 +59,17 @@ class EpollRunner final : public Runner {
   Result<void> open();
   Result<std::shared_ptr<Task>> create(const std::string& id,
                                        const std::function<Result<Bundle>()>& make) override;
+  void prepare_next() override EXCLUDES(spare_mutex_);
   Result<std::shared_ptr<Task>> recover(const std::string& id) override;
   Result<std::vector<std::string>> monitors() override;
 
  private:
+  /// A monitor without a container, and our end of its socket.
+  struct Newborn {
+    sys::Process process;
+    sys::Fd socket;
+  };
+
   /// What an epoll event belongs to: a monitor's socket, or the pidfd of a monitor that is our child.
   struct Entry {
     std::shared_ptr<MonitorTask> task;
@@ -67,7 +77,9 @@ class EpollRunner final : public Runner {
   };
 
   std::string run_directory(const std::string& id) const { return directory_ + "/" + id; }
-  Result<sys::Process> spawn_monitor(const std::string& id, const sys::Fd& socket);
+  Result<Newborn> spawn_monitor() const;
+  std::optional<Newborn> take_spare() EXCLUDES(spare_mutex_);
+  static void end(Newborn monitor);
   Result<void> make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make);
   Exit clean_up_after_monitor(const std::string& id) const;
   Result<std::uint64_t> add(int fd, Entry entry) EXCLUDES(mutex_);
@@ -98,6 +110,10 @@ class EpollRunner final : public Runner {
   std::uint64_t last_key_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<std::uint64_t, Entry> entries_ GUARDED_BY(mutex_);
 
+  Mutex spare_mutex_;
+  std::optional<Newborn> spare_ GUARDED_BY(spare_mutex_);
+  bool preparing_ GUARDED_BY(spare_mutex_) = false;
+
   Mutex events_mutex_;
   std::condition_variable events_arrived_;
   std::deque<std::function<void()>> events_ GUARDED_BY(events_mutex_);
@@ -116,6 +132,7 @@ EpollRunner::~EpollRunner() {
   }
   events_arrived_.notify_all();
   if (teller_.joinable()) teller_.join();
+  if (auto spare = take_spare()) end(*std::move(spare));
   const MutexLock lock(mutex_);
   for (auto& [key, entry] : entries_) {
     if (entry.task) entry.task->link().close();
@@ -124,7 +141,7 @@ EpollRunner::~EpollRunner() {
 
 Result<void> EpollRunner::open() {
   if (program_.empty()) program_ = TRY(beside_this_program("skiff-monitor"));
-  image_ = TRY(sys::open_protected_executable(program_.c_str()));
+  image_ = TRY(sys::executable_in_memory(program_.c_str()));
   TRY(sys::make_directories(directory_, 0700));
   epoll_ = sys::Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return fail_errno("epoll_create1");
@@ -167,19 +184,50 @@ std::shared_ptr<MonitorTask> EpollRunner::find(std::uint64_t key) {
   return found == entries_.end() ? nullptr : found->second.task;
 }
 
-Result<sys::Process> EpollRunner::spawn_monitor(const std::string& id, const sys::Fd& socket) {
-  TRY(sys::make_directories(run_directory(id), 0700));
-  // Its own file: what the daemon's standard error is may go away with the daemon.
-  const sys::Fd complaints =
-      TRY(sys::open_file(run_directory(id) + "/monitor.log", O_WRONLY | O_CREAT | O_APPEND, 0600));
-  return sys::spawn({.program = program_,
-                     .image = image_.get(),
-                     .arguments = {"skiff-monitor", id},
-                     .environment = std::vector<std::string>{},
-                     .directory = "/",
-                     .standard_error = complaints.get(),
-                     .keep = {{socket.get(), kMonitorSocket}},
-                     .new_session = true});
+Result<EpollRunner::Newborn> EpollRunner::spawn_monitor() const {
+  auto [ours, theirs] = TRY(sys::packet_pair());
+  TRY(set_nonblocking(ours));
+  auto process = TRY(sys::spawn({.program = program_,
+                                 .image = image_.get(),
+                                 .arguments = {"skiff-monitor", std::string(kNoContainer)},
+                                 .environment = std::vector<std::string>{},
+                                 .directory = "/",
+                                 .keep = {{theirs.get(), kMonitorSocket}},
+                                 .new_session = true}));
+  return Newborn{.process = std::move(process), .socket = std::move(ours)};
+}
+
+std::optional<EpollRunner::Newborn> EpollRunner::take_spare() {
+  std::optional<Newborn> spare;
+  {
+    const MutexLock lock(spare_mutex_);
+    spare.swap(spare_);
+  }
+  if (!spare) return spare;
+  const auto ended = spare->process.wait_for(0ms);
+  if (ended && !ended->has_value()) return spare;
+  return std::nullopt;  // somebody killed it
+}
+
+void EpollRunner::prepare_next() {
+  {
+    const MutexLock lock(spare_mutex_);
+    if (spare_ || std::exchange(preparing_, true)) return;
+  }
+  auto spawned = spawn_monitor();
+  if (!spawned) log::warning("a monitor in advance: {}", spawned.error().message());
+  const MutexLock lock(spare_mutex_);
+  preparing_ = false;
+  if (spawned) spare_ = *std::move(spawned);
+}
+
+/// Hanging up makes a monitor undo everything and end; one that does not is ended.
+void EpollRunner::end(Newborn monitor) {
+  monitor.socket.reset();
+  auto ended = monitor.process.wait_for(5s);
+  if (ended && ended->has_value()) return;
+  (void)monitor.process.signal(SIGKILL);
+  (void)monitor.process.wait();
 }
 
 /// Ends and removes what a monitor that was killed left behind. A container without a monitor cannot be
@@ -217,29 +265,18 @@ Result<void> EpollRunner::make_container(MonitorTask& task, const std::function<
 
 Result<std::shared_ptr<Task>> EpollRunner::create(const std::string& id,
                                                   const std::function<Result<Bundle>()>& make) {
-  auto [ours, theirs] = TRY(sys::packet_pair());
-  TRY(set_nonblocking(ours));
-  auto spawned = spawn_monitor(id, theirs);
-  if (!spawned) {
-    monitor::remove_run_files(run_directory(id));
-    return spawned.error().with_context("start monitor");
-  }
-  sys::Process process = *std::move(spawned);
-  theirs.reset();
-  auto task = std::make_shared<MonitorTask>(id, std::move(ours));
+  auto monitor = take_spare();
+  if (!monitor) monitor = TRY_CONTEXT(spawn_monitor(), "start monitor");
+  sys::Process process = std::move(monitor->process);
+  auto task = std::make_shared<MonitorTask>(id, std::move(monitor->socket));
   task->set_monitor_pid(process.pid());
   const std::uint64_t key = TRY(add(task->link().socket().get(), {.task = task, .child = {}}));
   if (auto created = make_container(*task, make); !created) {
     task->first_end();  // no event: the caller is told
-    // Hanging up makes the monitor undo everything and end; one that does not is ended.
     remove(key);
     task->link().close();
     task.reset();
-    auto ended = process.wait_for(5s);
-    if (!ended || !ended->has_value()) {
-      (void)process.signal(SIGKILL);
-      (void)process.wait();
-    }
+    end({.process = std::move(process), .socket = {}});
     monitor::remove_run_files(run_directory(id));
     return std::move(created).error();
   }

@@ -39,6 +39,7 @@ using LogOptions = monitor::LogSettings;
 struct Bundle {
   std::string id;
   spec::oci::Runtime config;        ///< OCI config.json; root.path is not used when `rootfs` is given
+  std::string seccomp;              ///< linux.seccomp as JSON, in place of the config's; "" leaves that
   std::vector<spec::Mount> rootfs;  ///< made inside the container's own mount namespace
   std::string state_directory;      ///< the exit record is kept here durably (data root, per container)
   LogOptions log;
@@ -136,6 +137,9 @@ class Runner {
   /// answer.
   virtual Result<std::shared_ptr<Task>> create(const std::string& id,
                                                const std::function<Result<Bundle>()>& make) = 0;
+  /// Starts a monitor in advance, for the next create() to find one that has come up. To be called when there
+  /// is time for it; does nothing while there is one.
+  virtual void prepare_next() = 0;
   /// After a daemon restart: takes over the monitor of container `id`. NotFound: there is none, its end is in
   /// the exit record.
   virtual Result<std::shared_ptr<Task>> recover(const std::string& id) = 0;

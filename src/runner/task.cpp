@@ -41,6 +41,7 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
   state_directory_ = bundle.state_directory;
   monitor::CreateRequest request{.id = bundle.id,
                                  .config = std::move(bundle.config),
+                                 .seccomp = std::move(bundle.seccomp),
                                  .run_directory = std::move(run_directory),
                                  .state_directory = std::move(bundle.state_directory),
                                  .seccomp_cache = std::move(seccomp_cache),

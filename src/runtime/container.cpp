@@ -65,6 +65,16 @@ Error explain_loss(const sys::Process& process, Error error) {
   return Error(Kind::Internal, "the container's first process ended during its set-up");
 }
 
+Result<SeccompFilter> filter_of(CreateOptions& options) {
+  auto& part = options.config.linux_;
+  if (options.seccomp_profile.empty() || !part)
+    return part && part->seccomp ? seccomp_filter(*part->seccomp, options.seccomp_cache) : SeccompFilter();
+  auto filter = TRY(seccomp_filter(options.seccomp_profile, options.seccomp_cache));
+  // Where to hand the listener to is not in the filter.
+  if (filter.listener) part->seccomp = TRY(json::decode<spec::oci::Seccomp>(options.seccomp_profile));
+  return filter;
+}
+
 }  // namespace
 
 struct Container::State {
@@ -166,11 +176,8 @@ Result<Container> Container::create(CreateOptions& options) {
       options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id) : options.cgroup_path);
   auto plan = TRY(make_plan(options, cgroup));
   options.warnings.insert(options.warnings.end(), plan.warnings.begin(), plan.warnings.end());
+  plan.process.seccomp = state->seccomp = TRY(filter_of(options));
   const auto& part = options.config.linux_;
-  if (part && part->seccomp) {
-    state->seccomp = TRY(seccomp_filter(*part->seccomp, options.seccomp_cache));
-    plan.process.seccomp = state->seccomp;
-  }
 
   const bool existed = cgroup.exists();
   TRY(cgroup.create(::geteuid() != 0));

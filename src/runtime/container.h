@@ -42,10 +42,11 @@ struct CreateOptions {
   std::string bundle;       ///< directory that relative paths of the config start from
   std::string cgroup_path;  ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
   Streams streams;
-  bool init = false;          ///< pid 1 is the built-in init, which runs the program as its child
-  std::string seccomp_cache;  ///< directory for compiled filters, made when missing; "" compiles each time
-  int preserve_fds = 0;       ///< descriptors 3, 4 ... that the program inherits
-  bool no_pivot = false;      ///< chroot instead of pivot_root, for roots on a ramdisk
+  bool init = false;            ///< pid 1 is the built-in init, which runs the program as its child
+  std::string seccomp_profile;  ///< linux.seccomp as JSON, in place of the config's; "" leaves that
+  std::string seccomp_cache;    ///< directory for compiled filters, made when missing; "" compiles each time
+  int preserve_fds = 0;         ///< descriptors 3, 4 ... that the program inherits
+  bool no_pivot = false;        ///< chroot instead of pivot_root, for roots on a ramdisk
   bool new_keyring = true;
   int start_fd =
       -1;  ///< when set, the program waits for a byte on it instead of start(), and survives the caller

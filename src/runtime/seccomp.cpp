@@ -4,11 +4,11 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 
 #include <cstring>
 #include <memory>
 
+#include "base/json.h"
 #include "base/strings.h"
 #include "sys/file.h"
 
@@ -19,7 +19,7 @@
 namespace skiff::runtime {
 namespace {
 
-constexpr std::string_view kCacheMagic = "skiff-seccomp-1\n";
+constexpr std::string_view kCacheMagic = "skiff-seccomp-2\n";
 
 struct ContextDeleter {
   void operator()(void* context) const { ::seccomp_release(context); }
@@ -119,16 +119,27 @@ Result<std::vector<sock_filter>> export_program(scmp_filter_ctx context) {
   return program;
 }
 
-/// Everything that the compiled program depends on, as bytes.
-std::string fingerprint(const spec::oci::Seccomp& profile) {
+void append_number(std::string& text, std::uint64_t value) {
+  text.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// What a filter depends on beside its profile, and in which form that follows.
+std::string fingerprint(char form) {
   std::string text;
-  const auto number = [&](std::uint64_t value) {
-    text.append(reinterpret_cast<const char*>(&value), sizeof value);
-  };
-  const auto word = [&](const std::string& value) { text.append(value).push_back('\0'); };
   const auto* version = ::seccomp_version();
-  number(std::uint64_t{version->major} << 32 | version->minor << 16 | version->micro);
-  number(::seccomp_arch_native());
+  append_number(text, std::uint64_t{version->major} << 32 | version->minor << 16 | version->micro);
+  append_number(text, ::seccomp_arch_native());
+  text.push_back(form);
+  return text;
+}
+
+/// Everything that the filter depends on, as bytes.
+std::string fingerprint(const spec::oci::Seccomp& profile) {
+  std::string text = fingerprint('s');
+  const auto number = [&](std::uint64_t value) { append_number(text, value); };
+  const auto word = [&](const std::string& value) { text.append(value).push_back('\0'); };
+  number(profile.flags.size());
+  for (const auto& name : profile.flags) word(name);
   word(profile.default_action);
   number(profile.default_errno_ret.value_or(~0U));
   number(profile.architectures.size());
@@ -156,41 +167,53 @@ std::uint64_t hash_of(std::string_view bytes) {
   return hash;
 }
 
-std::optional<std::vector<sock_filter>> read_cache(const std::string& path, std::string_view key) {
+/// What stands in front of the key and the program in a file of the cache.
+struct CacheHeader {
+  char magic[kCacheMagic.size()];
+  std::uint64_t key_size;
+  std::uint32_t flags;
+  std::uint32_t listener;
+};
+
+std::optional<SeccompFilter> read_cache(const std::string& path, std::string_view key) {
   const auto text = sys::read_file(path, 4 << 20);
-  if (!text) return std::nullopt;
-  const auto header = kCacheMagic.size() + sizeof(std::uint64_t);
-  std::uint64_t length = 0;
-  if (text->size() < header || !text->starts_with(kCacheMagic)) return std::nullopt;
-  std::memcpy(&length, text->data() + kCacheMagic.size(), sizeof length);
-  if (length != key.size() || text->size() < header + length || text->compare(header, length, key) != 0)
+  CacheHeader header{};
+  if (!text || text->size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, text->data(), sizeof header);
+  const std::string_view rest = std::string_view(*text).substr(sizeof header);
+  if (std::string_view(header.magic, sizeof header.magic) != kCacheMagic || header.key_size != key.size() ||
+      !rest.starts_with(key))
     return std::nullopt;
-  const auto rest = text->size() - header - length;
-  if (rest == 0 || rest % sizeof(sock_filter) != 0) return std::nullopt;
-  std::vector<sock_filter> program(rest / sizeof(sock_filter));
-  std::memcpy(program.data(), text->data() + header + length, rest);
-  return program;
+  const std::string_view program = rest.substr(key.size());
+  if (program.empty() || program.size() % sizeof(sock_filter) != 0) return std::nullopt;
+  SeccompFilter filter;
+  filter.program.resize(program.size() / sizeof(sock_filter));
+  std::memcpy(filter.program.data(), program.data(), program.size());
+  filter.flags = header.flags;
+  filter.listener = header.listener != 0;
+  return filter;
 }
 
 void write_cache(const std::string& directory, const std::string& path, std::string_view key,
-                 const std::vector<sock_filter>& program) {
-  std::string text(kCacheMagic);
-  const std::uint64_t length = key.size();
-  text.append(reinterpret_cast<const char*>(&length), sizeof length);
+                 const SeccompFilter& filter) {
+  CacheHeader header{.magic = {}, .key_size = key.size(), .flags = filter.flags, .listener = filter.listener};
+  kCacheMagic.copy(header.magic, sizeof header.magic);
+  std::string text(reinterpret_cast<const char*>(&header), sizeof header);
   text.append(key);
-  text.append(reinterpret_cast<const char*>(program.data()), program.size() * sizeof(sock_filter));
+  text.append(reinterpret_cast<const char*>(filter.program.data()),
+              filter.program.size() * sizeof(sock_filter));
   if (!sys::make_directories(directory, 0700)) return;
   (void)sys::replace_file(path, text, 0600);
 }
 
-Result<std::vector<sock_filter>> cached_program(const spec::oci::Seccomp& profile, const std::string& cache) {
-  if (cache.empty()) return compile_seccomp(profile);
-  const auto key = fingerprint(profile);
+template <typename Make>
+Result<SeccompFilter> cached_filter(const std::string& key, const std::string& cache, const Make& make) {
+  if (cache.empty()) return make();
   const auto path = fmt::format("{}/{:016x}.bpf", cache, hash_of(key));
-  if (auto program = read_cache(path, key)) return *std::move(program);
-  auto program = TRY(compile_seccomp(profile));
-  write_cache(cache, path, key, program);
-  return program;
+  if (auto filter = read_cache(path, key)) return *std::move(filter);
+  auto filter = TRY(make());
+  write_cache(cache, path, key, filter);
+  return filter;
 }
 
 Result<unsigned> flags_of(const spec::oci::Seccomp& profile) {
@@ -206,6 +229,15 @@ Result<unsigned> flags_of(const spec::oci::Seccomp& profile) {
   }
   // The container is one process when the filter is loaded; TSYNC beside a listener is refused by the kernel.
   return flags & ~static_cast<unsigned>(SECCOMP_FILTER_FLAG_TSYNC);
+}
+
+Result<SeccompFilter> make_filter(const spec::oci::Seccomp& profile) {
+  SeccompFilter filter;
+  filter.program = TRY(compile_seccomp(profile));
+  filter.flags = TRY(flags_of(profile));
+  filter.listener = profile.default_action == "SCMP_ACT_NOTIFY";
+  for (const auto& rule : profile.syscalls) filter.listener |= rule.action == "SCMP_ACT_NOTIFY";
+  return filter;
 }
 
 }  // namespace
@@ -228,12 +260,13 @@ Result<std::vector<sock_filter>> compile_seccomp(const spec::oci::Seccomp& profi
 }
 
 Result<SeccompFilter> seccomp_filter(const spec::oci::Seccomp& profile, const std::string& cache) {
-  SeccompFilter filter;
-  filter.program = TRY(cached_program(profile, cache));
-  filter.flags = TRY(flags_of(profile));
-  filter.listener = profile.default_action == "SCMP_ACT_NOTIFY";
-  for (const auto& rule : profile.syscalls) filter.listener |= rule.action == "SCMP_ACT_NOTIFY";
-  return filter;
+  return cached_filter(fingerprint(profile), cache, [&] { return make_filter(profile); });
+}
+
+Result<SeccompFilter> seccomp_filter(std::string_view json, const std::string& cache) {
+  return cached_filter(fingerprint('j').append(json), cache, [&]() -> Result<SeccompFilter> {
+    return make_filter(TRY(json::decode<spec::oci::Seccomp>(json)));
+  });
 }
 
 }  // namespace skiff::runtime

@@ -11,6 +11,7 @@ void describe(json::Fields& f, HealthConfig& health) {
   f("StartPeriod", health.start_period, Omit::Empty);
   f("StartInterval", health.start_interval, Omit::Empty);
   f("Retries", health.retries, Omit::Empty);
+  f("RestartUnhealthy", health.restart_unhealthy, Omit::Empty);
 }
 
 void describe(json::Fields& f, ImageConfig& config) {

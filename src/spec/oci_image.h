@@ -30,12 +30,14 @@ inline constexpr std::string_view kDockerLayerGzip = "application/vnd.docker.ima
 
 /// Docker's HEALTHCHECK. Durations are nanoseconds; 0 means inherited or default.
 struct HealthConfig {
-  std::vector<std::string> test;  ///< {} inherit, {"NONE"}, {"CMD", args...}, {"CMD-SHELL", line}
+  std::vector<std::string> test;  ///< {} inherit, {"NONE"}, {"CMD", args...}, {"CMD-SHELL", line};
+                                  ///< beyond Docker {"TCP", target}, {"HTTP", target}
   std::int64_t interval = 0;
   std::int64_t timeout = 0;
   std::int64_t start_period = 0;
   std::int64_t start_interval = 0;
   int retries = 0;
+  int restart_unhealthy = 0;  ///< beyond Docker: so many restarts in a row of one that turned unhealthy
 
   friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };

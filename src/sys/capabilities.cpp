@@ -49,11 +49,10 @@ std::uint64_t permitted_capabilities() {
 
 int drop_bounding(std::uint64_t keep, int last_capability) {
   for (int i = 0; i <= last_capability; ++i) {
-    if (keep & bit(i)) continue;
-    const int has = ::prctl(PR_CAPBSET_READ, i);
-    if (has == 0) continue;
-    if (has < 0) return errno == EINVAL ? 0 : errno;
-    if (::prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0) return errno;
+    if ((keep & bit(i)) || ::prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0) continue;
+    const int code = errno;
+    if (code == EINVAL) return 0;  // beyond what this kernel knows
+    if (::prctl(PR_CAPBSET_READ, i) != 0) return code;
   }
   return 0;
 }

@@ -14,7 +14,9 @@ namespace {
 constexpr const char* kSelf = "/proc/self/exe";
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-Result<Fd> sealed_copy(const char* path) {
+}  // namespace
+
+Result<Fd> executable_in_memory(const char* path) {
   const auto source = TRY(open_file(path, O_RDONLY));
   struct stat info = {};
   if (::fstat(source.get(), &info) != 0) return fail_errno("stat {}", path);
@@ -31,14 +33,12 @@ Result<Fd> sealed_copy(const char* path) {
   return copy;
 }
 
-}  // namespace
-
 Result<Fd> open_protected_executable(const char* path) {
   Fd mount(raw::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE));
   if (mount && raw::mount_setattr(mount.get(), "", AT_EMPTY_PATH,
                                   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0) == 0)
     return mount;
-  return sealed_copy(path);
+  return executable_in_memory(path);
 }
 
 bool is_protected_executable() {

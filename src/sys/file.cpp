@@ -151,10 +151,14 @@ Result<std::string> read_all(const Fd& fd, std::size_t limit) {
       count = TRY(read_some(fd, first, sizeof first));
       bytes.append(first, count);
     } else {
+      // Not cleared first: of memory that is not touched nothing has to be there.
       const std::size_t old_size = bytes.size();
-      bytes.resize(old_size + kReadChunk);
-      count = TRY(read_some(fd, bytes.data() + old_size, kReadChunk));
-      bytes.resize(old_size + count);
+      Result<std::size_t> got = std::size_t{0};
+      bytes.resize_and_overwrite(old_size + kReadChunk, [&](char* begin, std::size_t) {
+        got = read_some(fd, begin + old_size, kReadChunk);
+        return old_size + (got.ok() ? *got : 0);
+      });
+      count = TRY(std::move(got));
     }
     if (count == 0) return bytes;
     if (bytes.size() > limit) return fail(Kind::Exhausted, "more than {} bytes", limit);

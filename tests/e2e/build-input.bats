@@ -34,3 +34,64 @@ load lib
   [[ "$output" == *"the reason"* ]]
   [[ "$output" == *"The command '/bin/sh -c echo early; echo \"the reason\" >&2; exit 7' returned a non-zero code: 7"* ]]
 }
+
+# As root without the right to pass over permissions.
+unprivileged() {
+  local ENGINE; engine_words
+  setpriv --inh-caps=-all --bounding-set=-dac_override,-dac_read_search -- "${ENGINE[@]}" "$@"
+}
+
+@test "a file and a directory of the context that may not be read" {
+  dir=$(context)
+  printf 'FROM e2e-busybox\nCOPY . /in\n' >"$dir/Dockerfile"
+  echo secret >"$dir/closed"; chmod 000 "$dir/closed"
+  run -1 unprivileged build "$dir"
+  [[ "${lines[-1]}" == "error checking context: no permission to read from '$dir/closed'" ]]
+  echo closed >"$dir/.dockerignore"
+  run -0 unprivileged build -q -t "$(name i)" "$dir"
+  engine rmi "$(name i)"
+  mkdir "$dir/folder"; chmod 000 "$dir/folder"
+  run -1 unprivileged build "$dir"
+  [[ "${lines[-1]}" == "error checking context: can't stat '$dir/folder'" ]]
+  [ -z "$(engine images -q -f dangling=true)" ]
+}
+
+# archive NAME:TYPE:LINK ...: a context in which Dockerfile copies everything and such entries stand beside it.
+archive() {
+  python3 - "$@" <<'PY'
+import io, sys, tarfile
+archive = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")
+def add(name, kind, link, content=b""):
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname, entry.size = kind, link, len(content)
+    archive.addfile(entry, io.BytesIO(content))
+add("Dockerfile", tarfile.REGTYPE, "", b"FROM e2e-busybox\nCOPY . /in\nRUN find /in | sort; cat /in/* 2>&1 | grep -c root: || true\n")
+for word in sys.argv[1:]:
+    name, kind, link = word.split(":")
+    add(name, {"file": tarfile.REGTYPE, "link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE}[kind], link, b"evil\n" if kind == "file" else b"")
+archive.close()
+PY
+}
+
+@test "an archive as context: names and links that lead out of it" {
+  local mark=$BATS_TEST_TMPDIR/mark outside=/tmp/e2e-outside-$$
+  archive "../e2e-outside-$$:file:" >"$mark"
+  run engine build --no-cache - <"$mark"
+  [ "$status" -ne 0 ] || [[ "$output" != *evil* ]]
+  archive "$outside:file:" >"$mark"
+  run engine build --no-cache - <"$mark"
+  archive "a/../../../../../../../../..$outside:file:" >"$mark"
+  run engine build --no-cache - <"$mark"
+  archive "out:link:/tmp" "out/e2e-outside-$$:file:" >"$mark"
+  run engine build --no-cache - <"$mark"
+  [ ! -e "$outside" ]
+  archive "stolen:hard:/etc/passwd" >"$mark"
+  run engine build --no-cache - <"$mark"
+  [[ "$output" != *"root:x"* ]]
+  archive "stolen:hard:../../../../../../../../etc/passwd" >"$mark"
+  run engine build --no-cache - <"$mark"
+  [[ "$output" != *"root:x"* ]]
+  archive "stolen:link:/etc/passwd" >"$mark"
+  run -0 engine build --no-cache - <"$mark"
+  run ! grep -r . "$outside"
+}

@@ -181,3 +181,28 @@ load lib
   run -0 engine ps --filter "name=$(name h)" --format '{{.Status}}'
   [[ "$output" == *"(healthy)" ]]
 }
+
+@test "health checks without a program in the image, and restarts of what is unhealthy" {
+  [ "$E2E_ENGINE" = skiff ] || skip "--health-http, --health-tcp and --restart-unhealthy are beyond Docker"
+  engine run -d --name "$(name web)" --health-http :8080/ --health-interval 100ms e2e-busybox \
+    sh -c 'echo up >/tmp/index.html; exec httpd -f -p 8080 -h /tmp'
+  engine run -d --name "$(name port)" --health-tcp 8080 --health-interval 100ms --network "container:$(name web)" e2e-busybox sleep 100
+  eventually 10 shows "$(name web)" '{{.State.Health.Status}}' healthy
+  eventually 10 shows "$(name port)" '{{.State.Health.Status}}' healthy
+  engine exec "$(name web)" rm /tmp/index.html
+  eventually 10 shows "$(name web)" '{{.State.Health.Status}}' unhealthy
+  run -0 engine inspect --format '{{range .State.Health.Log}}{{.Output}};{{end}} {{.Config.Healthcheck.Test}}' "$(name web)"
+  [[ "$output" == *"GET /: 404 Not Found;"*"[HTTP :8080/]" ]]
+
+  engine run -d --name "$(name again)" --network none --stop-signal KILL --health-tcp 9 --health-interval 100ms --health-retries 1 \
+    --restart-unhealthy 2 e2e-busybox sh -c 'echo started; exec sleep 100'
+  eventually 15 has_lines "$(name again)" 3
+  eventually 10 shows "$(name again)" '{{.State.Health.Status}} {{.State.Running}}' 'unhealthy true'
+  sleep 0.5
+  [ "$(engine logs "$(name again)" | wc -l)" -eq 3 ]
+
+  run -125 engine run --health-tcp name:80 e2e-busybox true
+  [[ "$output" == *'invalid TCP health check "name:80": expected [ADDRESS:]PORT with a numeric ADDRESS'* ]]
+  run -125 engine run --health-tcp 80 --health-cmd true e2e-busybox true
+  [[ "$output" == *"--health-cmd, --health-http and --health-tcp exclude each other"* ]]
+}

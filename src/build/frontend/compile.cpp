@@ -45,8 +45,6 @@ class Compiler {
       if (const auto& words = all[starts[i]].arguments;
           words.size() > 1 && equals_ignore_case(words[1], options_.target))
         return starts[i + 1];
-    if (const auto index = parse_uint(options_.target); index && *index + 1 < starts.size())
-      return starts[*index + 1];
     return fail(Kind::InvalidArgument, "target stage {} could not be found", quote(options_.target));
   }
 

@@ -133,6 +133,8 @@ TEST_F(Compile, TargetCutsTheRestOff) {
   const Graph built = good("FROM b AS one\nRUN a\nFROM c\nRUN d\n");
   EXPECT_EQ(built.stages.size(), 1U);
   EXPECT_EQ(built.total, 2U);
+  options_.target = "0";
+  EXPECT_EQ(failure("FROM b\n"), "target stage \"0\" could not be found");
   options_.target = "zz";
   EXPECT_EQ(failure("FROM b\n"), "target stage \"zz\" could not be found");
 }

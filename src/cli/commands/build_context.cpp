@@ -30,6 +30,13 @@ archive::Entry entry_of(const std::string& path, const struct stat& info) {
   return entry;
 }
 
+/// Says Docker's words of what the caller may not read; any other error stays as it is.
+template <typename T>
+Result<T> readable(Result<T> result, std::string_view what, const std::string& path) {
+  if (result.ok() || result.error().kind() != Kind::Forbidden) return result;
+  return fail(Kind::Forbidden, "error checking context: {} '{}'", what, path);
+}
+
 }  // namespace
 
 ContextArchive::ContextArchive()
@@ -56,7 +63,8 @@ bool ContextArchive::wanted(const std::string& path) const {
 }
 
 Result<void> ContextArchive::enter(const std::string& path) {
-  auto names = TRY(sys::list_directory(path.empty() ? directory_ : directory_ + "/" + path));
+  const std::string full = path.empty() ? directory_ : directory_ + "/" + path;
+  auto names = TRY(readable(sys::list_directory(full), "can't stat", full));
   for (auto name = names.rbegin(); name != names.rend(); ++name)
     pending_.push_back(path.empty() ? *name : path + "/" + *name);
   return {};
@@ -92,7 +100,7 @@ Result<void> ContextArchive::add(const std::string& path) {
     entry.type = archive::Entry::Type::Symlink;
     entry.link.assign(target, static_cast<std::size_t>(length));
   } else if (S_ISREG(info.st_mode)) {
-    file_ = TRY(sys::open_file(full, O_RDONLY | O_NOFOLLOW));
+    file_ = TRY(readable(sys::open_file(full, O_RDONLY | O_NOFOLLOW), "no permission to read from", full));
     entry.size = static_cast<std::uint64_t>(info.st_size);
     left_ = entry.size;
   } else if (S_ISFIFO(info.st_mode)) {

@@ -220,6 +220,8 @@ class Info : public Command {
     if (!registry.mirrors.empty())
       cli.out.print(" Registry Mirrors:\n  {}\n", join(registry.mirrors, "\n  "));
     cli.out.print(" Live Restore Enabled: {}\n", info.live_restore_enabled);
+    if (!info.firewall_backend.driver.empty())
+      cli.out.print(" Firewall Backend: {}\n", info.firewall_backend.driver);
     if (!info.default_address_pools.empty()) {
       cli.out.write(" Default Address Pools:\n");
       for (const auto& pool : info.default_address_pools)

@@ -129,6 +129,7 @@ class FakeRunner final : public runner::Runner {
     }
     return std::shared_ptr<runner::Task>(task);
   }
+  void prepare_next() override {}
   Result<std::shared_ptr<runner::Task>> recover(const std::string& id) override {
     const auto found = survivors.find(id);
     if (found == survivors.end()) return Error(Kind::NotFound, "no monitor");

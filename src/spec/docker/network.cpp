@@ -25,7 +25,7 @@ void describe(json::Fields& f, IpamConfig& config) {
 
 void describe(json::Fields& f, Ipam& ipam) {
   f("Driver", ipam.driver);
-  null_when_empty(f, "Options", ipam.options);
+  f("Options", ipam.options);
   null_when_empty(f, "Config", ipam.config);
 }
 

@@ -21,7 +21,7 @@ struct IpamConfig {
 
 struct Ipam {
   std::string driver = "default";
-  std::map<std::string, std::string> options;
+  std::optional<std::map<std::string, std::string>> options;
   std::vector<IpamConfig> config;
 };
 

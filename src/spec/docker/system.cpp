@@ -74,6 +74,8 @@ void describe(json::Fields& f, AddressPoolInfo& pool) {
   f("Size", pool.size);
 }
 
+void describe(json::Fields& f, FirewallInfo& firewall) { f("Driver", firewall.driver); }
+
 void describe(json::Fields& f, Info& info) {
   f("ID", info.id);
   f("Containers", info.containers);
@@ -123,6 +125,7 @@ void describe(json::Fields& f, Info& info) {
   f("DefaultRuntime", info.default_runtime);
   f("Swarm", info.swarm);
   f("LiveRestoreEnabled", info.live_restore_enabled);
+  f("FirewallBackend", info.firewall_backend);
   f("Isolation", info.isolation);
   f("InitBinary", info.init_binary);
   f("ContainerdCommit", info.containerd_commit);

@@ -92,6 +92,10 @@ struct AddressPoolInfo {
 };
 
 /// Answer of GET /info.
+struct FirewallInfo {
+  std::string driver;
+};
+
 struct Info {
   std::string id;
   std::int64_t containers = 0;
@@ -140,6 +144,7 @@ struct Info {
   std::string default_runtime;
   SwarmInfo swarm;
   bool live_restore_enabled = false;
+  FirewallInfo firewall_backend;
   std::string isolation;
   std::string init_binary;
   Commit containerd_commit;
@@ -224,6 +229,7 @@ void describe(json::Fields& f, RuntimeInfo& runtime);
 void describe(json::Fields& f, SwarmInfo& swarm);
 void describe(json::Fields& f, Commit& commit);
 void describe(json::Fields& f, AddressPoolInfo& pool);
+void describe(json::Fields& f, FirewallInfo& firewall);
 void describe(json::Fields& f, Info& info);
 void describe(json::Fields& f, BuildCacheRecord& record);
 void describe(json::Fields& f, DiskUsage& usage);
