@@ -80,8 +80,7 @@ class Conversation {
   Result<void> connect(const NetworkProbe& probe) {
     const auto target = socket_address(probe.address, probe.port);
     if (!target) return fail(Kind::InvalidArgument, "{} is no address", quote(probe.address));
-    socket_ =
-        sys::Fd(::socket(target->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    socket_ = sys::Fd(::socket(target->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_.valid()) return fail_errno("socket");
     if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&target->storage), target->size) == 0)
       return {};
@@ -122,8 +121,8 @@ class Conversation {
  private:
   Result<void> await(short what) {
     while (true) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()) + std::chrono::milliseconds(1);
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()) +
+                        std::chrono::milliseconds(1);
       if (stop_.stop_requested() || left.count() <= 0) return Error(Kind::Cancelled, "no answer in time");
       pollfd waiting{socket_.get(), what, 0};
       const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kStopCheck).count()));
@@ -144,8 +143,8 @@ Result<ProbeResult> converse(const NetworkProbe& probe, Conversation& conversati
     return ProbeResult{.healthy = true, .output = fmt::format("connected to port {}", probe.port)};
   const bool six = probe.address.find(':') != std::string::npos;
   TRY(conversation.send(fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}{}{}:{}\r\nUser-Agent: Skiff-Health\r\nConnection: close\r\n\r\n", probe.path,
-      six ? "[" : "", probe.address, six ? "]" : "", probe.port)));
+      "GET {} HTTP/1.1\r\nHost: {}{}{}:{}\r\nUser-Agent: Skiff-Health\r\nConnection: close\r\n\r\n",
+      probe.path, six ? "[" : "", probe.address, six ? "]" : "", probe.port)));
   http::MessageParser parser(http::MessageParser::Side::Response, kLongestAnswer);
   std::string text;
   std::string body;
@@ -168,13 +167,14 @@ Result<std::optional<NetworkProbe>> parse_network_probe(const std::vector<std::s
   if (test.empty() || (test[0] != "TCP" && test[0] != "HTTP")) return std::optional<NetworkProbe>();
   NetworkProbe probe{.http = test[0] == "HTTP"};
   const auto wrong = [&] {
-    return fail(Kind::InvalidArgument, "invalid {} health check {}: expected {} with a numeric ADDRESS", test[0],
-                quote(test.size() > 1 ? test[1] : ""),
+    return fail(Kind::InvalidArgument, "invalid {} health check {}: expected {} with a numeric ADDRESS",
+                test[0], quote(test.size() > 1 ? test[1] : ""),
                 probe.http ? "[http://ADDRESS][:PORT][/PATH]" : "[ADDRESS:]PORT");
   };
   if (test.size() != 2 || test[1].empty()) return wrong();
   std::string_view text = test[1];
-  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) return wrong();
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; }))
+    return wrong();
   if (probe.http) {
     if (text.starts_with("http://")) text.remove_prefix(7);
     if (const auto slash = text.find('/'); slash != std::string_view::npos) {

@@ -33,7 +33,8 @@ struct ProbeResult {
   std::string output;  ///< what the check found, in words
 };
 
-/// Makes the check in the calling thread's network namespace. Ends early, with whatever, when `stop` is requested.
+/// Makes the check in the calling thread's network namespace. Ends early, with whatever, when `stop` is
+/// requested.
 ProbeResult run_network_probe(const NetworkProbe& probe, std::chrono::nanoseconds timeout,
                               const std::stop_token& stop);
 
