@@ -1,6 +1,7 @@
 #include "monitor/json_text.h"
 
 #include <array>
+#include <utility>
 
 namespace skiff::monitor {
 namespace {

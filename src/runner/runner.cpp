@@ -10,6 +10,7 @@
 #include <deque>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "base/log.h"
 #include "base/thread.h"

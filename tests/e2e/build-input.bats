@@ -42,7 +42,7 @@ unprivileged() {
 }
 
 @test "a file and a directory of the context that may not be read" {
-  dir=$(context)
+  dir=$(context); before=$(engine images -q -f dangling=true | sort)
   printf 'FROM e2e-busybox\nCOPY . /in\n' >"$dir/Dockerfile"
   echo secret >"$dir/closed"; chmod 000 "$dir/closed"
   run -1 unprivileged build "$dir"
@@ -53,7 +53,7 @@ unprivileged() {
   mkdir "$dir/folder"; chmod 000 "$dir/folder"
   run -1 unprivileged build "$dir"
   [[ "${lines[-1]}" == "error checking context: can't stat '$dir/folder'" ]]
-  [ -z "$(engine images -q -f dangling=true)" ]
+  [ "$(engine images -q -f dangling=true | sort)" = "$before" ]
 }
 
 # archive NAME:TYPE:LINK ...: a context in which Dockerfile copies everything and such entries stand beside it.
@@ -65,7 +65,7 @@ def add(name, kind, link, content=b""):
     entry = tarfile.TarInfo(name)
     entry.type, entry.linkname, entry.size = kind, link, len(content)
     archive.addfile(entry, io.BytesIO(content))
-add("Dockerfile", tarfile.REGTYPE, "", b"FROM e2e-busybox\nCOPY . /in\nRUN find /in | sort; cat /in/* 2>&1 | grep -c root: || true\n")
+add("Dockerfile", tarfile.REGTYPE, "", b"FROM e2e-busybox\nCOPY . /in\nRUN cat /in/*\n")
 for word in sys.argv[1:]:
     name, kind, link = word.split(":")
     add(name, {"file": tarfile.REGTYPE, "link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE}[kind], link, b"evil\n" if kind == "file" else b"")
@@ -73,25 +73,26 @@ archive.close()
 PY
 }
 
+# led_out ENTRY ...: a context with these entries is refused. Docker takes some of them and puts them below the context instead.
+led_out() {
+  archive "$@" >"$BATS_TEST_TMPDIR/context.tar"
+  run engine build --no-cache - <"$BATS_TEST_TMPDIR/context.tar"
+  [[ "$output" != *"root:x"* ]]
+  if [ "$E2E_ENGINE" != docker ]; then [ "$status" -eq 1 ] && [[ "${lines[-1]}" == "Error response from daemon: archive entry "*" leads out of the "*"tree" ]]; fi
+}
+
 @test "an archive as context: names and links that lead out of it" {
-  local mark=$BATS_TEST_TMPDIR/mark outside=/tmp/e2e-outside-$$
-  archive "../e2e-outside-$$:file:" >"$mark"
-  run engine build --no-cache - <"$mark"
-  [ "$status" -ne 0 ] || [[ "$output" != *evil* ]]
-  archive "$outside:file:" >"$mark"
-  run engine build --no-cache - <"$mark"
-  archive "a/../../../../../../../../..$outside:file:" >"$mark"
-  run engine build --no-cache - <"$mark"
-  archive "out:link:/tmp" "out/e2e-outside-$$:file:" >"$mark"
-  run engine build --no-cache - <"$mark"
+  local outside=/tmp/e2e-outside-$$
+  led_out "../e2e-outside-$$:file:"
+  led_out "$outside:file:"
+  led_out "a/../../../../../../../../..$outside:file:"
+  led_out "out:link:/tmp" "out/e2e-outside-$$:file:"
+  led_out "stolen:hard:/etc/passwd"
+  led_out "stolen:hard:../../../../../../../../etc/passwd"
   [ ! -e "$outside" ]
-  archive "stolen:hard:/etc/passwd" >"$mark"
-  run engine build --no-cache - <"$mark"
-  [[ "$output" != *"root:x"* ]]
-  archive "stolen:hard:../../../../../../../../etc/passwd" >"$mark"
-  run engine build --no-cache - <"$mark"
-  [[ "$output" != *"root:x"* ]]
-  archive "stolen:link:/etc/passwd" >"$mark"
-  run -0 engine build --no-cache - <"$mark"
-  run ! grep -r . "$outside"
+  # A link is only a name: it means the image's own file.
+  archive "own:link:/etc/passwd" >"$BATS_TEST_TMPDIR/context.tar"
+  run -0 engine build --no-cache -q -t "$(name i)" - <"$BATS_TEST_TMPDIR/context.tar"
+  [ "$(engine run --rm "$(name i)" readlink /in/own)" = /etc/passwd ]
+  engine rmi "$(name i)"
 }
