@@ -1,7 +1,8 @@
 // Times command lines in turn, A B A B, so that a slow moment of the machine hits all alike.
 // usage: times RUNS NAME='PROGRAM WORD ... [+ PROGRAM WORD ...]' ...
-// Commands joined by "+" run one after the other and count as one. Words are divided by blanks; output goes to /dev/null. Prints each
-// one's median, fastest and slowest run in milliseconds, and the ratio of the medians to the first. Static: it also runs in a bare root.
+// Commands joined by "+" run one after the other and count as one. Words are divided by blanks; output goes
+// to /dev/null. Prints each one's median, fastest and slowest run in milliseconds, and the ratio of the
+// medians to the first. Static: it also runs in a bare root.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>

@@ -274,6 +274,11 @@ Result<spec::docker::ContainerInspect> Containers::inspect(std::string_view name
   shown.mounts = shown_mounts(definition);
   shown.config = definition.config;
   shown.network_settings = shown_network(definition, run, TRY(parts_.networks.endpoints(container->id)));
+  // Once it has been there, a container shows its networks' ids also while it does not run.
+  for (auto& [network, endpoint] : shown.network_settings.networks) {
+    if (run.started_at == Time{} || !endpoint.network_id.empty()) continue;
+    if (const auto found = parts_.networks.inspect(network); found.ok()) endpoint.network_id = found->id;
+  }
   return shown;
 }
 

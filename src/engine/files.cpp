@@ -20,8 +20,9 @@ Result<archive::Root> root_of(Parts& parts, Container& container) {
     root.process = run.pid;
     return root;
   }
-  root.mounts = TRY(parts.images.snapshots().mounts(snapshot_key(container.id)));
-  for (auto& mount : TRY(prepare_mounts(parts, container.definition_now().mounts)))
+  const Definition definition = container.definition_now();
+  root.mounts = TRY(root_mounts(parts, definition));
+  for (auto& mount : TRY(prepare_mounts(parts, definition.mounts)))
     if (mount.type == "bind") root.mounts.push_back(mount);
   return root;
 }

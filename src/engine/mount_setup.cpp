@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include "engine/lifecycle.h"
+#include "snapshot/store.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -51,6 +53,12 @@ Result<spec::oci::Mount> prepare_volume(Parts& parts, const ContainerMount& moun
 }
 
 }  // namespace
+
+Result<std::vector<spec::Mount>> root_mounts(Parts& parts, const Definition& definition) {
+  return parts.images.snapshots().mounts(snapshot_key(definition.id), definition.host.auto_remove
+                                                                          ? snapshot::Syncs::Ignored
+                                                                          : snapshot::Syncs::Honoured);
+}
 
 Result<std::vector<spec::oci::Mount>> prepare_mounts(Parts& parts,
                                                      const std::vector<ContainerMount>& mounts) {

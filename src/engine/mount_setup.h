@@ -9,6 +9,9 @@
 
 namespace skiff::engine {
 
+/// The mounts that make the container's root. One that removes itself is not synced (docs/decisions/0009).
+Result<std::vector<spec::Mount>> root_mounts(Parts& parts, const Definition& definition);
+
 /// The container's own mounts as the runtime makes them: host directories of -v that are missing are made,
 /// those of --mount must be there; volumes are asked how they are mounted. InvalidArgument with Docker's
 /// sentence for a missing source.

@@ -170,9 +170,7 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
                                    const std::vector<network::Endpoint>& endpoints) {
   runner::Bundle bundle;
   bundle.id = definition.id;
-  bundle.rootfs = TRY(parts.images.snapshots().mounts(
-      snapshot_key(definition.id),
-      definition.host.auto_remove ? snapshot::Syncs::Ignored : snapshot::Syncs::Honoured));
+  bundle.rootfs = TRY(root_mounts(parts, definition));
   const NamespaceSources sources = TRY(namespace_sources(set, definition));
   const NetworkFiles files = TRY(write_network_files(parts, set, definition, sources, endpoints));
   BundleInputs inputs{definition, host_facts(), parts.config.cgroup_parent + "/" + definition.id,

@@ -142,7 +142,10 @@ EpollRunner::~EpollRunner() {
 
 Result<void> EpollRunner::open() {
   if (program_.empty()) program_ = TRY(beside_this_program("skiff-monitor"));
-  image_ = TRY(sys::executable_in_memory(program_.c_str()));
+  auto image = sys::executable_in_memory(program_.c_str());
+  if (!image && image.error().kind() == Kind::Forbidden)
+    image = sys::open_protected_executable(program_.c_str());
+  image_ = TRY(std::move(image));
   TRY(sys::make_directories(directory_, 0700));
   epoll_ = sys::Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return fail_errno("epoll_create1");

@@ -12,14 +12,22 @@
 namespace skiff::runtime::child {
 namespace {
 
-constexpr int kCannotExecute = 127;
+/// "createContainer hook #0: WHAT WHICH", with the errno for the end of the sentence.
+[[noreturn]] void fail_hook(const Context& context, const HookStep& hook, int code, const char* what,
+                            const char* which) {
+  char text[sizeof(Packet::detail)] = {};
+  std::snprintf(text, sizeof text, "%s: %s%s", hook.title.c_str(), what, which);
+  fail(context, Step::HookSetUp, code, text);
+}
 
-[[noreturn]] void execute_hook(const HookStep& hook, int state) {
-  if (::dup2(state, 0) < 0) ::_exit(kCannotExecute);
-  ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+/// In the hook's process. What it reports itself comes before what its parent says about its end.
+[[noreturn]] void execute_hook(const Context& context, const HookStep& hook, int state) {
+  if (::dup2(state, 0) < 0) fail_hook(context, hook, errno, "dup2", "");
+  if (::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+    fail_hook(context, hook, errno, "close_range", "");
   ::execve(hook.path.c_str(), hook.arguments.array(),
            hook.environment.empty() ? environ : hook.environment.array());
-  ::_exit(kCannotExecute);
+  fail_hook(context, hook, errno, "fork/exec ", hook.path.c_str());
 }
 
 enum class HookEnd : std::uint8_t { Status, Timeout };
@@ -49,17 +57,9 @@ HookEnd wait_hook(pid_t pid, int pidfd, const std::optional<int>& timeout_second
                   hook.timeout_seconds.value_or(0));
   else if (WIFSIGNALED(status))
     std::snprintf(text, sizeof text, "%s: signal: %d", title, WTERMSIG(status));
-  else if (WEXITSTATUS(status) == kCannotExecute)
-    std::snprintf(text, sizeof text, "%s: %s cannot be executed", title, hook.path.c_str());
   else
     std::snprintf(text, sizeof text, "%s: exit status %d", title, WEXITSTATUS(status));
   fail(context, Step::Hook, ECANCELED, text);
-}
-
-[[noreturn]] void fail_hook(const Context& context, const HookStep& hook, int code) {
-  char text[sizeof(Packet::detail)] = {};
-  std::snprintf(text, sizeof text, "%s: errno %d", hook.title.c_str(), code);
-  fail(context, Step::Hook, code, text);
 }
 
 }  // namespace
@@ -68,12 +68,12 @@ void run_container_hooks(const Context& context, const std::vector<HookStep>& ho
   for (const auto& hook : hooks) {
     const int state = context.plan->hook_state.get();
     // The position in the file is one for all of them.
-    if (::lseek(state, 0, SEEK_SET) < 0) fail_hook(context, hook, errno);
+    if (::lseek(state, 0, SEEK_SET) < 0) fail_hook(context, hook, errno, "lseek", "");
     int pidfd = -1;
     // startContainer hooks run under the container's filter.
     const pid_t pid = sys::raw::fork(&pidfd);
-    if (pid < 0) fail_hook(context, hook, errno);
-    if (pid == 0) execute_hook(hook, state);
+    if (pid < 0) fail_hook(context, hook, errno, "fork", "");
+    if (pid == 0) execute_hook(context, hook, state);
     int status = 0;
     const HookEnd end = wait_hook(pid, pidfd, hook.timeout_seconds, status);
     ::close(pidfd);

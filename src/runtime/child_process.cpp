@@ -107,11 +107,12 @@ void set_scheduling(const Context& context) {
   if (process.personality && ::personality(*process.personality) < 0) fail(context, Step::Personality, errno);
 }
 
-/// The kernel says "(unreachable)" about a directory outside our root: a leaked descriptor of the host would
-/// be the way there (CVE-2024-21626).
-bool is_inside_root() {
+/// 0 or an errno. The kernel says "(unreachable)" about a directory outside our root: a leaked descriptor of
+/// the host would be the way there (CVE-2024-21626).
+int check_inside_root() {
   char path[4096];
-  return ::syscall(SYS_getcwd, path, sizeof path) > 0 && path[0] == '/';
+  if (::syscall(SYS_getcwd, path, sizeof path) <= 0) return errno;
+  return path[0] == '/' ? 0 : EXDEV;
 }
 
 /// False when it was refused and `may_fail`: the user may have rights that we have not (a network file
@@ -122,7 +123,7 @@ bool enter_working_directory(const Context& context, bool may_fail) {
     if (may_fail && errno == EACCES) return false;
     fail(context, Step::WorkingDirectory, errno, cwd);
   }
-  if (!is_inside_root()) fail(context, Step::WorkingDirectory, EXDEV, cwd);
+  if (const int code = check_inside_root()) fail(context, Step::WorkingDirectory, code, cwd);
   return true;
 }
 

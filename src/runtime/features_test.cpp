@@ -254,7 +254,8 @@ TEST(Features, HooksThatFailAreNamed) {
   EXPECT_EQ(bundle.run(options).error,
             "error running createContainer hook #0: hook ran past specified timeout of 1.0s");
   hooks.create_container = {{"/no/such", {}, {}, std::nullopt}};
-  EXPECT_EQ(bundle.run(options).error, "error running createContainer hook #0: /no/such cannot be executed");
+  EXPECT_EQ(bundle.run(options).error,
+            "error running createContainer hook #0: fork/exec /no/such: no such file or directory");
   EXPECT_FALSE(sys::Cgroup(*sys::CgroupLayout::detect(), bundle.id()).exists());
 }
 

@@ -112,6 +112,8 @@ Error describe_failure(const Packet& packet) {
     case Step::Execute:
       return error(packet.code == ENOENT ? Kind::NotFound : Kind::Forbidden,
                    fmt::format("exec {}: {}", detail, why));
+    case Step::HookSetUp:
+      return Error(Kind::Internal, fmt::format("error running {}: {}", detail, why), packet.code);
     case Step::Hook:
       return Error(Kind::Internal, "error running " + detail);
     case Step::WorkingDirectory:

@@ -24,9 +24,12 @@ constexpr useconds_t kRemovePauseMicroseconds = 500;
 constexpr int kFreezeAttempts = 400;
 constexpr int kFreezePauseMilliseconds = 5;
 
-bool is_mounted(const std::string& path, bool unified) {
+Result<bool> is_mounted(const std::string& path, bool unified) {
   struct statfs info = {};
-  if (::statfs(path.c_str(), &info) != 0) return false;
+  if (::statfs(path.c_str(), &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == EACCES) return false;
+    return fail_errno("look at {}", path);
+  }
   return info.f_type ==
          static_cast<decltype(info.f_type)>(unified ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
@@ -55,7 +58,7 @@ std::string search_mount_table(const CgroupHierarchy& wanted) {
 }
 
 /// The mount point of a hierarchy, first where everybody has it.
-std::string find_root(const std::string& mount, const CgroupHierarchy& hierarchy) {
+Result<std::string> find_root(const std::string& mount, const CgroupHierarchy& hierarchy) {
   std::vector<std::string> places;
   if (hierarchy.unified) {
     places = {mount, mount + "/unified"};
@@ -65,8 +68,8 @@ std::string find_root(const std::string& mount, const CgroupHierarchy& hierarchy
     places = {mount + "/" + join(hierarchy.controllers, ","), mount + "/" + hierarchy.controllers.front()};
   }
   for (const auto& place : places)
-    if (is_mounted(place, hierarchy.unified)) return place;
-  return {};
+    if (TRY(is_mounted(place, hierarchy.unified))) return place;
+  return std::string();
 }
 
 Result<void> write_value(const std::string& path, std::string_view value) {
@@ -75,13 +78,13 @@ Result<void> write_value(const std::string& path, std::string_view value) {
 }
 
 /// A version 1 cpuset without cpus and mems takes no process: they are copied down from the parent.
-void inherit_cpuset(const std::string& parent, const std::string& child) {
+Result<void> inherit_cpuset(const std::string& parent, const std::string& child) {
   for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
-    auto own = read_file(child + file);
-    if (!own || !trim(*own).empty()) continue;
-    auto inherited = read_file(parent + file);
-    if (inherited) (void)write_value(child + file, trim(*inherited));
+    if (!trim(TRY_CONTEXT(read_file(child + file), "read {}{}", child, file)).empty()) continue;
+    const auto inherited = TRY_CONTEXT(read_file(parent + file), "read {}{}", parent, file);
+    TRY_CONTEXT(write_value(child + file, trim(inherited)), "write {}{}", child, file);
   }
+  return {};
 }
 
 /// Lets children of `directory` use the version 2 controllers it has. Each is enabled alone, because one that
@@ -144,7 +147,7 @@ Result<CgroupLayout> CgroupLayout::detect(const std::string& mount) {
     } else if (!list.empty()) {
       hierarchy.controllers = split(list, ',');
     }
-    hierarchy.root = find_root(mount, hierarchy);
+    hierarchy.root = TRY(find_root(mount, hierarchy));
     found.push_back(std::move(hierarchy));
   }
   // One hierarchy in an unusual place sends us to the table; none mounted there is the common hybrid case of
@@ -208,7 +211,7 @@ Result<void> Cgroup::create_in(const CgroupHierarchy& hierarchy) const {
     directory += "/" + part;
     if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
       return fail_errno("create cgroup {}", directory);
-    if (cpuset && !hierarchy.unified) inherit_cpuset(parent, directory);
+    if (cpuset && !hierarchy.unified) TRY(inherit_cpuset(parent, directory));
   }
   return {};
 }
@@ -218,11 +221,10 @@ Result<void> Cgroup::create(bool tolerant) {
   std::vector<CgroupHierarchy> kept;
   for (const auto& hierarchy : layout_.hierarchies()) {
     const auto leaf = directory(hierarchy);
-    const bool existed = sys::exists(leaf);
+    if (!sys::exists(leaf)) undo.add([leaf] { (void)remove_directory(leaf); });
     auto made = create_in(hierarchy);
     if (!made && !tolerant) return std::move(made).error();
     if (!made) continue;
-    if (!existed) undo.add([leaf] { (void)remove_directory(leaf); });
     kept.push_back(hierarchy);
   }
   undo.dismiss();

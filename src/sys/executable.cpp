@@ -12,6 +12,10 @@ namespace skiff::sys {
 namespace {
 
 constexpr const char* kSelf = "/proc/self/exe";
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 }  // namespace
@@ -20,7 +24,10 @@ Result<Fd> executable_in_memory(const char* path) {
   const auto source = TRY(open_file(path, O_RDONLY));
   struct stat info = {};
   if (::fstat(source.get(), &info) != 0) return fail_errno("stat {}", path);
-  Fd copy(::memfd_create("skiff", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  // Since Linux 6.3 a file in memory is to say that it is executable; before, it need not and cannot.
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  Fd copy(::memfd_create("skiff", kFlags | MFD_EXEC));
+  if (!copy && errno == EINVAL) copy = Fd(::memfd_create("skiff", kFlags));
   if (!copy) return fail_errno("memfd_create");
   for (off_t done = 0; done < info.st_size;) {
     const ssize_t sent =

@@ -14,7 +14,7 @@ namespace skiff::sys {
 Result<Fd> open_protected_executable(const char* path);
 
 /// A sealed copy of `path` in memory, for programs that are started so often that they are never to wait for
-/// the disk. It protects as the mount does.
+/// the disk. It protects as the mount does. Forbidden where the sysctl vm.memfd_noexec says so.
 Result<Fd> executable_in_memory(const char* path);
 
 /// Whether the running program was started that way.

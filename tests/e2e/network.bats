@@ -109,6 +109,14 @@ s = socket.socket(); s.bind(('0.0.0.0', 0)); s.listen(); print(s.getsockname()[1
   [ ${#id} -eq 64 ]
   run -0 engine network inspect --format '{{(index .IPAM.Config 0).Subnet}} {{.Driver}} {{.Labels.a}}' "$(name sub)"
   [ "$output" = "10.231.0.0/24 bridge b" ]
+  run -0 engine network inspect --format '{{json .IPAM}}' "$(name sub)"
+  [ "$output" = '{"Driver":"default","Options":{},"Config":[{"Subnet":"10.231.0.0/24","Gateway":"10.231.0.1"}]}' ]
+  engine create --name "$(name once)" --network "$(name sub)" --log-driver json-file e2e-busybox true
+  shows "$(name once)" '{{range .NetworkSettings.Networks}}{{.NetworkID}}{{end}}{{.LogPath}}' ''
+  engine start -a "$(name once)"
+  shows "$(name once)" '{{range .NetworkSettings.Networks}}{{.NetworkID}}{{.IPAddress}}{{end}}' "$id"
+  [ -n "$(engine inspect --format '{{.LogPath}}' "$(name once)")" ]
+  engine rm "$(name once)"
   run -0 engine run --rm --network "$(name sub)" --ip 10.231.0.77 e2e-busybox sh -c 'ip -o -4 addr show eth0'
   [[ "$output" == *"10.231.0.77/24"* ]]
   run -1 engine network create "$(name sub)"

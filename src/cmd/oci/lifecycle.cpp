@@ -151,10 +151,10 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   record.oci_version = spec::oci::kRuntimeSpecVersion;
   record.id = id;
   record.pid = container.process().pid();
-  record.start_time = process_start_time(record.pid);
   // Without it nobody would know the process again.
+  record.start_time = TRY(process_start_time(record.pid));
   if (record.start_time == 0)
-    return fail(Kind::Internal, "cannot read the start time of process {}", record.pid);
+    return Error(Kind::Internal, "the container's first process ended before it was started");
   record.bundle = bundle;
   record.rootfs = options.config.root ? sys::join_path(bundle, options.config.root->path) : "";
   record.cgroup_path = container.cgroup().path();

@@ -78,28 +78,32 @@ Result<sys::Cgroup> cgroup_of(const Record& record) {
   return sys::Cgroup(TRY(sys::CgroupLayout::detect()), record.cgroup_path);
 }
 
-std::uint64_t process_start_time(int pid) {
+Result<std::uint64_t> process_start_time(int pid) {
   const auto text = sys::read_file(fmt::format("/proc/{}/stat", pid));
-  if (!text) return 0;
+  if (!text && (text.error().kind() == Kind::NotFound || text.error().code() == ESRCH))
+    return std::uint64_t{0};
+  if (!text) return text.error().with_context(fmt::format("read the start time of process {}", pid));
   // The name in brackets may hold spaces and brackets itself: fields count from the last bracket.
   const auto bracket = text->rfind(") ");
-  if (bracket == std::string::npos) return 0;
+  if (bracket == std::string::npos) return std::uint64_t{0};
   const auto fields = split(std::string_view(*text).substr(bracket + 2), ' ');
   constexpr std::size_t kStartTime = 19;
-  if (fields.size() <= kStartTime || fields[0] == "Z" || fields[0] == "X") return 0;
+  if (fields.size() <= kStartTime || fields[0] == "Z" || fields[0] == "X") return std::uint64_t{0};
   return parse_uint(fields[kStartTime]).value_or(0);
 }
 
 Result<sys::Process> process_of(const Record& record) {
   auto process = sys::Process::open(record.pid);
   // The pidfd is taken first: if the times agree afterwards it is the right process, and stays it.
-  if (!process || record.pid <= 0 || process_start_time(record.pid) != record.start_time)
+  if (!process || record.pid <= 0 || TRY(process_start_time(record.pid)) != record.start_time)
     return Error(Kind::NotFound, "container not running");
   return process;
 }
 
 Status status_of(const Home& home, const Record& record) {
-  if (record.pid <= 0 || process_start_time(record.pid) != record.start_time) return Status::Stopped;
+  // Of a process that cannot be looked at nothing else is known either.
+  if (record.pid <= 0 || process_start_time(record.pid).value_or(0) != record.start_time)
+    return Status::Stopped;
   if (const auto cgroup = cgroup_of(record))
     if (const auto frozen = cgroup->frozen(); frozen && *frozen) return Status::Paused;
   return sys::exists(home.start_fifo()) ? Status::Created : Status::Running;

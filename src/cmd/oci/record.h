@@ -67,7 +67,7 @@ Status status_of(const Home& home, const Record& record);
 /// The first process; NotFound when it has ended or its pid belongs to another by now.
 Result<sys::Process> process_of(const Record& record);
 /// In ticks since boot; 0 when there is no such process, or only its zombie.
-std::uint64_t process_start_time(int pid);
+Result<std::uint64_t> process_start_time(int pid);
 spec::oci::State state_of(const Record& record, Status status);
 
 }  // namespace skiff::oci
