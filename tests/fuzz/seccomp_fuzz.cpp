@@ -10,7 +10,8 @@
 
 namespace {
 
-/// What the kernel asks of a filter (seccomp_check_filter, bpf_check_classic): no jump leaves it, and it ends.
+/// What the kernel asks of a filter (seccomp_check_filter, bpf_check_classic): no jump leaves it, and it
+/// ends.
 bool is_sound(const std::vector<sock_filter>& program) {
   if (program.empty() || program.size() > BPF_MAXINSNS) return false;
   for (std::size_t i = 0; i < program.size(); ++i) {
