@@ -175,9 +175,10 @@ void Health::check(const std::string& id, std::uint64_t run) {
     events_.publish("container", "health_status: " + status, id,
                     event_attributes(container->definition_now()));
   }
-  if (restart) return restart_(id);
   const bool starting = in_start_period && status == "starting";
   schedule(id, run, starting ? std::min(plan->start_interval, plan->interval) : plan->interval);
+  // The end that this brings about takes the next check away; should it fail, the checks go on.
+  if (restart) restart_(id);
 }
 
 }  // namespace skiff::engine

@@ -274,7 +274,13 @@ Result<std::shared_ptr<Task>> EpollRunner::create(const std::string& id,
   sys::Process process = std::move(monitor->process);
   auto task = std::make_shared<MonitorTask>(id, std::move(monitor->socket));
   task->set_monitor_pid(process.pid());
-  const std::uint64_t key = TRY(add(task->link().socket().get(), {.task = task, .child = {}}));
+  auto added = add(task->link().socket().get(), {.task = task, .child = {}});
+  if (!added) {
+    task->link().close();
+    end({.process = std::move(process), .socket = {}});
+    return std::move(added).error();
+  }
+  const std::uint64_t key = *added;
   if (auto created = make_container(*task, make); !created) {
     task->first_end();  // no event: the caller is told
     remove(key);

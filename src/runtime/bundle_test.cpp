@@ -14,7 +14,7 @@
 namespace skiff::runtime::test {
 
 Bundle::Bundle() : path_("/tmp/skiff-runtime-test-" + random_hex(6)), id_("skiff-test-" + random_hex(6)) {
-  for (const char* name : {"bin", "dev", "proc", "sys", "tmp", "etc", "root", "work"})
+  for (const char* name : {"bin", "dev", "proc", "sys", "tmp", "etc", "root", "area"})
     EXPECT_TRUE(sys::make_directories(root() + "/" + name).ok());
   EXPECT_EQ(::chmod((root() + "/tmp").c_str(), 01777), 0);
   const auto program = sys::read_file("/usr/bin/busybox");

@@ -120,7 +120,7 @@ TEST(Container, RootKeepsDockersCapabilities) {
 
 TEST(Container, SeccompFiltersCalls) {
   const Bundle bundle;
-  auto options = bundle.options({"/bin/sh", "-c", "mkdir /work/a; echo $?"});
+  auto options = bundle.options({"/bin/sh", "-c", "mkdir /area/a; echo $?"});
   options.config.linux_->seccomp = spec::oci::Seccomp{};
   auto& seccomp = *options.config.linux_->seccomp;
   seccomp.default_action = "SCMP_ACT_ALLOW";
@@ -255,13 +255,13 @@ TEST(Container, TheBuiltInInitReapsAndForwards) {
 
 TEST(Container, InitAndHooksForkUnderDockersFilter) {
   const Bundle bundle;
-  auto options = bundle.options({"/bin/sh", "-c", "test $$ != 1 && cat /work/hooked; exit 9"});
+  auto options = bundle.options({"/bin/sh", "-c", "test $$ != 1 && cat /area/hooked; exit 9"});
   // This profile answers clone3 with ENOSYS.
   options.config.linux_->seccomp =
       spec::default_seccomp(spec::default_capabilities(), spec::Platform::host().architecture, 6, 1);
   spec::oci::Hook hook;
   hook.path = "/bin/sh";
-  hook.args = {"sh", "-c", "echo ran > /work/hooked"};
+  hook.args = {"sh", "-c", "echo ran > /area/hooked"};
   hook.timeout = 30;
   options.config.hooks.emplace().start_container.push_back(hook);
   for (const bool no_new_privileges : {false, true}) {

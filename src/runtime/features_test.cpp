@@ -147,7 +147,7 @@ TEST(Features, WithoutAMountNamespaceOnlyTheRootIsChanged) {
   const auto before = *sys::read_file("/proc/self/mounts");
   const auto outcome = bundle.run(options);
   EXPECT_EQ(outcome.error, "");
-  EXPECT_THAT(outcome.output, HasSubstr("work"));
+  EXPECT_THAT(outcome.output, HasSubstr("area"));
   EXPECT_THAT(outcome.warnings, testing::Contains(HasSubstr("mounts are left out")));
   EXPECT_THAT(*sys::read_file("/proc/self/mounts"), Not(HasSubstr(bundle.path()))) << before;
   // And an exec is in it.
@@ -160,14 +160,14 @@ TEST(Features, WithoutAMountNamespaceOnlyTheRootIsChanged) {
   test::Pipe output;
   ExecOptions request;
   request.process = *options.config.process;
-  request.process.args = {"/bin/sh", "-c", "ls -d /work; ls -di / /.."};
+  request.process.args = {"/bin/sh", "-c", "ls -d /area; ls -di / /.."};
   request.streams.out = output.write_end();
   auto executed = exec(container->process(), request);
   ASSERT_TRUE(executed.ok()) << executed.error().message();
   struct stat root = {};
   ASSERT_EQ(::stat(bundle.root().c_str(), &root), 0);
   const auto text = output.read();
-  EXPECT_THAT(text, testing::StartsWith("/work\n"));
+  EXPECT_THAT(text, testing::StartsWith("/area\n"));
   EXPECT_THAT(text, HasSubstr(fmt::format("{} /..\n", root.st_ino)));
   EXPECT_EQ(test::exit_code(*executed->process.wait()), 0);
   (void)container->process().signal(SIGKILL);

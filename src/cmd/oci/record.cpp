@@ -101,8 +101,8 @@ Result<sys::Process> process_of(const Record& record) {
 }
 
 Status status_of(const Home& home, const Record& record) {
-  // Of a process that cannot be looked at nothing else is known either.
-  if (record.pid <= 0 || process_start_time(record.pid).value_or(0) != record.start_time)
+  // A process that cannot be looked at is not taken for gone: delete would forget it.
+  if (record.pid <= 0 || process_start_time(record.pid).value_or(record.start_time) != record.start_time)
     return Status::Stopped;
   if (const auto cgroup = cgroup_of(record))
     if (const auto frozen = cgroup->frozen(); frozen && *frozen) return Status::Paused;
