@@ -1,18 +1,38 @@
 #include "api/routes.h"
+#include "spec/docker/container.h"
 
 namespace skiff::api {
+
+namespace {
+
+constexpr ApiVersion kWithoutVirtualSize{1, 44};
+constexpr ApiVersion kWithoutContainerConfig{1, 45};
+
+/// Adds the fields that the API has dropped since, for clients of that age.
+void add_virtual_size(ApiVersion version, json::Value& image) {
+  json::Object& fields = image.get_object();
+  if (version < kWithoutVirtualSize) fields.insert_or_assign("VirtualSize", fields.at("Size"));
+}
+
+}  // namespace
 
 Result<void> image_list(Call& call) {
   auto filters = TRY(filters_of(call));
   // Before API 1.41 the reference filter was a parameter of its own.
   if (const auto& name = call.query.get("filter"); !name.empty()) filters.add("reference", name);
-  return answer(
-      call, 200,
-      TRY(call.engine.images.list(call.query.boolean("all"), filters, call.query.boolean("shared-size"))));
+  const auto images =
+      TRY(call.engine.images.list(call.query.boolean("all"), filters, call.query.boolean("shared-size")));
+  json::Array shown;
+  for (const auto& image : images) add_virtual_size(call.version, shown.emplace_back(json::to_value(image)));
+  return answer_text(call, 200, json::to_text(shown));
 }
 
 Result<void> image_inspect(Call& call) {
-  return answer(call, 200, TRY(call.engine.images.inspect(call.name())));
+  json::Value shown = json::to_value(TRY(call.engine.images.inspect(call.name())));
+  add_virtual_size(call.version, shown);
+  if (call.version < kWithoutContainerConfig)
+    shown.get_object().insert_or_assign("ContainerConfig", json::to_value(spec::docker::ContainerConfig{}));
+  return answer_text(call, 200, json::to_text(shown));
 }
 
 Result<void> image_history(Call& call) {

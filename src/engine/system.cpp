@@ -8,6 +8,7 @@
 #include "engine/host_facts.h"
 #include "engine/lifecycle.h"
 #include "engine/log_options.h"
+#include "spec/program_version.h"
 #include "sys/file.h"
 
 namespace skiff::engine {
@@ -73,12 +74,12 @@ Result<spec::docker::Version> System::version() {
   version.version = kEngineVersion;
   version.api_version = kApiVersion;
   version.min_api_version = kOldestApiVersion;
-  version.git_commit = "skiff";
+  version.git_commit = spec::program_commit();
   version.go_version = "none";
   version.os = "linux";
   version.arch = facts.architecture;
   version.kernel_version = facts.kernel_release;
-  version.build_time = "2026-01-01T00:00:00.000000000+00:00";
+  version.build_time = spec::program_time();
   spec::docker::Component engine;
   engine.name = "Engine";
   engine.version = kEngineVersion;

@@ -15,6 +15,14 @@ message() { jq -r .message "$BATS_TEST_TMPDIR/body"; }
   [[ "$(message)" == "client version 9.99 is too new. Maximum supported API version is 1.51" ]]
 }
 
+@test "older versions of the API get the fields they knew" {
+  [ "$(api GET /v1.43/images/e2e-busybox/json | jq -c '[has("VirtualSize"), .VirtualSize == .Size, has("ContainerConfig")]')" = '[true,true,true]' ]
+  [ "$(api GET /v1.44/images/e2e-busybox/json | jq -c '[has("VirtualSize"), (.ContainerConfig | has("Hostname"))]')" = '[false,true]' ]
+  [ "$(api GET /v1.45/images/e2e-busybox/json | jq 'has("ContainerConfig")')" = false ]
+  [ "$(api GET /v1.43/images/json | jq -c 'map(.VirtualSize == .Size) | all')" = true ]
+  [ "$(api GET /v1.44/images/json | jq -c 'map(has("VirtualSize")) | any')" = false ]
+}
+
 @test "unknown paths are 404, absent parts say so" {
   [ "$(status_of GET /v1.51/nosuch)" = 404 ]
   [ "$(message)" = "page not found" ]

@@ -19,6 +19,17 @@ std::string machine() {
 #endif
 }
 
+/// "Tue Sep 15 11:02:57 2026" from RFC 3339; anything else as it is.
+std::string build_time(const std::string& text) {
+  const auto time = parse_rfc3339(text);
+  if (!time) return text;
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(*time).time_since_epoch().count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char out[64];
+  return std::string(out, std::strftime(out, sizeof out, "%a %b %e %H:%M:%S %Y", &parts));
+}
+
 json::Object client_facts(Cli& cli, const std::string& api_version) {
   return {{"Version", spec::program_version()},
           {"ApiVersion", api_version},
@@ -27,7 +38,7 @@ json::Object client_facts(Cli& cli, const std::string& api_version) {
           {"GoVersion", ""},
           {"Os", "linux"},
           {"Arch", machine()},
-          {"BuildTime", ""},
+          {"BuildTime", build_time(std::string(spec::program_time()))},
           {"Context", cli.context_name()}};
 }
 
@@ -53,17 +64,6 @@ Result<int> print_object(Cli& cli, const std::string& format, const json::Object
   return 0;
 }
 
-/// "Tue Sep 15 11:02:57 2026" from RFC 3339; anything else as it is.
-std::string build_time(const std::string& text) {
-  const auto time = parse_rfc3339(text);
-  if (!time) return text;
-  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(*time).time_since_epoch().count();
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char out[64];
-  return std::string(out, std::strftime(out, sizeof out, "%a %b %e %H:%M:%S %Y", &parts));
-}
-
 class Version : public Command {
  public:
   Version() { flags.string(format_, "format", 'f', kFormatUsage); }
@@ -72,6 +72,9 @@ class Version : public Command {
     client::Client& engine = *TRY(cli.engine());
     auto server = engine.version_info();
     if (!format_.empty()) {
+      // Left out of the text when false, but templates may ask for it.
+      if (server.ok() && server->is_object() && format_ != "json")
+        server->get_object().emplace("Experimental", false);
       json::Object object{{"Client", client_facts(cli, engine.version())}};
       object.emplace("Server", server.ok() ? *server : json::Value(nullptr));
       const int code = TRY(print_object(cli, format_, object, "system.versionInfo"));
@@ -94,6 +97,7 @@ class Version : public Command {
     line(cli, " ", "Version", spec::program_version());
     line(cli, " ", "API version", api_version);
     line(cli, " ", "Git commit", spec::program_commit());
+    if (!spec::program_time().empty()) line(cli, " ", "Built", build_time(std::string(spec::program_time())));
     line(cli, " ", "OS/Arch", "linux/" + machine());
     line(cli, " ", "Context", cli.context_name());
   }

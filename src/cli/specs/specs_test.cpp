@@ -86,6 +86,8 @@ TEST(Values, Ulimits) {
   EXPECT_EQ(parse_ulimit("x").error().message(), "invalid ulimit argument: x");
   EXPECT_EQ(parse_ulimit("nofile=5:3").error().message(),
             "ulimit soft limit must be less than or equal to hard limit: 5 > 3");
+  EXPECT_EQ(parse_ulimit("nofile=-1:5").error().message(),
+            "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: 5");
 }
 
 TEST(Values, ExtraHosts) {

@@ -45,8 +45,12 @@ Result<spec::docker::Ulimit> parse_ulimit(std::string_view text) {
   limit.name = name;
   limit.soft = TRY(parse_go_int(soft_text));
   limit.hard = hard_text ? TRY(parse_go_int(*hard_text)) : limit.soft;
-  const bool unlimited = limit.hard == -1;
-  if (!unlimited && (limit.soft == -1 || limit.soft > limit.hard))
+  if (limit.hard == -1) return limit;
+  if (limit.soft == -1)
+    return fail(Kind::InvalidArgument,
+                "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: {}",
+                limit.hard);
+  if (limit.soft > limit.hard)
     return fail(Kind::InvalidArgument, "ulimit soft limit must be less than or equal to hard limit: {} > {}",
                 limit.soft, limit.hard);
   return limit;
