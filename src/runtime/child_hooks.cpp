@@ -23,8 +23,9 @@ namespace {
 /// In the hook's process. What it reports itself comes before what its parent says about its end.
 [[noreturn]] void execute_hook(const Context& context, const HookStep& hook, int state) {
   if (::dup2(state, 0) < 0) fail_hook(context, hook, errno, "dup2", "");
-  if (::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-    fail_hook(context, hook, errno, "close_range", "");
+  // Where the container's filter refuses it already, only what the caller passes on is not close-on-exec.
+  if (sys::raw::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+    for (int fd = 3; fd < 3 + context.process->preserve_fds; ++fd) ::close(fd);
   ::execve(hook.path.c_str(), hook.arguments.array(),
            hook.environment.empty() ? environ : hook.environment.array());
   fail_hook(context, hook, errno, "fork/exec ", hook.path.c_str());

@@ -32,8 +32,9 @@ int write_proc(const Context& context, const char* path, const std::string& text
 
 /// Closes what the runtime holds, for good: close-on-exec comes too late for the working directory, for the
 /// program's own path and for its interpreter's, which all may lead through /proc/self/fd of an open
-/// directory to the host (CVE-2024-21626). What remains are sockets, fifos and a file in memory, and what the
-/// caller passes on.
+/// directory to the host (CVE-2024-21626). What remains is what the caller passes on, and, close-on-exec,
+/// sockets, fifos and a file in memory. Called before the container's filter is loaded, which may refuse
+/// close_range(2): it is younger than many a profile.
 void close_what_leads_out(Context& context) {
   const Plan* plan = context.plan;
   int kept[] = {context.socket, context.report, plan ? plan->start_fd : -1, plan ? plan->report_fd : -1,
@@ -47,7 +48,9 @@ void close_what_leads_out(Context& context) {
       fail(context, Step::Streams, errno, "close what is not passed on");
     first = number + 1;
   }
-  if (sys::raw::close_range(first, ~0U, 0) != 0)
+  if (sys::raw::close_range(first, ~0U, 0) != 0 ||
+      sys::raw::close_range(static_cast<unsigned>(3 + context.process->preserve_fds), ~0U,
+                            CLOSE_RANGE_CLOEXEC) != 0)
     fail(context, Step::Streams, errno, "close what is not passed on");
   context.procfs = context.console = -1;
 }
@@ -303,8 +306,6 @@ void execute(Context& context, bool wait) {
   // Again: time has passed since Ready.
   if (const Verdict verdict = find_program(context, program); verdict.code != 0)
     fail(context, verdict.step, verdict.code, name);
-  if (::syscall(SYS_close_range, 3 + process.preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-    fail(context, Step::Streams, errno, "close what is not passed on");
   ::execve(program.text, process.arguments.array(), process.environment.array());
   fail(context, Step::Execute, errno, program.text);
 }

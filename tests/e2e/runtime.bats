@@ -203,6 +203,21 @@ refused() {
   nothing_left
 }
 
+@test "a filter that refuses close_range, as old profiles do: nothing fails, nothing is passed on" {
+  local privileges
+  for privileges in False True; do
+    configure 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["close_range"], "action": "SCMP_ACT_ERRNO"}]}; c["process"]["noNewPrivileges"] = '$privileges'; c["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "echo $(ls /proc/self/fd) >/hook"]}]}'
+    program /bin/ls /proc/1/fd
+    run -0 run_bundle --preserve-fds 1 3</dev/null
+    [ "${lines[*]}" = "0 1 2 3 4" ]  # 4 is the directory that ls reads
+    [ "$(cat "$B/rootfs/hook")" = "0 1 2 3" ]
+  done
+  program /bin/sleep 1000
+  run_bundle -d
+  run -0 runtime exec "$ID" /bin/ls /proc/self/fd
+  [ "${lines[*]}" = "0 1 2 3" ]
+}
+
 @test "create takes a configuration without a process, start does not" {
   configure 'del c["process"]'
   runtime create -b "$B" "$ID" </dev/null >/dev/null 2>&1
