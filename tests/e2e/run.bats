@@ -25,6 +25,8 @@ load lib
 }
 
 @test "bad requests are 125 and leave nothing" {
+  local before
+  before=$(engine ps -aq)
   run -125 engine run --nosuchflag e2e-busybox
   [[ "$output" == *"unknown flag: --nosuchflag"* ]]
   run -125 engine run UPPER
@@ -35,7 +37,7 @@ load lib
   [[ "$output" == *'Invalid container name (bad name), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed'* ]]
   run -125 engine run --mount type=bind,source=/no/such/source,target=/x e2e-busybox true
   [[ "$output" == *'invalid mount config for type "bind": bind source path does not exist: /no/such/source'* ]]
-  [ -z "$(engine ps -aq)" ]
+  [ "$(engine ps -aq)" = "$before" ]
 }
 
 @test "a name is taken once" {
