@@ -2,7 +2,6 @@
 
 #include <set>
 
-#include "api/base64.h"
 #include "api/build_request.h"
 #include "api/pattern.h"
 #include "api/query.h"
@@ -106,14 +105,6 @@ TEST(StatusTest, KindsHaveStatuses) {
   EXPECT_EQ(http_status(Kind::NotFound), 404);
   EXPECT_EQ(http_status(Kind::NotModified), 304);
   EXPECT_EQ(http_status(Kind::Unsupported), 501);
-}
-
-TEST(Base64Test, PadsAsTheStandardSays) {
-  EXPECT_EQ(encode_base64(""), "");
-  EXPECT_EQ(encode_base64("f"), "Zg==");
-  EXPECT_EQ(encode_base64("fo"), "Zm8=");
-  EXPECT_EQ(encode_base64("foo"), "Zm9v");
-  EXPECT_EQ(encode_base64("\xff\xfe\x00x"), "//4=");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-#include "api/base64.h"
 #include "api/routes.h"
+#include "base/base64.h"
 
 namespace skiff::api {
 namespace {

@@ -2,7 +2,27 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+
 namespace {
+
+TEST(Base64, PadsAsTheStandardSays) {
+  using namespace std::string_view_literals;
+  for (const auto& [bytes, text] : {std::pair{""sv, ""sv},
+                                    {"f"sv, "Zg=="sv},
+                                    {"fo"sv, "Zm8="sv},
+                                    {"foo"sv, "Zm9v"sv},
+                                    {"\xff\xfe\x00x"sv, "//4AeA=="sv}}) {
+    EXPECT_EQ(skiff::encode_base64(bytes), text);
+    EXPECT_EQ(skiff::decode_base64(text), bytes);
+  }
+  EXPECT_EQ(skiff::encode_base64_url("\xff\xfe\xfd"), "__79");
+  EXPECT_EQ(skiff::decode_base64("__79"), "\xff\xfe\xfd");
+  EXPECT_EQ(skiff::decode_base64("Zm8"), "fo");
+  EXPECT_EQ(skiff::decode_base64("Zm\n9v\n"), "foo");
+  for (const char* bad : {"Z", "Zm8==", "Zg=", "Zm=v", "Zm 8", "Zm8*"})
+    EXPECT_FALSE(skiff::decode_base64(bad)) << bad;
+}
 
 TEST(Strings, Sizes) {
   EXPECT_EQ(skiff::parse_ram_size("64m"), 64 << 20);

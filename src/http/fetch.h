@@ -1,8 +1,8 @@
 #pragma once
 
 #include <ctime>
-#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "base/result.h"
@@ -17,7 +17,7 @@ struct Fetched {
 /// Downloads an http or https URL into `file`, through redirects and the proxies of the environment. Errors
 /// are Docker's sentences: `Get "<url>": <why>` (Unavailable) when there is no answer, `failed to GET <url>
 /// with status 404 Not Found: <body>` (NotFound, or InvalidArgument for other statuses) when it is a refusal.
-/// Cancelled once `cancelled` says so, which is asked about once a second.
-Result<Fetched> fetch(const std::string& url, const sys::Fd& file, const std::function<bool()>& cancelled);
+/// Cancelled at once when `stop` says so.
+Result<Fetched> fetch(const std::string& url, const sys::Fd& file, const std::stop_token& stop = {});
 
 }  // namespace skiff::http

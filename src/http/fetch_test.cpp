@@ -55,15 +55,13 @@ std::string content(const sys::Fd& file) {
   return *sys::read_all(file);
 }
 
-bool never() { return false; }
-
 TEST(Fetch, FollowsRedirectsAndKnowsTheTime) {
   const Answers server(
       {"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngone",
        "HTTP/1.1 200 OK\r\nLast-Modified: Thu, 01 Jan 1970 00:01:40 GMT\r\nContent-Length: 5\r\n"
        "Connection: close\r\n\r\nhello"});
   const sys::Fd file = scratch();
-  const auto fetched = fetch(server.url("/here"), file, never);
+  const auto fetched = fetch(server.url("/here"), file);
   ASSERT_TRUE(fetched.ok()) << fetched.error().message();
   EXPECT_EQ(fetched->modified, 100);
   EXPECT_EQ(content(file), "hello");
@@ -72,7 +70,7 @@ TEST(Fetch, FollowsRedirectsAndKnowsTheTime) {
 TEST(Fetch, RefusalsAreToldInDockersWords) {
   const Answers server({"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsorry"});
   const sys::Fd file = scratch();
-  const auto fetched = fetch(server.url("/x"), file, never);
+  const auto fetched = fetch(server.url("/x"), file);
   ASSERT_FALSE(fetched.ok());
   EXPECT_EQ(fetched.error().kind(), Kind::NotFound);
   EXPECT_EQ(fetched.error().message(),
@@ -83,17 +81,17 @@ TEST(Fetch, RefusalsAreToldInDockersWords) {
 TEST(Fetch, CutConnectionsAndOtherProtocolsAreErrors) {
   const Answers server({"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"});
   const sys::Fd file = scratch();
-  EXPECT_EQ(fetch(server.url("/x"), file, never).error().kind(), Kind::Unavailable);
-  EXPECT_EQ(fetch("file:///etc/passwd", file, never).error().kind(), Kind::Unavailable);
-  EXPECT_EQ(
-      fetch("http://127.0.0.1:1/x", file, never).error().message().find("Get \"http://127.0.0.1:1/x\": "),
-      0U);
+  EXPECT_EQ(fetch(server.url("/x"), file).error().kind(), Kind::Unavailable);
+  EXPECT_EQ(fetch("file:///etc/passwd", file).error().kind(), Kind::Unavailable);
+  EXPECT_EQ(fetch("http://127.0.0.1:1/x", file).error().message().find("Get \"http://127.0.0.1:1/x\": "), 0U);
 }
 
 TEST(Fetch, EndsWhenNobodyWaits) {
   const Answers server({"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"});
   const sys::Fd file = scratch();
-  EXPECT_EQ(fetch(server.url("/x"), file, [] { return true; }).error().kind(), Kind::Cancelled);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(fetch(server.url("/x"), file, stop.get_token()).error().kind(), Kind::Cancelled);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ Result<Download> download(const std::string& url, bool needs_name, const sys::Fd
   if (result.name.empty() && needs_name)
     return fail(Kind::InvalidArgument, "cannot determine filename for source {}", url);
   result.file = TRY(sys::open_at(directory, ".", O_TMPFILE | O_RDWR, 0600));
-  const auto fetched = TRY(http::fetch(url, result.file, [] { return false; }));
+  const auto fetched = TRY(http::fetch(url, result.file));
   const timespec times[2] = {{0, UTIME_OMIT}, {fetched.modified.value_or(0), 0}};
   if (futimens(result.file.get(), times) != 0) return fail_errno("set time of {}", url);
   result.digest = TRY(digest_of(result.name, result.file));
