@@ -19,6 +19,8 @@ constexpr std::size_t kReceiveSize = 32 << 10;
 constexpr std::size_t kMostUnread = 256 << 10;
 constexpr std::size_t kMostLingering = 256 << 20;
 constexpr std::chrono::seconds kLinger{2};
+/// Of a file that a fast client takes as it comes, before others have their turn.
+constexpr std::uint64_t kTurn = 4 << 20;
 
 Error gone() { return {Kind::Cancelled, "the client closed the connection"}; }
 
@@ -33,11 +35,16 @@ bool wait_for(int socket, short events, int milliseconds) {
 
 }  // namespace
 
-Connection::Connection(std::uint64_t number, sys::Fd socket, std::size_t head_limit)
+Connection::Connection(std::uint64_t number, sys::Fd socket, const ServerLimits& limits)
     : id(number),
       socket_(std::move(socket)),
-      head_limit_(head_limit),
-      parser_(MessageParser::Side::Request, head_limit) {}
+      limits_(limits),
+      parser_(MessageParser::Side::Request, limits.head_bytes) {}
+
+Connection::~Connection() {
+  end_file(false);
+  if (socket_.valid()) channel().end(socket_.get());
+}
 
 bool Connection::claim() {
   Phase expected = Phase::Waiting;
@@ -66,16 +73,15 @@ Connection::ReadResult Connection::read_head() {
       const bool hostless = head.version == 11 && !head.fields.has("Host");
       return ambiguous || hostless ? ReadResult::Malformed : ReadResult::Request;
     }
-    if (buffer_.size() > head_limit_) return ReadResult::TooLarge;
+    if (buffer_.size() > limits_.head_bytes) return ReadResult::TooLarge;
     std::array<char, kReceiveSize> bytes;
-    const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (count > 0)
-      buffer_.append(bytes.data(), static_cast<std::size_t>(count));
-    else if (count == 0)
-      return ReadResult::Closed;
-    else if (errno == EAGAIN)
+    const auto got = channel().receive(socket_.get(), bytes.data(), bytes.size());
+    wanted_ = got.wait;
+    if (got.count > 0)
+      buffer_.append(bytes.data(), static_cast<std::size_t>(got.count));
+    else if (got.wait != 0)
       return ReadResult::NeedMore;
-    else if (errno != EINTR)
+    else
       return ReadResult::Closed;
   }
 }
@@ -94,10 +100,11 @@ bool Connection::next_request() {
     if (!count.ok()) return false;
     unread += *count;
   }
-  parser_ = MessageParser(MessageParser::Side::Request, head_limit_);
+  parser_ = MessageParser(MessageParser::Side::Request, limits_.head_bytes);
   head_started_ = false;
   continue_sent_ = false;
   chunked_ = false;
+  length_left_ = 0;
   answer_ = Answer::None;
   answer_fields_ = {};
   const MutexLock lock(stop_mutex_);
@@ -110,8 +117,14 @@ void Connection::client_gone() {
   if (stop_) stop_->request_stop();
 }
 
+void Connection::refuse(std::string_view answer) {
+  const iovec piece{const_cast<char*>(answer.data()), answer.size()};
+  channel().send(socket_.get(), &piece, 1, false);
+}
+
 void Connection::linger() {
   if (!socket_.valid() || parser_.done() || read_ended_) return;
+  channel().end(socket_.get());
   ::shutdown(socket_.get(), SHUT_WR);
   const auto deadline = std::chrono::steady_clock::now() + kLinger;
   std::array<char, kReceiveSize> scratch;
@@ -119,30 +132,34 @@ void Connection::linger() {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0 || !wait_for(socket_.get(), POLLIN, static_cast<int>(left.count()))) return;
-    const ssize_t count = ::recv(socket_.get(), scratch.data(), scratch.size(), MSG_DONTWAIT);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return;
-    if (count > 0) total += static_cast<std::size_t>(count);
+    const auto got = channel().receive(socket_.get(), scratch.data(), scratch.size());
+    if (got.count <= 0 && got.wait == 0) return;
+    if (got.count > 0) total += static_cast<std::size_t>(got.count);
   }
 }
 
 Result<std::size_t> Connection::receive(std::string& out, std::size_t limit) {
   const std::size_t old = out.size();
   out.resize(old + std::min(limit, kReceiveSize));
-  ssize_t count = 0;
+  auto got = receive_into(out.data() + old, out.size() - old);
+  out.resize(old + (got.ok() ? *got : 0));
+  return got;
+}
+
+/// Waits for the client's next bytes. An end of the connection is an error: a body was to come.
+Result<std::size_t> Connection::receive_into(char* buffer, std::size_t size) {
+  Channel::Outcome got;
   while (true) {
-    count = ::recv(socket_.get(), out.data() + old, out.size() - old, MSG_DONTWAIT);
-    if (count >= 0) break;
-    if (errno == EAGAIN)
-      wait_for(socket_.get(), POLLIN, -1);
-    else if (errno != EINTR)
-      break;
+    got = channel().receive(socket_.get(), buffer, size);
+    if (got.wait == 0) break;
+    const auto patience = std::chrono::milliseconds(limits_.body_timeout).count();
+    if (!wait_for(socket_.get(), got.wait, patience > 0 ? static_cast<int>(patience) : -1)) break;
   }
-  out.resize(old + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  if (count > 0) return static_cast<std::size_t>(count);
+  if (got.count > 0) return static_cast<std::size_t>(got.count);
   // The client may still want to read our answer: only this direction is over.
   read_ended_ = true;
   close_after_ = true;
-  if (count == 0) TRY(parser_.end());
+  if (got.count == 0) TRY(parser_.end());
   return gone();
 }
 
@@ -171,7 +188,15 @@ Result<std::size_t> Connection::read_body(char* buffer, std::size_t size) {
       eaten = *fed;
       buffer_.erase(0, eaten);
     }
-    if (eaten == 0 && !parser_.done()) TRY(receive(buffer_, kReceiveSize));
+    if (eaten > 0 || parser_.done()) continue;
+    // A long body with a known length goes straight to its reader.
+    if (const std::uint64_t left = parser_.plain_body_left(); left > 0 && buffer_.empty()) {
+      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, size));
+      const std::size_t count = TRY(receive_into(buffer, most));
+      parser_.skip_plain_body(count);
+      return count;
+    }
+    TRY(receive(buffer_, kReceiveSize));
   }
   const std::size_t count = std::min(size, body_.size());
   std::memcpy(buffer, body_.data(), count);
@@ -188,19 +213,16 @@ Result<void> Connection::send_all(std::string_view first, std::string_view secon
   while (true) {
     while (next < pieces.size() && pieces[next].iov_len == 0) ++next;
     if (next == pieces.size()) return {};
-    msghdr message{};
-    message.msg_iov = &pieces[next];
-    message.msg_iovlen = pieces.size() - next;
-    ssize_t count = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) {
-        wait_for(socket_.get(), POLLOUT, -1);
+    const auto sent = channel().send(socket_.get(), &pieces[next], pieces.size() - next, false);
+    if (sent.count < 0) {
+      if (sent.wait != 0) {
+        wait_for(socket_.get(), sent.wait, -1);
         continue;
       }
       broken_ = true;
       return gone();
     }
+    ssize_t count = sent.count;
     for (std::size_t i = next; count > 0; ++i) {
       const std::size_t taken = std::min(static_cast<std::size_t>(count), pieces[i].iov_len);
       pieces[i].iov_base = static_cast<char*>(pieces[i].iov_base) + taken;
@@ -208,6 +230,49 @@ Result<void> Connection::send_all(std::string_view first, std::string_view secon
       count -= static_cast<ssize_t>(taken);
     }
   }
+}
+
+Channel::Outcome Connection::send_next(OutgoingFile& file) {
+  const std::uint64_t left = file.body.length - file.sent;
+  if (file.head_sent < file.head.size()) {
+    const iovec piece{file.head.data() + file.head_sent, file.head.size() - file.head_sent};
+    const auto sent = channel().send(socket_.get(), &piece, 1, left > 0);
+    if (sent.count > 0) file.head_sent += static_cast<std::size_t>(sent.count);
+    return sent;
+  }
+  const auto most = static_cast<std::size_t>(std::min(left, kTurn));
+  const auto sent =
+      channel().send_file(socket_.get(), file.body.file.get(), file.body.offset + file.sent, most);
+  if (sent.count > 0) file.sent += static_cast<std::uint64_t>(sent.count);
+  return sent;
+}
+
+Connection::SendResult Connection::send_some() {
+  auto& file = *file_;
+  const std::uint64_t turn_ends = file.sent + kTurn;
+  while (file.head_sent < file.head.size() || file.sent < file.body.length) {
+    const auto sent = send_next(file);
+    if (sent.count <= 0) {
+      wanted_ = sent.wait;
+      if (sent.wait != 0) return SendResult::Wait;
+      broken_ = true;
+      end_file(false);
+      return SendResult::Broken;
+    }
+    if (file.sent >= turn_ends && file.sent < file.body.length) {
+      wanted_ = POLLOUT;
+      return SendResult::Yield;
+    }
+  }
+  end_file(true);
+  return SendResult::Done;
+}
+
+void Connection::end_file(bool whole) {
+  if (!file_) return;
+  const auto file = std::move(*file_);
+  file_.reset();
+  if (file.body.done) file.body.done(file.sent, whole);
 }
 
 std::string Connection::answer_head(int status, std::string_view content_type) {

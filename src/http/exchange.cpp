@@ -1,6 +1,9 @@
 #include "http/exchange.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <array>
 
@@ -16,6 +19,18 @@ std::string_view Exchange::path() const { return cut(target(), '?').first; }
 std::string_view Exchange::query() const { return cut(target(), '?').second.value_or(std::string_view()); }
 const Fields& Exchange::fields() const { return connection_.parser_.head().fields; }
 int Exchange::version() const { return connection_.parser_.head().version; }
+
+std::string Exchange::peer() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(connection_.socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET)
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text, sizeof text);
+  else if (address.ss_family == AF_INET6)
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text, sizeof text);
+  return text;
+}
 
 std::optional<std::uint64_t> Exchange::content_length() const {
   const auto& head = connection_.parser_.head();
@@ -74,6 +89,30 @@ Result<void> Exchange::send(int status, std::string_view body, std::string_view 
   return c.send_all(head, no_body || c.head_only_ ? std::string_view() : body);
 }
 
+Result<void> Exchange::send_head(int status, std::uint64_t length, std::string_view content_type) {
+  auto& c = connection_;
+  std::string head = c.answer_head(status, content_type);
+  head += fmt::format("Content-Length: {}\r\n\r\n", length);
+  c.answer_ = Connection::Answer::Done;
+  return c.send_all(head);
+}
+
+Result<void> Exchange::send_file(int status, FileBody body, std::string_view content_type) {
+  auto& c = connection_;
+  if (c.head_only_) {
+    auto sent = send_head(status, body.length, content_type);
+    if (body.done) body.done(0, sent.ok());
+    return sent;
+  }
+  std::string head = c.answer_head(status, content_type);
+  head += fmt::format("Content-Length: {}\r\n\r\n", body.length);
+  c.answer_ = Connection::Answer::Done;
+  c.file_.emplace();
+  c.file_->head = std::move(head);
+  c.file_->body = std::move(body);
+  return {};
+}
+
 Result<void> Exchange::start(int status, std::string_view content_type) {
   auto& c = connection_;
   c.chunked_ = version() == 11;
@@ -85,9 +124,20 @@ Result<void> Exchange::start(int status, std::string_view content_type) {
   return c.send_all(head);
 }
 
+Result<void> Exchange::start(int status, std::uint64_t length, std::string_view content_type) {
+  auto& c = connection_;
+  c.chunked_ = false;
+  c.length_left_ = length;
+  std::string head = c.answer_head(status, content_type);
+  head += fmt::format("Content-Length: {}\r\n\r\n", length);
+  c.answer_ = Connection::Answer::Streaming;
+  return c.send_all(head);
+}
+
 Result<void> Exchange::write(std::string_view bytes) {
   auto& c = connection_;
   if (bytes.empty() || c.head_only_) return {};
+  c.length_left_ -= std::min<std::uint64_t>(c.length_left_, bytes.size());
   if (!c.chunked_) return c.send_all(bytes);
   return c.send_all(fmt::format("{:x}\r\n", bytes.size()), bytes, "\r\n");
 }
@@ -96,6 +146,7 @@ Result<void> Exchange::finish() {
   auto& c = connection_;
   if (c.answer_ != Connection::Answer::Streaming) return {};
   c.answer_ = Connection::Answer::Done;
+  if (c.length_left_ > 0 && !c.head_only_) c.broken_ = true;
   if (!c.chunked_ || c.head_only_) return {};
   return c.send_all("0\r\n\r\n");
 }
@@ -107,6 +158,8 @@ void Exchange::abort() {
 
 Result<Hijacked> Exchange::hijack(std::string_view content_type) {
   auto& c = connection_;
+  if (!c.channel().is_plain())
+    return Error(Kind::Unsupported, "http: a TLS connection cannot become a raw one");
   const bool upgrade = wants_upgrade();
   std::string head =
       fmt::format("HTTP/1.1 {}\r\nContent-Type: {}\r\n", upgrade ? "101 UPGRADED" : "200 OK", content_type);

@@ -22,8 +22,18 @@ struct Hijacked {
   std::string early_input;  ///< what the client sent behind its request
 };
 
+/// A part of a file as an answer's body.
+struct FileBody {
+  sys::Fd file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  /// Called once, on any thread, when the body is sent or cannot be: how much of it went out.
+  std::function<void(std::uint64_t sent, bool whole)> done;
+};
+
 /// One request and its answer, on the thread that serves it. Everything here blocks. Writing to a client that
-/// went away is Cancelled. A handler answers exactly once: send(), or start() and write(), or hijack().
+/// went away is Cancelled. A handler answers exactly once: send(), or send_file(), or start() and write(), or
+/// hijack().
 class Exchange {
  public:
   explicit Exchange(Connection& connection) : connection_(connection) {}
@@ -37,6 +47,8 @@ class Exchange {
   std::string_view query() const;
   const Fields& fields() const;
   int version() const;  ///< 10 or 11
+  /// The client's address without port, "192.0.2.1" or "2001:db8::1"; "" over unix sockets.
+  std::string peer() const;
   /// The body's size; absent when it is chunked, 0 when there is none.
   std::optional<std::uint64_t> content_length() const;
   bool has_body() const;
@@ -57,8 +69,16 @@ class Exchange {
   Fields& answer_fields();
   /// A whole answer. HEAD requests get the same head and no body.
   Result<void> send(int status, std::string_view body, std::string_view content_type = "application/json");
+  /// An answer whose body is a part of a file. It is sent without passing through this program's memory and
+  /// without a thread: what the client is slow to take goes out after the handler has returned. Files do not
+  /// shrink meanwhile. HEAD requests get the same head and no body. Needs SIGPIPE to be ignored.
+  Result<void> send_file(int status, FileBody body, std::string_view content_type);
+  /// An answer to HEAD whose body would have `length` bytes.
+  Result<void> send_head(int status, std::uint64_t length, std::string_view content_type);
   /// Begins an answer of unknown length: chunked, or until the connection's end for HTTP/1.0.
   Result<void> start(int status, std::string_view content_type = "application/json");
+  /// Begins an answer of `length` bytes; fewer, and the connection ends, so that the client notices.
+  Result<void> start(int status, std::uint64_t length, std::string_view content_type);
   /// A piece of it, sent at once. May be called from any one thread at a time.
   Result<void> write(std::string_view bytes);
   /// Ends it. Done by the server when the handler returns without it.

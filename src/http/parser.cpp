@@ -148,6 +148,14 @@ Result<std::size_t> MessageParser::feed(std::string_view bytes, std::string& bod
   return state_->head_complete ? state_->feed_body(bytes, body) : state_->feed_head(bytes);
 }
 
+std::uint64_t MessageParser::plain_body_left() const {
+  return state_->head_complete && state_->body == State::Body::Length ? state_->left : 0;
+}
+
+void MessageParser::skip_plain_body(std::uint64_t count) {
+  state_->left -= std::min(count, plain_body_left());
+}
+
 Result<void> MessageParser::end() {
   if (state_->head_complete && state_->body == State::Body::UntilEnd) state_->ended = true;
   if (!done()) return Error(Kind::Unavailable, "the connection ended in the middle of a message");

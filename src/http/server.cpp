@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -26,6 +27,9 @@ constexpr std::uint64_t kWakeUp = 1;
 constexpr std::uint64_t kFirstListener = 2;
 constexpr std::uint64_t kFirstConnection = 1 << 16;
 
+/// Threads that send files while nobody waits for events, before another thread is started.
+constexpr int kSenders = 4;
+
 constexpr std::string_view kTooMany =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
     "Content-Length: 34\r\n\r\n{\"message\":\"too many connections\"}";
@@ -48,11 +52,16 @@ std::string plain_answer(int status) {
 
 class Server::State : public std::enable_shared_from_this<Server::State> {
  public:
-  State(std::vector<sys::Fd> listeners, Handler handler, ServerLimits limits)
-      : listeners_(std::move(listeners)), handler_(std::move(handler)), limits_(limits) {}
+  State(std::vector<sys::Fd> listeners, Handler handler, ServerLimits limits,
+        std::shared_ptr<const ChannelFactory> channels)
+      : listeners_(std::move(listeners)),
+        handler_(std::move(handler)),
+        limits_(limits),
+        channels_(std::move(channels)) {}
 
   Result<void> open();
   void stop(std::chrono::milliseconds grace);
+  void set_channels(std::shared_ptr<const ChannelFactory> channels);
   int connections();
   int threads();
 
@@ -68,12 +77,17 @@ class Server::State : public std::enable_shared_from_this<Server::State> {
   bool wait_for_event(epoll_event& event);
   void dispatch(const epoll_event& event);
   void accept_on(std::size_t listener);
+  Result<void> set_up(const std::shared_ptr<Connection>& connection);
   std::shared_ptr<Connection> find(std::uint64_t id);
   void serve(const std::shared_ptr<Connection>& connection);
-  bool serve_one(const std::shared_ptr<Connection>& connection);
+  void serve_one(const std::shared_ptr<Connection>& connection);
+  enum class Next : std::uint8_t { Request, Wait, Drop };
+  Next send_file(const std::shared_ptr<Connection>& connection);
+  bool end_request(const std::shared_ptr<Connection>& connection);
   void arm(const std::shared_ptr<Connection>& connection);
   void drop(const std::shared_ptr<Connection>& connection);
   void sweep();
+  void send_the_rest(SteadyClock::time_point deadline);
   void start_timer();
 
   std::vector<sys::Fd> listeners_;
@@ -90,6 +104,8 @@ class Server::State : public std::enable_shared_from_this<Server::State> {
   std::uint64_t next_id_ GUARDED_BY(mutex_) = kFirstConnection;
   int threads_ GUARDED_BY(mutex_) = 0;
   int waiting_ GUARDED_BY(mutex_) = 0;
+  int sending_ GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<const ChannelFactory> channels_ GUARDED_BY(mutex_);
   bool timer_runs_ GUARDED_BY(mutex_) = false;
 };
 
@@ -216,16 +232,27 @@ void Server::State::accept_on(std::size_t listener) {
   {
     const MutexLock lock(mutex_);
     if (static_cast<int>(connections_.size()) < limits_.connections && !stopping_) {
-      connection = std::make_shared<Connection>(next_id_++, std::move(socket), limits_.head_bytes);
+      connection = std::make_shared<Connection>(next_id_++, std::move(socket), limits_);
       connections_.emplace(connection->id, connection);
     }
   }
   if (!connection) return refuse(socket, kTooMany);
   connection->set_deadline(SteadyClock::now() + limits_.head_timeout);
-  if (auto added = add(connection->socket().get(), connection->id, 0); !added.ok()) {
-    log::error("http: {}", added.error().message());
+  if (auto ready = set_up(connection); !ready.ok()) {
+    log::error("http: {}", ready.error().message());
     return drop(connection);
   }
+  serve(connection);
+}
+
+Result<void> Server::State::set_up(const std::shared_ptr<Connection>& connection) {
+  std::shared_ptr<const ChannelFactory> channels;
+  {
+    const MutexLock lock(mutex_);
+    channels = channels_;
+  }
+  if (channels) connection->set_channel(TRY(channels->make(connection->socket().get())));
+  TRY(add(connection->socket().get(), connection->id, 0));
   auto* raw = connection.get();
   connection->watch = [this, raw] {
     const auto watched = control(EPOLL_CTL_MOD, raw->socket().get(), raw->id, EPOLLRDHUP | EPOLLONESHOT);
@@ -234,7 +261,7 @@ void Server::State::accept_on(std::size_t listener) {
   connection->forget = [this, raw] {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, raw->socket().get(), nullptr);
   };
-  serve(connection);
+  return {};
 }
 
 std::shared_ptr<Connection> Server::State::find(std::uint64_t id) {
@@ -246,19 +273,25 @@ std::shared_ptr<Connection> Server::State::find(std::uint64_t id) {
 /// Serves requests as long as their heads are here; then the connection waits in the epoll again.
 void Server::State::serve(const std::shared_ptr<Connection>& connection) {
   while (true) {
+    if (connection->sending()) {
+      const Next next = send_file(connection);
+      if (next == Next::Wait) return arm(connection);
+      if (next == Next::Drop) return drop(connection);
+    }
     switch (connection->read_head()) {
       case Connection::ReadResult::Request:
-        if (!serve_one(connection)) return drop(connection);
+        serve_one(connection);
+        if (!connection->sending() && !end_request(connection)) return drop(connection);
         continue;
       case Connection::ReadResult::NeedMore:
         return arm(connection);
       case Connection::ReadResult::Closed:
         return drop(connection);
       case Connection::ReadResult::Malformed:
-        refuse(connection->socket(), plain_answer(400));
+        connection->refuse(plain_answer(400));
         break;
       case Connection::ReadResult::TooLarge:
-        refuse(connection->socket(), plain_answer(431));
+        connection->refuse(plain_answer(431));
         break;
     }
     connection->linger();
@@ -266,8 +299,7 @@ void Server::State::serve(const std::shared_ptr<Connection>& connection) {
   }
 }
 
-/// True when the connection can take another request.
-bool Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
+void Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
   ensure_waiting_thread();
   connection->set_deadline(SteadyClock::time_point::max());
   Exchange exchange(*connection);
@@ -281,9 +313,38 @@ bool Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
     else
       exchange.abort();
   }
-  if (connection->hijacked()) return false;
+  if (connection->hijacked() || connection->sending()) return;
   if (!exchange.answered()) (void)exchange.send(500, R"({"message":"the request was not answered"})");
   (void)exchange.finish();
+}
+
+/// Sending never waits, but it may take long: as long as few do it, somebody else is to wait for events.
+Server::State::Next Server::State::send_file(const std::shared_ptr<Connection>& connection) {
+  {
+    const MutexLock lock(mutex_);
+    if (++sending_ <= kSenders && waiting_ == 0 && threads_ <= limits_.connections) add_thread();
+  }
+  connection->set_deadline(SteadyClock::now() + limits_.send_timeout);
+  const auto result = connection->send_some();
+  {
+    const MutexLock lock(mutex_);
+    --sending_;
+  }
+  switch (result) {
+    case Connection::SendResult::Done:
+      return end_request(connection) ? Next::Request : Next::Drop;
+    case Connection::SendResult::Wait:
+    case Connection::SendResult::Yield:
+      return Next::Wait;
+    case Connection::SendResult::Broken:
+      break;
+  }
+  return Next::Drop;
+}
+
+/// True when the connection can take another request.
+bool Server::State::end_request(const std::shared_ptr<Connection>& connection) {
+  if (connection->hijacked()) return false;
   const bool reusable = connection->next_request();
   if (!reusable) connection->linger();
   connection->set_deadline(SteadyClock::now() + limits_.idle_timeout);
@@ -291,12 +352,15 @@ bool Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
 }
 
 void Server::State::arm(const std::shared_ptr<Connection>& connection) {
-  if (connection->head_started() && connection->deadline() > SteadyClock::now() + limits_.head_timeout)
+  if (connection->head_started() && !connection->sending() &&
+      connection->deadline() > SteadyClock::now() + limits_.head_timeout)
     connection->set_deadline(SteadyClock::now() + limits_.head_timeout);
   start_timer();
+  std::uint32_t events = connection->wanted() == POLLOUT ? EPOLLOUT : EPOLLIN;
+  if (!connection->sending()) events |= EPOLLRDHUP;
   connection->release();
   const auto armed =
-      control(EPOLL_CTL_MOD, connection->socket().get(), connection->id, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT);
+      control(EPOLL_CTL_MOD, connection->socket().get(), connection->id, events | EPOLLONESHOT);
   if (!armed.ok() && connection->claim()) drop(connection);
 }
 
@@ -347,22 +411,61 @@ void Server::State::stop(std::chrono::milliseconds grace) {
     for (const auto& [id, connection] : connections_) all.push_back(connection);
   }
   for (const auto& connection : all) {
-    if (connection->claim())
-      drop(connection);
-    else
+    if (!connection->claim())
       connection->client_gone();
+    else if (connection->sending())
+      connection->release();
+    else
+      drop(connection);
   }
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto woken = ::write(wake_up_.get(), &one, sizeof one);
 
   const auto deadline = SteadyClock::now() + grace;
-  MutexLock lock(mutex_);
-  while (threads_ > 0 && lock.wait_until(changed_, deadline)) {
+  {
+    MutexLock lock(mutex_);
+    while (threads_ > 0 && lock.wait_until(changed_, deadline)) {
+    }
   }
+  send_the_rest(deadline);
+  MutexLock lock(mutex_);
   for (const auto& [id, connection] : connections_)
     if (!connection->hijacked()) ::shutdown(connection->socket().get(), SHUT_RDWR);
   while (threads_ > 0) lock.wait(changed_);
   listeners_.clear();
+}
+
+/// Files that are on their way when the server stops are sent as long as `deadline` allows. The threads are
+/// gone or busy; whoever stops the server does it.
+void Server::State::send_the_rest(SteadyClock::time_point deadline) {
+  std::vector<std::shared_ptr<Connection>> left;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [id, connection] : connections_) left.push_back(connection);
+  }
+  std::erase_if(left, [](const auto& connection) { return !connection->claim(); });
+  while (!left.empty() && SteadyClock::now() < deadline) {
+    std::vector<pollfd> polls;
+    for (const auto& connection : left)
+      polls.push_back({connection->socket().get(), static_cast<short>(connection->wanted()), 0});
+    const auto patience =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    ::poll(polls.data(), polls.size(), static_cast<int>(patience.count()) + 1);
+    std::erase_if(left, [&](const auto& connection) {
+      if (connection->sending()) {
+        const auto result = connection->send_some();
+        if (result == Connection::SendResult::Wait || result == Connection::SendResult::Yield) return false;
+      }
+      drop(connection);
+      return true;
+    });
+  }
+  for (const auto& connection : left) drop(connection);
+}
+
+void Server::State::set_channels(std::shared_ptr<const ChannelFactory> channels) {
+  const MutexLock lock(mutex_);
+  channels_ = std::move(channels);
 }
 
 int Server::State::connections() {
@@ -378,13 +481,17 @@ int Server::State::threads() {
 Server::Server(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Server>> Server::start(std::vector<sys::Fd> listeners, Handler handler,
-                                              ServerLimits limits) {
-  auto state = std::make_shared<State>(std::move(listeners), std::move(handler), limits);
+                                              ServerLimits limits,
+                                              std::shared_ptr<const ChannelFactory> channels) {
+  auto state = std::make_shared<State>(std::move(listeners), std::move(handler), limits, std::move(channels));
   TRY(state->open());
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
+void Server::set_channels(std::shared_ptr<const ChannelFactory> channels) {
+  state_->set_channels(std::move(channels));
+}
 void Server::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
 int Server::connections() const { return state_->connections(); }
 int Server::threads() const { return state_->threads(); }

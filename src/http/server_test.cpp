@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <gtest/gtest.h>
@@ -19,7 +20,10 @@ namespace {
 /// A server on a private socket, and raw or proper clients of it.
 class ServerTest : public testing::Test {
  protected:
-  void SetUp() override { path_ = testing::TempDir() + "skiff-http-" + random_hex(6) + ".sock"; }
+  void SetUp() override {
+    ::signal(SIGPIPE, SIG_IGN);
+    path_ = testing::TempDir() + "skiff-http-" + random_hex(6) + ".sock";
+  }
   void TearDown() override {
     server_.reset();
     ::unlink(path_.c_str());
@@ -315,6 +319,94 @@ TEST_F(ServerTest, StopEndsWaitingHandlersAndConnections) {
   server_->stop(std::chrono::seconds(5));
   EXPECT_TRUE(sys::read_all(socket).value().ends_with("stopped"));
   EXPECT_EQ(server_->threads(), 0);
+}
+
+/// A file with `bytes` and no name.
+sys::Fd file_with(std::string_view bytes) {
+  const std::string path = testing::TempDir() + "skiff-http-" + random_hex(6);
+  auto file = sys::open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600).value();
+  ::unlink(path.c_str());
+  EXPECT_TRUE(sys::write_all(file, bytes).ok());
+  return file;
+}
+
+TEST_F(ServerTest, FilesAreSentInPartAndWholeOnOneConnection) {
+  const std::string bytes = "0123456789";
+  std::atomic<int> whole = 0;
+  serve([&](Exchange& exchange) {
+    const bool part = exchange.path() == "/part";
+    const auto done = [&whole](std::uint64_t, bool all) { whole += all ? 1 : 0; };
+    FileBody body{file_with(bytes), part ? 3U : 0U, part ? 4U : bytes.size(), done};
+    EXPECT_TRUE(exchange.send_file(part ? 206 : 200, std::move(body), "application/octet-stream").ok());
+  });
+  auto c = client();
+  EXPECT_EQ(c.send(get("/part")).value().read_all().value(), "3456");
+  EXPECT_EQ(c.send(get("/all")).value().read_all().value(), bytes);
+  auto head = get("/all");
+  head.method = "HEAD";
+  EXPECT_EQ(c.send(std::move(head)).value().fields.get("Content-Length"), "10");
+  EXPECT_EQ(c.send(get("/all")).value().read_all().value(), bytes);
+  EXPECT_EQ(server_->connections(), 1);
+  server_.reset();
+  EXPECT_EQ(whole, 4);
+}
+
+TEST_F(ServerTest, SlowReadersOfFilesHoldNoThread) {
+  const std::string bytes(16 << 20, 'x');
+  const auto shared = file_with(bytes);
+  std::atomic<int> ended = 0;
+  serve([&](Exchange& exchange) {
+    const auto done = [&ended](std::uint64_t, bool) { ++ended; };
+    FileBody body{sys::duplicate(shared).value(), 0, bytes.size(), done};
+    EXPECT_TRUE(exchange.send_file(200, std::move(body), "application/octet-stream").ok());
+  });
+  std::vector<sys::Fd> slow;
+  for (int i = 0; i < 40; ++i) {
+    slow.push_back(raw());
+    ASSERT_TRUE(sys::write_all(slow.back(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok());
+    char first = 0;
+    ASSERT_EQ(sys::read_some(slow.back(), &first, 1).value(), 1U);
+  }
+  EXPECT_LT(server_->threads(), 20);
+  for (int i = 0; i < 39; ++i) {
+    const auto answer = sys::read_all(slow[static_cast<std::size_t>(i)]).value();
+    EXPECT_EQ(answer.substr(answer.size() - bytes.size()), bytes);
+  }
+  slow.clear();  // the last one goes away in the middle
+  server_->stop(std::chrono::seconds(5));
+  server_.reset();
+  EXPECT_EQ(ended, 40);
+}
+
+TEST_F(ServerTest, StopSendsTheRestOfAFile) {
+  const std::string bytes(16 << 20, 'x');
+  serve([&](Exchange& exchange) {
+    FileBody body{file_with(bytes), 0, bytes.size(), {}};
+    EXPECT_TRUE(exchange.send_file(200, std::move(body), "application/octet-stream").ok());
+  });
+  const auto socket = raw();
+  ASSERT_TRUE(sys::write_all(socket, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok());
+  char first = 0;
+  ASSERT_EQ(sys::read_some(socket, &first, 1).value(), 1U);
+  std::thread stopper([&] { server_->stop(std::chrono::seconds(30)); });
+  EXPECT_TRUE(sys::read_all(socket).value().ends_with(bytes));
+  stopper.join();
+}
+
+TEST_F(ServerTest, BodiesThatStopComingAreGivenUp) {
+  ServerLimits limits;
+  limits.body_timeout = std::chrono::seconds(1);
+  std::promise<Kind> result;
+  serve(
+      [&](Exchange& exchange) {
+        auto body = exchange.read_body(1000);
+        result.set_value(body.ok() ? Kind::Internal : body.error().kind());
+        (void)exchange.send(400, "{}");
+      },
+      limits);
+  const auto socket = raw();
+  ASSERT_TRUE(sys::write_all(socket, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc").ok());
+  EXPECT_EQ(result.get_future().get(), Kind::Cancelled);
 }
 
 TEST_F(ServerTest, ListenRefusesASocketInUse) {
