@@ -60,10 +60,23 @@ bool is_full_id(std::string_view text) { return text.size() == 64 && is_lower_he
 
 void Hasher::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
-Hasher::Hasher() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+Hasher::Hasher() : Hasher(kAlgorithms.front().name) {}
+Hasher::Hasher(std::string_view algorithm)
+    : algorithm_(kAlgorithms.front().name), context_(EVP_MD_CTX_new()) {
+  for (const auto& known : kAlgorithms)
+    if (known.name == algorithm) algorithm_ = known.name;
+  start();
+}
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 Hasher::~Hasher() = default;
+
+void Hasher::start() {
+  const EVP_MD* const method = algorithm_ == "sha512"   ? EVP_sha512()
+                               : algorithm_ == "sha384" ? EVP_sha384()
+                                                        : EVP_sha256();
+  EVP_DigestInit_ex(context_.get(), method, nullptr);
+}
 
 void Hasher::update(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
 
@@ -71,8 +84,9 @@ Digest Hasher::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned int size = 0;
   EVP_DigestFinal_ex(context_.get(), bytes.data(), &size);
-  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-  return Digest("sha256:" + to_hex({reinterpret_cast<const char*>(bytes.data()), size}), 6);
+  start();
+  const std::string hex = to_hex({reinterpret_cast<const char*>(bytes.data()), size});
+  return {std::string(algorithm_) + ":" + hex, algorithm_.size()};
 }
 
 void digest_field(json::Fields& f, std::string_view name, Digest& digest, json::Omit omit) {

@@ -53,10 +53,12 @@ inline const std::string& to_string(const Digest& digest) { return digest.to_str
 /// True for exactly 64 lower-case hexadecimal digits: the form of ids of containers and images.
 bool is_full_id(std::string_view text);
 
-/// Computes a sha256 over bytes that come in pieces. Move-only; a moved-from Hasher may only be destroyed.
+/// Computes a digest over bytes that come in pieces. Move-only; a moved-from Hasher may only be destroyed.
 class Hasher {
  public:
+  /// A sha256, or what `algorithm` names: one that Digest::parse() knows.
   Hasher();
+  explicit Hasher(std::string_view algorithm);
   Hasher(Hasher&&) noexcept;
   Hasher& operator=(Hasher&&) noexcept;
   ~Hasher();
@@ -69,6 +71,9 @@ class Hasher {
   struct Free {
     void operator()(evp_md_ctx_st* context) const;
   };
+  void start();
+
+  std::string_view algorithm_;
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
