@@ -25,7 +25,7 @@ _skiff() {
   done
   COMPREPLY=()
   local engine=("$program" "${globals[@]}")
-  local group=" builder container image network system volume "
+  local group=" builder container image network registry system volume "
   local depth=1
   [[ $group == *" ${path[0]:-} "* ]] && depth=2
   if ((${#path[@]} < depth)); then
@@ -42,6 +42,12 @@ _skiff() {
     return
   fi
   case $previous in
+    --htpasswd | --tls-cert | --tls-key | --tls-client-ca | --token-keys | --config-file | --access-log)
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return ;;
+    --root)
+      mapfile -t COMPREPLY < <(compgen -d -- "$current")
+      return ;;
     --network | --net)
       mapfile -t COMPREPLY < <(compgen -W "$("${engine[@]}" network ls --format '{{.Name}}' 2>/dev/null)" -- "$current")
       return ;;

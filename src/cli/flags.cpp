@@ -127,6 +127,10 @@ bool FlagSet::has_visible() const {
 Result<FlagSet::Parsed> FlagSet::parse(const std::vector<std::string>& arguments) {
   input_ = &arguments;
   Parsed parsed;
+  if (passes_everything_) {
+    parsed.arguments = arguments;
+    return parsed;
+  }
   std::size_t next = 0;
   while (next < arguments.size()) {
     const std::string_view argument = arguments[next++];

@@ -62,6 +62,8 @@ class FlagSet {
 
   /// Flags stop at the first positional argument (run, create, exec, top).
   void stop_at_first_argument() { interspersed_ = false; }
+  /// Every word is an argument, also those that look like flags: another program reads them.
+  void pass_everything() { passes_everything_ = true; }
 
   struct Parsed {
     std::vector<std::string> arguments;
@@ -89,6 +91,7 @@ class FlagSet {
   std::vector<std::unique_ptr<Flag>> flags_;
   const std::vector<std::string>* input_ = nullptr;
   bool interspersed_ = true;
+  bool passes_everything_ = false;
 };
 
 /// Breaks `text` at `columns`, lines after the first indented by `indent`, as pflag does.

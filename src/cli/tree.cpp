@@ -81,9 +81,10 @@ const std::vector<Entry>& entries() {
 }
 
 const std::vector<Group>& groups() {
-  static const std::vector<Group> kGroups = {{"builder", "Manage builds"}, {"container", "Manage containers"},
-                                             {"image", "Manage images"},   {"network", "Manage networks"},
-                                             {"system", "Manage Docker"},  {"volume", "Manage volumes"}};
+  static const std::vector<Group> kGroups = {
+      {"builder", "Manage builds"},   {"container", "Manage containers"}, {"image", "Manage images"},
+      {"network", "Manage networks"}, {"registry", "Run a registry"},     {"system", "Manage Docker"},
+      {"volume", "Manage volumes"}};
   return kGroups;
 }
 

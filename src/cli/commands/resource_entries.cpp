@@ -52,6 +52,11 @@ void add_images(std::vector<Entry>& rows) {
        "Make a base image from a package mirror, for example debian:bookworm or debian:bookworm-slim"});
 }
 
+void add_registry(std::vector<Entry>& rows) {
+  rows.push_back({"registry serve", "[OPTIONS]", "Serve a registry of container images", "", any_arguments(),
+                  make::registry_serve});
+}
+
 void add_networks(std::vector<Entry>& rows) {
   rows.push_back({"network ls", "[OPTIONS]", "List networks", "network ls|network list", no_arguments(),
                   make::network_ls});
@@ -91,6 +96,7 @@ std::vector<Entry> resource_entries() {
   std::vector<Entry> rows;
   add_system(rows);
   add_images(rows);
+  add_registry(rows);
   add_networks(rows);
   add_volumes(rows);
   return rows;

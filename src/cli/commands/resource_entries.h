@@ -25,6 +25,7 @@ std::unique_ptr<Command> image_history();
 std::unique_ptr<Command> image_inspect();
 std::unique_ptr<Command> image_prune();
 std::unique_ptr<Command> image_bootstrap();
+std::unique_ptr<Command> registry_serve();
 std::unique_ptr<Command> network_ls();
 std::unique_ptr<Command> network_inspect();
 std::unique_ptr<Command> network_create();

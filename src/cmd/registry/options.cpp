@@ -1,0 +1,167 @@
+#include "cmd/registry/options.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "cli/flags.h"
+#include "cmd/registry/config_file.h"
+#include "http/address.h"
+#include "sys/file.h"
+
+namespace skiff::registry_options {
+namespace {
+
+constexpr std::string_view kDefaultListen = "127.0.0.1:5000";
+/// Flags that mean nothing in a file.
+constexpr std::string_view kOnlyFlags[] = {"config-file", "validate", "version", "help"};
+
+/// Values on their way into Options.
+struct Raw {
+  std::int64_t upload_expiry = 0;
+  std::int64_t interval = 0;
+  std::int64_t grace = 0;
+  std::int64_t quota = 0;
+  registry::server::TokenSettings token;
+};
+
+/// "host:port", ":port", "tcp://host:port" or "unix:///path".
+Result<std::string> check_address(std::string_view text) {
+  const bool bare = text.find("://") == std::string_view::npos;
+  if (bare && text.find(':') == std::string_view::npos)
+    return fail(Kind::InvalidArgument, "invalid address {}: expected HOST:PORT or unix://PATH", quote(text));
+  return TRY(http::Address::parse(bare ? "tcp://" + std::string(text) : std::string(text))).to_string();
+}
+
+void add_serving_flags(cli::FlagSet& flags, Options& options) {
+  flags.string(options.registry.access_log, "access-log", 0,
+               "File for a line per request; \"-\" for standard output");
+  flags.string(options.config_file, "config-file", 0, "Configuration file")
+      .show_default("\"" + options.config_file + "\"");
+  flags.boolean(options.debug, "debug", 'D', "Enable debug mode");
+  flags.boolean(options.help, "help", 'h', "Print usage");
+  flags.list(options.listen, "listen", 'l', "Address to serve on", check_address)
+      .show_default(std::string(kDefaultListen));
+  flags.integer(options.max_connections, "max-connections", 0, "Connections at a time").show_default("4096");
+  flags.string(options.metrics_listen, "metrics-listen", 0, "Address for /metrics and /healthz alone");
+  flags.boolean(options.registry.read_only, "read-only", 0, "Refuse pushes and deletions");
+  flags.string(options.root, "root", 0, "Directory of the registry's data")
+      .show_default("\"" + options.root + "\"");
+  flags.duration(options.stop_timeout, "stop-timeout", "How long requests may take to end after SIGTERM")
+      .show_default("30s");
+  flags.string(options.tls.certificate, "tls-cert", 0, "PEM file with the certificate chain: serve over TLS");
+  flags.string(options.tls.client_ca, "tls-client-ca", 0,
+               "PEM file: clients need a certificate of these authorities");
+  flags.string(options.tls.key, "tls-key", 0, "PEM file with the private key");
+  flags.boolean(options.validate, "validate", 0, "Validate the configuration and exit");
+  flags.boolean(options.version, "version", 'v', "Print version information and quit");
+}
+
+void add_flags(cli::FlagSet& flags, Options& options, Raw& raw) {
+  add_serving_flags(flags, options);
+  flags.duration(raw.grace, "gc-grace", "Keep for so long what nobody refers to").show_default("1h");
+  flags.duration(raw.interval, "gc-interval", "Time between garbage collections; 0 for none")
+      .show_default("24h");
+  flags.boolean(options.care.collect_untagged, "gc-untagged", 0, "Collect manifests without a tag as well");
+  flags.string(options.registry.authentication.htpasswd, "htpasswd", 0, "File with users and bcrypt hashes");
+  flags.bytes(raw.quota, "quota", 0, "Bytes that all repositories may have together");
+  flags.string(raw.token.issuer, "token-issuer", 0, "Who issues the tokens");
+  flags.string(raw.token.keys, "token-keys", 0, "PEM file with the issuer's certificates or public keys");
+  flags.string(raw.token.realm, "token-realm", 0, "URL where clients get tokens");
+  flags.string(raw.token.service, "token-service", 0, "This registry's name in tokens");
+  flags
+      .duration(raw.upload_expiry, "upload-expiry",
+                "Give up uploads that have not grown for so long; 0 for never")
+      .show_default("168h");
+}
+
+Result<void> add_quotas(Options& options, const ConfigFile& file) {
+  for (const auto& quota : file.quotas) {
+    const auto size = parse_ram_size(quota.size);
+    if (!size || *size <= 0 || quota.repositories.empty())
+      return fail(Kind::InvalidArgument, "quotas: each line needs repositories and a size, not {}",
+                  quote(quota.size));
+    options.registry.quotas.push_back({quota.repositories, static_cast<std::uint64_t>(*size)});
+  }
+  return {};
+}
+
+Result<void> merge_file(Options& options, cli::FlagSet& flags) {
+  if (!flags.changed("config-file") && !sys::exists(options.config_file)) return {};
+  auto file = TRY(read_config_file(options.config_file));
+  std::vector<std::string> given;
+  for (const auto& flag : flags.all())
+    if (flag->changed) given.push_back(flag->name);
+  for (const auto& [name, values] : file.flags) {
+    auto* flag = flags.find(name);
+    if (!flag || std::find(std::begin(kOnlyFlags), std::end(kOnlyFlags), name) != std::end(kOnlyFlags))
+      return fail(Kind::InvalidArgument, "{} is no configuration option", quote(name));
+    if (std::find(given.begin(), given.end(), name) != given.end()) continue;
+    for (const auto& value : values) TRY_CONTEXT(flag->set(value), "{}", name);
+  }
+  options.registry.authentication.rights = std::move(file.access);
+  return add_quotas(options, file);
+}
+
+Result<void> take_token(Options& options, const registry::server::TokenSettings& token) {
+  const auto& t = token;
+  if (t.issuer.empty() && t.keys.empty() && t.realm.empty() && t.service.empty()) return {};
+  if (t.issuer.empty() || t.keys.empty() || t.realm.empty() || t.service.empty())
+    return Error(Kind::InvalidArgument,
+                 "tokens need all of --token-issuer, --token-keys, --token-realm and --token-service");
+  options.registry.authentication.token = token;
+  return {};
+}
+
+Result<void> complete(Options& options, const Raw& raw) {
+  using std::chrono::nanoseconds;
+  if (options.tls.certificate.empty() != options.tls.key.empty())
+    return Error(Kind::InvalidArgument, "TLS needs both --tls-cert and --tls-key");
+  if (!options.tls.client_ca.empty() && options.tls.key.empty())
+    return Error(Kind::InvalidArgument, "--tls-client-ca needs --tls-cert and --tls-key");
+  if (!options.root.starts_with('/'))
+    return fail(Kind::InvalidArgument, "{}: root must be an absolute path", options.root);
+  if (options.max_connections < 1)
+    return fail(Kind::InvalidArgument, "invalid max-connections {}: must be at least 1",
+                options.max_connections);
+  if (raw.upload_expiry < 0 || raw.interval < 0 || raw.grace < 0 || options.stop_timeout < 0)
+    return Error(Kind::InvalidArgument, "durations must not be negative");
+  auto& authentication = options.registry.authentication;
+  TRY(take_token(options, raw.token));
+  if (!authentication.rights.empty() && authentication.htpasswd.empty())
+    return Error(Kind::InvalidArgument, "access: rights need users; name their file with --htpasswd");
+  options.care.upload_expiry = nanoseconds(raw.upload_expiry);
+  options.care.interval = nanoseconds(raw.interval);
+  options.registry.grace = std::chrono::duration_cast<std::chrono::seconds>(nanoseconds(raw.grace));
+  if (raw.quota > 0) options.registry.quotas.push_back({{"*"}, static_cast<std::uint64_t>(raw.quota)});
+  if (options.listen.empty()) options.listen.push_back(TRY(check_address(kDefaultListen)));
+  if (!options.metrics_listen.empty()) options.metrics_listen = TRY(check_address(options.metrics_listen));
+  return {};
+}
+
+}  // namespace
+
+Result<Options> read_options(const std::vector<std::string>& arguments) {
+  Options options;
+  Raw raw{options.care.upload_expiry.count(),
+          options.care.interval.count(),
+          std::chrono::nanoseconds(options.registry.grace).count(),
+          0,
+          {}};
+  cli::FlagSet flags;
+  add_flags(flags, options, raw);
+  const auto parsed = TRY(flags.parse(arguments));
+  if (options.help || parsed.help) {
+    options.help = true;
+    options.help_text = flags.usages(100);
+    return options;
+  }
+  if (!parsed.arguments.empty())
+    return fail(Kind::InvalidArgument, "\"skiff registry serve\" accepts no arguments, but got {}",
+                quote(parsed.arguments.front()));
+  if (options.version) return options;
+  TRY_CONTEXT(merge_file(options, flags), "configuration file {}", options.config_file);
+  TRY(complete(options, raw));
+  return options;
+}
+
+}  // namespace skiff::registry_options
