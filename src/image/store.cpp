@@ -89,6 +89,12 @@ Result<std::vector<Image>> CatalogueStore::list() {
 
 Result<Image> CatalogueStore::create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                                      const std::string& parent) {
+  return create_from(json::encode(config), layers, parent);
+}
+
+Result<Image> CatalogueStore::create_from(const std::string& text, const std::vector<Layer>& layers,
+                                          const std::string& parent) {
+  auto config = TRY_CONTEXT(json::decode<spec::oci::Image>(text), "invalid image configuration");
   const auto& diff_ids = config.rootfs.diff_ids;
   if (diff_ids.size() != layers.size()) {
     return fail(Kind::InvalidArgument, "invalid rootfs in image configuration: {} diff ids for {} layers",
@@ -109,7 +115,7 @@ Result<Image> CatalogueStore::create(const spec::oci::Image& config, const std::
   }
   // Layers of an image that exists were made safe when it was created.
   if (fresh) TRY(snapshots_.sync());
-  const spec::Digest id = TRY(content_.put(json::encode(config)));
+  const spec::Digest id = TRY(content_.put(text));
   const MutexLock lock(mutex_);
   if (const Image* known = catalogue_.find(id.to_string())) return *known;
   Record record;
@@ -120,7 +126,7 @@ Result<Image> CatalogueStore::create(const spec::oci::Image& config, const std::
     return transaction.put(kImageTable, id.to_string(), json::encode(record));
   }));
   for (const auto& layer : layers) orphans_.erase(layer.snapshot);
-  catalogue_.add(assemble(id, config, std::move(record)));
+  catalogue_.add(assemble(id, std::move(config), std::move(record)));
   return *catalogue_.find(id.to_string());
 }
 

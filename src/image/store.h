@@ -66,6 +66,10 @@ class Store {
   /// them. Everything is safe on disk when this returns. Making an image that exists is fine.
   virtual Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                                const std::string& parent) = 0;
+  /// As create(), of a config whose very bytes come from elsewhere (a registry, an archive): the image's id
+  /// is their digest. InvalidArgument also for bytes that are no image config.
+  virtual Result<Image> create_from(const std::string& config, const std::vector<Layer>& layers,
+                                    const std::string& parent) = 0;
   virtual Result<void> tag(const spec::Digest& id, const spec::Reference& name) = 0;
   /// What `docker rmi` does: untags `name`, or deletes by id. Conflict with Docker's sentence when it may not
   /// go.

@@ -19,6 +19,8 @@ class CatalogueStore final : public Store {
   Result<std::vector<Image>> list() override;
   Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                        const std::string& parent) override;
+  Result<Image> create_from(const std::string& config, const std::vector<Layer>& layers,
+                            const std::string& parent) override;
   Result<void> tag(const spec::Digest& id, const spec::Reference& name) override;
   Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
                                       const InUse& in_use) override;

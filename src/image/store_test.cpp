@@ -162,6 +162,18 @@ TEST_F(ImageTest, LayersMustMatchTheConfig) {
   EXPECT_EQ(store_->create(config, {}, "").error().kind(), Kind::InvalidArgument);
 }
 
+TEST_F(ImageTest, AConfigFromElsewhereIsKeptByteForByte) {
+  const Layer one = layer("one");
+  const std::string config = fmt::format(R"({{ "os":"linux","architecture":"amd64", "container":"x",
+      "rootfs":{{"type":"layers","diff_ids":["{}"]}} }})",
+                                         one.diff_id.to_string());
+  const auto made = store_->create_from(config, {one}, "");
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(made->id, spec::Digest::of(config));
+  EXPECT_EQ(*content_->read(made->id), config);
+  EXPECT_EQ(store_->create_from("[1]", {}, "").error().kind(), Kind::InvalidArgument);
+}
+
 TEST_F(ImageTest, ANameMovesToTheImageThatGotItLast) {
   const Image first = image({layer("one")});
   const Image second = image({layer("two")});

@@ -79,6 +79,10 @@ class FakeImages final : public image::Store {
                               const std::string&) override {
     return image;
   }
+  Result<image::Image> create_from(const std::string&, const std::vector<image::Layer>&,
+                                   const std::string&) override {
+    return image;
+  }
   Result<void> tag(const spec::Digest&, const spec::Reference&) override { return {}; }
   Result<std::vector<image::Removal>> remove(
       std::string_view, bool, bool,
