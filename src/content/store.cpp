@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 
 #include "base/ids.h"
 #include "sys/file.h"
@@ -17,6 +18,8 @@ using spec::Digest;
 
 /// read() is for configs and manifests; whoever wants more opens the blob.
 constexpr std::size_t kReadLimit = 64 << 20;
+constexpr std::size_t kPieceSize = 1 << 20;
+constexpr std::time_t kPartialLife = 7 * 24 * 3600;
 
 class FileIngest final : public Store::Ingest {
  public:
@@ -59,14 +62,57 @@ class FileIngest final : public Store::Ingest {
   bool committed_ = false;
 };
 
+class FilePartial final : public Store::Partial {
+ public:
+  FilePartial(std::string path, sys::Fd file) : path_(std::move(path)), file_(std::move(file)) {}
+
+  Result<void> open() {
+    std::string piece(kPieceSize, '\0');
+    while (const std::size_t count = TRY(sys::read_some(file_, piece.data(), piece.size()))) {
+      hasher_.update(std::string_view(piece).substr(0, count));
+      size_ += count;
+    }
+    return {};
+  }
+
+  std::uint64_t size() const override { return size_; }
+  const sys::Fd& file() const override { return file_; }
+  spec::Digest digest() override { return hasher_.finish(); }
+
+  Result<void> append(std::string_view bytes) override {
+    TRY_CONTEXT(sys::write_all(file_, bytes), "write {}", path_);
+    hasher_.update(bytes);
+    size_ += bytes.size();
+    return {};
+  }
+
+  Result<void> clear() override {
+    if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0)
+      return fail_errno("empty {}", path_);
+    hasher_ = spec::Hasher();
+    size_ = 0;
+    return {};
+  }
+
+  void discard() override { ::unlink(path_.c_str()); }
+
+ private:
+  const std::string path_;
+  const sys::Fd file_;
+  spec::Hasher hasher_;
+  std::uint64_t size_ = 0;
+};
+
 class FileStore final : public Store {
  public:
   explicit FileStore(std::string root)
-      : blobs_(root + "/blobs/sha256"), ingests_(std::move(root) + "/ingest") {}
+      : blobs_(root + "/blobs/sha256"), ingests_(root + "/ingest"), partials_(std::move(root) + "/partial") {}
 
   Result<void> prepare() {
     TRY(sys::make_directories(blobs_, 0711));
     TRY(sys::make_directories(ingests_, 0700));
+    TRY(sys::make_directories(partials_, 0700));
+    TRY(forget_old_partials());
     // Nothing else works in this root, so what stands here was left by a crash.
     for (const auto& name : TRY(sys::list_directory(ingests_))) {
       const std::string path = ingests_ + "/" + name;
@@ -79,6 +125,15 @@ class FileStore final : public Store {
     std::string path = ingests_ + "/" + random_hex(8);
     auto file = TRY(sys::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
     return std::make_unique<FileIngest>(std::move(path), std::move(file), blobs_);
+  }
+
+  Result<std::unique_ptr<Partial>> partial(const Digest& digest) override {
+    TRY(path_of(digest));
+    std::string path = partials_ + "/" + std::string(digest.hex());
+    auto file = TRY(sys::open_file(path, O_RDWR | O_CREAT, 0600));
+    auto found = std::make_unique<FilePartial>(std::move(path), std::move(file));
+    TRY(found->open());
+    return std::unique_ptr<Partial>(std::move(found));
   }
 
   Result<Digest> put(std::string_view bytes) override {
@@ -142,8 +197,21 @@ class FileStore final : public Store {
     return blobs_ + "/" + std::string(digest.hex());
   }
 
+  /// What nobody has asked for in a week: the next pull begins anew.
+  Result<void> forget_old_partials() {
+    for (const auto& name : TRY(sys::list_directory(partials_))) {
+      const std::string path = partials_ + "/" + name;
+      struct stat status {};
+      if (::stat(path.c_str(), &status) != 0) return fail_errno("stat {}", path);
+      if (status.st_size > 0 && ::time(nullptr) - status.st_mtime < kPartialLife) continue;
+      if (::unlink(path.c_str()) != 0) return fail_errno("remove {}", path);
+    }
+    return {};
+  }
+
   const std::string blobs_;
   const std::string ingests_;
+  const std::string partials_;
 };
 
 }  // namespace

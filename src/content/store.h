@@ -24,11 +24,30 @@ class Store {
     virtual Result<spec::Digest> commit(const spec::Digest* expected = nullptr) = 0;
   };
 
+  /// A blob whose bytes are kept as far as they came, also over a restart of the engine: a download that can
+  /// be resumed. Nothing is promised about the bytes before their digest was computed, and the blob is not
+  /// visible. One writer; file() may be read beside it up to size().
+  class Partial {
+   public:
+    virtual ~Partial() = default;
+    virtual std::uint64_t size() const = 0;
+    virtual Result<void> append(std::string_view bytes) = 0;
+    virtual const sys::Fd& file() const = 0;
+    /// Of everything that is here.
+    virtual spec::Digest digest() = 0;
+    /// Forgets what is here, to begin anew.
+    virtual Result<void> clear() = 0;
+    /// Removes the file: the last call.
+    virtual void discard() = 0;
+  };
+
   /// `root` is made when missing; leftovers of a crash in it are removed.
   static Result<std::unique_ptr<Store>> open(const std::string& root);
   virtual ~Store() = default;
 
   virtual Result<std::unique_ptr<Ingest>> ingest() = 0;
+  /// What is here of a blob; empty when nothing is. Whoever asks sees to it that one is open at a time.
+  virtual Result<std::unique_ptr<Partial>> partial(const spec::Digest& digest) = 0;
   /// Small blobs (configs, manifests) at once.
   virtual Result<spec::Digest> put(std::string_view bytes) = 0;
   virtual Result<std::string> read(const spec::Digest& digest) = 0;  ///< verified; NotFound, DataLoss

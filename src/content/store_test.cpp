@@ -130,5 +130,37 @@ TEST_F(ContentTest, ManyThreadsMayPutTheSame) {
   EXPECT_EQ(files_in("ingest"), 0u);
 }
 
+TEST_F(ContentTest, APartialBlobIsThereAfterARestart) {
+  const Digest digest = Digest::of("hello world");
+  {
+    auto partial = store_->partial(digest);
+    ASSERT_TRUE(partial.ok());
+    EXPECT_EQ((*partial)->size(), 0U);
+    ASSERT_TRUE((*partial)->append("hello ").ok());
+  }
+  store_ = open();
+  EXPECT_FALSE(store_->contains(digest));
+  auto partial = *store_->partial(digest);
+  EXPECT_EQ(partial->size(), 6U);
+  ASSERT_TRUE(partial->append("world").ok());
+  EXPECT_EQ(partial->digest(), digest);
+  ASSERT_TRUE(partial->clear().ok());
+  EXPECT_EQ(partial->size(), 0U);
+  ASSERT_TRUE(partial->append("x").ok());
+  EXPECT_EQ(partial->digest(), Digest::of("x"));
+  partial->discard();
+  EXPECT_EQ(files_in("partial"), 0U);
+}
+
+TEST_F(ContentTest, PartialBlobsThatNobodyWantsAreForgotten) {
+  ASSERT_TRUE((*store_->partial(Digest::of("old")))->append("x").ok());
+  ASSERT_TRUE((*store_->partial(Digest::of("new")))->append("x").ok());
+  (void)*store_->partial(Digest::of("empty"));
+  const std::string old = root_ + "/partial/" + std::string(Digest::of("old").hex());
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+  store_ = open();
+  EXPECT_EQ(files_in("partial"), 1U);
+}
+
 }  // namespace
 }  // namespace skiff::content

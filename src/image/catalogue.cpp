@@ -58,9 +58,12 @@ void Catalogue::refresh_tags(const std::string& id) {
   Image* image = find(id);
   if (!image) return;
   image->tags.clear();
+  image->repo_digests.clear();
   for (const auto& name : names_of(id))
-    if (auto reference = spec::Reference::parse(name)) image->tags.push_back(reference->familiar());
+    if (auto reference = spec::Reference::parse(name))
+      (reference->digest() ? image->repo_digests : image->tags).push_back(reference->familiar());
   std::sort(image->tags.begin(), image->tags.end());
+  std::sort(image->repo_digests.begin(), image->repo_digests.end());
 }
 
 bool Catalogue::has_children(const std::string& id) const {
@@ -86,8 +89,10 @@ Result<std::string> Catalogue::lookup(std::string_view text, std::optional<std::
   }
   std::string shown(text);
   if (!with_algorithm) {
-    const auto reference = TRY(spec::Reference::parse_tagged(text));
+    auto reference = TRY(spec::Reference::parse_tagged(text));
     shown = reference.familiar();
+    // With a digest the tag says nothing more.
+    if (reference.digest()) reference = reference.with_tag("");
     if (std::string id = id_of(reference.to_string()); !id.empty()) {
       if (name) *name = reference.to_string();
       return id;

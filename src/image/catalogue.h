@@ -20,12 +20,13 @@ class Catalogue {
   Image* find(const std::string& id);
   const std::map<std::string, Image>& images() const { return images_; }
 
-  /// Gives a full name with tag ("docker.io/library/x:latest") to an image; the image that had it loses it.
+  /// Gives a full name with tag or digest ("docker.io/library/x:latest") to an image; the image that had it
+  /// loses it.
   void set_name(const std::string& name, const std::string& id);
   void erase_name(const std::string& name);
   /// The id behind a full name; "" when there is none.
   std::string id_of(const std::string& name) const;
-  /// An image's full names, sorted.
+  /// An image's full names, those with digests too, sorted.
   std::vector<std::string> names_of(const std::string& id) const;
   bool has_children(const std::string& id) const;
   /// True when some image has this snapshot among its layers.

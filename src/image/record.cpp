@@ -10,6 +10,7 @@ void describe(json::Fields& f, Layer& layer) {
 
 void describe(json::Fields& f, Record& record) {
   f("layers", record.layers);
+  spec::digest_list_field(f, "manifests", record.manifests);
   f("parent", record.parent, json::Omit::Empty);
   f("tagged", record.tagged);
 }

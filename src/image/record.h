@@ -12,11 +12,12 @@ namespace skiff::image {
 /// What the table "images" holds under an image's id.
 struct Record {
   std::vector<Layer> layers;  ///< bottom first
+  std::vector<spec::Digest> manifests;
   std::string parent;
   Time tagged{};
 };
 
-/// What the table "tags" holds under a full name with tag, "docker.io/library/busybox:latest".
+/// What the table "tags" holds under a full name with tag or digest, "docker.io/library/busybox:latest".
 struct TagRecord {
   std::string id;
 };

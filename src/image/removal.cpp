@@ -11,6 +11,20 @@ namespace skiff::image {
 
 namespace {
 
+/// Whether all names are of one repository, with at most one tag among them: then an id means all of them.
+Result<bool> is_single_reference(const std::vector<std::string>& names) {
+  if (names.size() <= 1) return names.size() == 1;
+  std::string repository;
+  int tags = 0;
+  for (const auto& name : names) {
+    const auto reference = TRY(spec::Reference::parse(name));
+    if (!repository.empty() && reference.name() != repository) return false;
+    repository = reference.name();
+    if (!reference.digest()) ++tags;
+  }
+  return tags <= 1;
+}
+
 Error conflict(const std::string& id, bool hard, std::string_view message) {
   return fail(Kind::Conflict, "conflict: unable to delete {} ({}) - {}",
               short_id(std::string_view(id).substr(7)), hard ? "cannot be forced" : "must be forced",
@@ -50,6 +64,22 @@ Result<void> CatalogueStore::untag(const std::string& name, Deletion& deletion) 
   return {};
 }
 
+/// With the last tag that an image has in a repository its digests there go too.
+Result<void> CatalogueStore::untag_digests(const std::string& name, const std::string& id,
+                                           Deletion& deletion) {
+  const auto gone = TRY(spec::Reference::parse(name));
+  if (gone.digest()) return {};
+  std::vector<std::string> digests;
+  for (const auto& other : catalogue_.names_of(id)) {
+    const auto reference = TRY(spec::Reference::parse(other));
+    if (reference.name() != gone.name()) continue;
+    if (!reference.digest()) return {};
+    digests.push_back(other);
+  }
+  for (const auto& digest : digests) TRY(untag(digest, deletion));
+  return {};
+}
+
 Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool force, bool prune_parents,
                                                     const InUse& in_use) {
   const MutexLock lock(mutex_);
@@ -57,11 +87,12 @@ Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool 
   const std::string id = TRY(catalogue_.lookup(text, &name));
   Deletion deletion{in_use, prune_parents, {}};
   const auto names = catalogue_.names_of(id);
+  const bool single = TRY(is_single_reference(names));
   bool quiet = false;
   if (name) {
     bool running = false;
     const std::string container =
-        !force && names.size() == 1 && in_use ? in_use(TRY(spec::Digest::parse(id)), &running) : "";
+        !force && single && in_use ? in_use(TRY(spec::Digest::parse(id)), &running) : "";
     if (!container.empty()) {
       return fail(
           Kind::Conflict,
@@ -70,9 +101,10 @@ Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool 
           text, short_id(container), short_id(std::string_view(id).substr(7)));
     }
     TRY(untag(*name, deletion));
-    if (names.size() > 1) return std::move(deletion.done);
+    TRY(untag_digests(*name, id, deletion));
+    if (!catalogue_.names_of(id).empty()) return std::move(deletion.done);
     quiet = true;
-  } else if (names.size() <= 1) {
+  } else if (names.empty() || single) {
     bool used = false;
     TRY(check_conflict(id, !force, false, in_use, &used));
     for (const auto& tag : names) TRY(untag(tag, deletion));
@@ -94,6 +126,7 @@ Result<void> CatalogueStore::delete_image(const std::string& id, bool force, boo
   }
   const std::string parent = image->parent;
   const auto layers = image->layers;
+  const auto manifests = image->manifests;
   const auto names = catalogue_.names_of(id);
   TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
     for (const auto& name : names) TRY(transaction.erase(kTagTable, name));
@@ -110,9 +143,24 @@ Result<void> CatalogueStore::delete_image(const std::string& id, bool force, boo
   deletion.done.push_back({"", id});
   if (auto removed = content_.remove(TRY(spec::Digest::parse(id))); !removed)
     log::warning("image {}: {}", id, removed.error().message());
+  drop_manifests(manifests);
   TRY(drop_layers(layers, deletion));
   if (!deletion.prune_parents || parent.empty()) return {};
   return delete_image(parent, false, true, deletion);
+}
+
+/// An index may be that of several images.
+void CatalogueStore::drop_manifests(const std::vector<spec::Digest>& manifests) {
+  for (const auto& manifest : manifests) {
+    const auto& images = catalogue_.images();
+    const bool used = std::any_of(images.begin(), images.end(), [&](const auto& entry) {
+      const auto& others = entry.second.manifests;
+      return std::find(others.begin(), others.end(), manifest) != others.end();
+    });
+    if (used) continue;
+    if (auto removed = content_.remove(manifest); !removed && removed.error().kind() != Kind::NotFound)
+      log::warning("manifest {}: {}", manifest.to_string(), removed.error().message());
+  }
 }
 
 /// From the top down, because a layer goes only when nothing stands on it.

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "archive/diff.h"
 #include "archive/worker.h"
 #include "base/ids.h"
@@ -15,6 +17,9 @@ namespace skiff::image {
 
 namespace {
 
+constexpr std::string_view kImportPrefix = "import-";  ///< of layers that are being unpacked
+constexpr std::string_view kLayerPrefix = "layer-";
+
 /// What is known of an image from its record and its config.
 Image assemble(const spec::Digest& id, spec::oci::Image config, Record record) {
   Image image;
@@ -22,6 +27,7 @@ Image assemble(const spec::Digest& id, spec::oci::Image config, Record record) {
   image.config = std::move(config);
   image.parent = std::move(record.parent);
   image.tagged = record.tagged;
+  image.manifests = std::move(record.manifests);
   image.layers = std::move(record.layers);
   for (const auto& layer : image.layers) image.size += layer.bytes;
   if (!image.layers.empty()) image.snapshot = image.layers.back().snapshot;
@@ -31,6 +37,7 @@ Image assemble(const spec::Digest& id, spec::oci::Image config, Record record) {
 Record record_of(const Image& image) {
   Record record;
   record.layers = image.layers;
+  record.manifests = image.manifests;
   record.parent = image.parent;
   record.tagged = image.tagged;
   return record;
@@ -71,7 +78,17 @@ Result<void> CatalogueStore::load() {
     const auto record = TRY_CONTEXT(json::decode<TagRecord>(text), "name {}", name);
     if (catalogue_.find(record.id)) catalogue_.set_name(name, record.id);
   }
+  TRY(adopt_orphans());
   return sweep();
+}
+
+/// Layers that a crash left between their making and the image they were for.
+Result<void> CatalogueStore::adopt_orphans() {
+  for (const auto& info : TRY(snapshots_.list()))
+    if ((info.key.starts_with(kImportPrefix) || info.key.starts_with(kLayerPrefix)) &&
+        !catalogue_.uses(info.key))
+      orphans_.insert(info.key);
+  return {};
 }
 
 Result<Image> CatalogueStore::resolve(std::string_view name) {
@@ -148,15 +165,37 @@ Result<void> CatalogueStore::tag(const spec::Digest& id, const spec::Reference& 
   return {};
 }
 
+Result<void> CatalogueStore::add_digest(const spec::Digest& id, const spec::Reference& name,
+                                        const std::vector<spec::Digest>& manifests) {
+  if (!name.digest()) return fail(Kind::InvalidArgument, "{} has no digest", name.familiar());
+  const std::string full = name.without_tag().with_digest(*name.digest()).to_string();
+  const MutexLock lock(mutex_);
+  Image* image = catalogue_.find(id.to_string());
+  if (!image) return fail(Kind::NotFound, "No such image: {}", id.to_string());
+  Record record = record_of(*image);
+  for (const auto& manifest : manifests)
+    if (std::find(record.manifests.begin(), record.manifests.end(), manifest) == record.manifests.end())
+      record.manifests.push_back(manifest);
+  const bool known = record.manifests == image->manifests && catalogue_.id_of(full) == id.to_string();
+  if (known) return {};
+  TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
+    TRY(transaction.put(kImageTable, id.to_string(), json::encode(record)));
+    return transaction.put(kTagTable, full, json::encode(TagRecord{id.to_string()}));
+  }));
+  image->manifests = std::move(record.manifests);
+  catalogue_.set_name(full, id.to_string());
+  return {};
+}
+
 Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
-  const std::string key = "import-" + random_hex(12);
+  const std::string key = std::string(kImportPrefix) + random_hex(12);
   TRY(snapshots_.prepare(key, parent));
   UndoStack undo;
   undo.add([&] {
     if (auto removed = snapshots_.remove(key); !removed) log::warning("{}", removed.error().message());
   });
   Layer layer;
-  layer.snapshot = "layer-" + random_hex(12);
+  layer.snapshot = std::string(kLayerPrefix) + random_hex(12);
   {
     const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(key))));
     archive::Root root;

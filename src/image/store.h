@@ -34,6 +34,7 @@ struct Image {
   std::string parent;                     ///< id of the image a build started from here, or ""
   std::string snapshot;                   ///< key of the topmost layer's snapshot; "" for an empty image
   std::vector<Layer> layers;              ///< bottom first
+  std::vector<spec::Digest> manifests;    ///< blobs: the manifest, and the index, that it was pulled with
   std::uint64_t size = 0;                 ///< bytes of all layers
   Time tagged{};                          ///< last time a name was given to it
 };
@@ -71,6 +72,11 @@ class Store {
   virtual Result<Image> create_from(const std::string& config, const std::vector<Layer>& layers,
                                     const std::string& parent) = 0;
   virtual Result<void> tag(const spec::Digest& id, const spec::Reference& name) = 0;
+  /// Notes that a registry has the image under `name`, which has a digest: it becomes one of its repo
+  /// digests, by which it can be named. `manifests` are blobs that go with the image: its manifest, and the
+  /// index that this stands in.
+  virtual Result<void> add_digest(const spec::Digest& id, const spec::Reference& name,
+                                  const std::vector<spec::Digest>& manifests) = 0;
   /// What `docker rmi` does: untags `name`, or deletes by id. Conflict with Docker's sentence when it may not
   /// go.
   virtual Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,

@@ -22,6 +22,8 @@ class CatalogueStore final : public Store {
   Result<Image> create_from(const std::string& config, const std::vector<Layer>& layers,
                             const std::string& parent) override;
   Result<void> tag(const spec::Digest& id, const spec::Reference& name) override;
+  Result<void> add_digest(const spec::Digest& id, const spec::Reference& name,
+                          const std::vector<spec::Digest>& manifests) override;
   Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
                                       const InUse& in_use) override;
   Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
@@ -36,7 +38,11 @@ class CatalogueStore final : public Store {
     bool prune_parents;
     std::vector<Removal> done;
   };
+  Result<void> adopt_orphans() REQUIRES(mutex_);
   // removal.cpp
+  void drop_manifests(const std::vector<spec::Digest>& manifests) REQUIRES(mutex_);
+  Result<void> untag_digests(const std::string& name, const std::string& id, Deletion& deletion)
+      REQUIRES(mutex_);
   Result<void> check_conflict(const std::string& id, bool soft, bool active_reference, const InUse& in_use,
                               bool* used) REQUIRES(mutex_);
   Result<void> untag(const std::string& name, Deletion& deletion) REQUIRES(mutex_);

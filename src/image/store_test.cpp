@@ -201,6 +201,43 @@ TEST_F(ImageTest, RemovingTheLastNameDeletesImageAndLayers) {
   EXPECT_FALSE(content_->contains(made.id));
 }
 
+TEST_F(ImageTest, ARepoDigestIsANameAndGoesWithTheLastTag) {
+  const Image made = image({layer("one")});
+  const auto digest = spec::Digest::of("manifest");
+  const spec::Digest manifest = *content_->put("manifest");
+  tag(made, "localhost:5000/app:v1");
+  const auto name = spec::Reference::parse("localhost:5000/app:v1")->with_digest(digest);
+  ASSERT_TRUE(store_->add_digest(made.id, name, {manifest}).ok());
+  restart();
+  const std::string shown = "localhost:5000/app@" + digest.to_string();
+  const auto found = store_->resolve(shown);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  EXPECT_EQ(found->tags, (std::vector<std::string>{"localhost:5000/app:v1"}));
+  EXPECT_EQ(found->repo_digests, (std::vector<std::string>{shown}));
+  EXPECT_EQ(store_->resolve("localhost:5000/app:other@" + digest.to_string())->id, made.id);
+  EXPECT_EQ(lines("localhost:5000/app:v1"),
+            (std::vector<std::string>{"u:localhost:5000/app:v1", "u:" + shown, "d:" + made.id.to_string(),
+                                      "d:" + made.config.rootfs.diff_ids[0].to_string()}));
+  EXPECT_FALSE(content_->contains(manifest));
+}
+
+TEST_F(ImageTest, AnIdMeansATagAndTheDigestsOfItsRepository) {
+  const Image made = image({layer("one")});
+  tag(made, "app:v1");
+  ASSERT_TRUE(store_->add_digest(made.id, spec::Reference::parse("app")->with_digest(made.id), {}).ok());
+  EXPECT_EQ(lines(made.id.to_string()).size(), 4U);
+  EXPECT_TRUE(store_->list()->empty());
+}
+
+TEST_F(ImageTest, LayersWithoutAnImageGoAtTheNextStart) {
+  const Layer bottom = layer("one");
+  const Image kept = image({bottom}, "kept");
+  layer("two", layer("three").snapshot);
+  restart();
+  EXPECT_EQ(snapshots_->list()->size(), 1U);
+  EXPECT_TRUE(store_->resolve(kept.id.to_string()).ok());
+}
+
 TEST_F(ImageTest, AnIdWithSeveralNamesMustBeForced) {
   const Image made = image({layer("one")});
   tag(made, "a");

@@ -84,6 +84,10 @@ class FakeImages final : public image::Store {
     return image;
   }
   Result<void> tag(const spec::Digest&, const spec::Reference&) override { return {}; }
+  Result<void> add_digest(const spec::Digest&, const spec::Reference&,
+                          const std::vector<spec::Digest>&) override {
+    return {};
+  }
   Result<std::vector<image::Removal>> remove(
       std::string_view, bool, bool,
       const std::function<std::string(const spec::Digest&, bool*)>& in_use) override {
