@@ -51,6 +51,9 @@ _skiff() {
     --network | --net)
       mapfile -t COMPREPLY < <(compgen -W "$("${engine[@]}" network ls --format '{{.Name}}' 2>/dev/null)" -- "$current")
       return ;;
+    --runtime)
+      mapfile -t COMPREPLY < <(compgen -W "$("${engine[@]}" info 2>/dev/null | sed -n 's/^ Runtimes: //p')" -- "$current")
+      return ;;
     --env-file | --label-file | --cidfile | -f | --file | --iidfile)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return ;;

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "engine/log_options.h"
 #include "engine/network_probe.h"
+#include "engine/runtimes.h"
 #include "engine/signals.h"
 #include "spec/defaults.h"
 
@@ -309,9 +310,7 @@ Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig&
   for (const std::string& entry : host.extra_hosts)
     if (entry.find_first_of(":=") == std::string::npos)
       return invalid("bad format for add-host: {}", quote(entry));
-  if (!host.runtime.empty() && host.runtime != "skiff" && host.runtime != "runc" &&
-      engine.runtimes.find(host.runtime) == engine.runtimes.end())
-    return invalid("unknown or invalid runtime name: {}", host.runtime);
+  TRY(find_runtime(engine, host.runtime));
   if (!host.isolation.empty() && host.isolation != "default")
     return invalid("invalid isolation ({}): linux only supports 'default'", host.isolation);
   if (host.annotations.contains(""))

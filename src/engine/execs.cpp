@@ -16,6 +16,7 @@
 #include "engine/frames.h"
 #include "engine/lifecycle.h"
 #include "engine/oci_config.h"
+#include "engine/runtimes.h"
 #include "engine/workers.h"
 #include "spec/users.h"
 #include "sys/file.h"
@@ -185,7 +186,10 @@ Result<void> Execs::start(const std::string& id, const spec::docker::ExecStart& 
   }
   exec->end(start_failure_code(pid.error()));
   forget_later(id);
-  const Error error(Kind::InvalidArgument, std::string(kExecFailed) + pid.error().message());
+  // An external runtime's error is a whole sentence.
+  const bool external = is_external_runtime(parts_.config, container->definition_now().host.runtime);
+  const Error error(Kind::InvalidArgument,
+                    (external ? "" : std::string(kExecFailed)) + pid.error().message());
   if (for_errors.valid()) {
     const std::string text = error.message() + "\r\n";
     (void)sys::write_all(for_errors, wanted.tty ? text : frame(1, text));  // the client may be gone already

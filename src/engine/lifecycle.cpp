@@ -236,7 +236,8 @@ Result<void> Lifecycle::kill(std::string_view name, const std::string& signal) {
   if (!sent.ok() && sent.error().kind() == Kind::NotFound)
     return fail(Kind::Conflict, "cannot kill container: {}: container {} is not running", name,
                 container->id);
-  return sent;
+  TRY_CONTEXT(std::move(sent), "cannot kill container: {}: Cannot kill container {}", name, container->id);
+  return {};
 }
 
 Result<void> Lifecycle::end(const std::shared_ptr<Container>& container) {
@@ -256,7 +257,7 @@ Result<void> Lifecycle::pause(std::string_view name) {
   if (state == State::Restarting)
     return fail(Kind::Conflict, "Container {} is restarting, wait until the container is running", name);
   const auto task = TRY(running_task(*container));
-  TRY_CONTEXT(task->pause(), "cannot pause container {}", name);
+  TRY_CONTEXT(task->pause(), "cannot pause container {}", container->id);
   {
     const MutexLock lock(container->mutex);
     container->run.state = State::Paused;
@@ -274,7 +275,7 @@ Result<void> Lifecycle::unpause(std::string_view name) {
   if (container->state_now() != State::Paused)
     return fail(Kind::Conflict, "Container {} is not paused", container->id);
   const auto task = TRY(running_task(*container));
-  TRY_CONTEXT(task->resume(), "cannot resume container {}", name);
+  TRY_CONTEXT(task->resume(), "Cannot unpause container {}", container->id);
   {
     const MutexLock lock(container->mutex);
     container->run.state = State::Running;

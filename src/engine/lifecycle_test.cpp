@@ -57,6 +57,40 @@ TEST(Lifecycle, MissingProgramsAre127AndLeaveNothing) {
   EXPECT_EQ(rig.task("web").released, 1);
 }
 
+TEST(Lifecycle, AnExternalRuntimesSentenceIsWhole) {
+  Rig rig;
+  rig.config.runtimes["crun"] = {"/usr/bin/crun", {"--debug"}};
+  rig.config.monitor_program = "/opt/skiff-monitor";
+  rig.runner.prepare = [](FakeTask& task) {
+    task.start_error =
+        Error(Kind::Forbidden, "OCI runtime start failed: no such file or directory: permission denied");
+  };
+  auto body = Rig::request();
+  body.host_config.runtime = "crun";
+  rig.create("web", body);
+  const auto started = rig.lifecycle->start("web");
+  EXPECT_EQ(started.error().kind(), Kind::InvalidArgument);
+  EXPECT_EQ(started.error().message(),
+            "OCI runtime start failed: no such file or directory: permission denied");
+  EXPECT_EQ(rig.get("web").run_now().exit_code, 126);
+  const auto& given = rig.task("web").bundle.runtime;
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->name, "crun");
+  EXPECT_EQ(given->path, "/usr/bin/crun");
+  EXPECT_EQ(given->arguments, std::vector<std::string>{"--debug"});
+  EXPECT_EQ(given->init, "/opt/skiff-monitor");
+}
+
+TEST(Lifecycle, ARuntimeThatIsNotRegisteredAnyMoreIsNamed) {
+  Rig rig;
+  rig.config.runtimes["crun"] = {"/usr/bin/crun", {}};
+  auto body = Rig::request();
+  body.host_config.runtime = "crun";
+  rig.create("web", body);
+  rig.config.runtimes.clear();
+  EXPECT_EQ(rig.lifecycle->start("web").error().message(), "unknown or invalid runtime name: crun");
+}
+
 TEST(Lifecycle, AContainerThatRemovesItselfGoesWhenItCannotStart) {
   Rig rig;
   rig.runner.prepare = [](FakeTask& task) {

@@ -12,6 +12,7 @@
 #include "engine/mount_setup.h"
 #include "engine/network_setup.h"
 #include "engine/oci_config.h"
+#include "engine/runtimes.h"
 #include "engine/workers.h"
 #include "network/files.h"
 #include "snapshot/root_view.h"
@@ -36,19 +37,21 @@ constexpr std::string_view kCreateFailed =
 int start_failure_code(const Error& error) {
   const std::string text = to_lower(error.message());
   const auto contains = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-  if (contains("executable file not found") || contains("no such file or directory")) return kNotFound;
+  // In this order, as in Docker: what an external runtime's log is missing for is no missing program.
   if (contains("permission denied") || contains("is a directory") || contains("not a directory"))
     return kNotExecutable;
+  if (contains("executable file not found") || contains("no such file or directory")) return kNotFound;
   return kNotStarted;
 }
 
 namespace {
 
-/// The sentence and kind of a failed start as Docker's: the command's own fault is the caller's mistake.
-Error start_error(const Error& error) {
+/// The sentence and kind of a failed start as Docker's: the command's own fault is the caller's mistake. With
+/// an external runtime the sentence is whole already.
+Error start_error(const Error& error, bool external) {
   const bool program = error.kind() == Kind::NotFound || error.kind() == Kind::Forbidden;
-  return Error(program ? Kind::InvalidArgument : error.kind(), std::string(kCreateFailed) + error.message(),
-               error.code());
+  return Error(program ? Kind::InvalidArgument : error.kind(),
+               external ? error.message() : std::string(kCreateFailed) + error.message(), error.code());
 }
 
 struct NamespaceSources {
@@ -159,11 +162,6 @@ Result<spec::UserIdentity> identity_of(const std::vector<spec::Mount>& rootfs, c
                             group.value_or(""));
 }
 
-std::string runtime_path(const spec::EngineConfig& config, const std::string& name) {
-  const auto found = config.runtimes.find(name);
-  return found == config.runtimes.end() ? std::string() : found->second.path;
-}
-
 bool has_interface(const network::Endpoint& endpoint) { return !endpoint.interface.empty(); }
 
 Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Definition& definition,
@@ -194,7 +192,7 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
   bundle.init = definition.host.init.value_or(false);
   bundle.start = std::none_of(endpoints.begin(), endpoints.end(), has_interface);
   bundle.ephemeral = definition.host.auto_remove;
-  bundle.runtime = runtime_path(parts.config, definition.host.runtime);
+  bundle.runtime = TRY(find_runtime(parts.config, definition.host.runtime));
   return bundle;
 }
 
@@ -209,18 +207,20 @@ Result<void> Lifecycle::launch(Container& container) {
     attachments = std::move(container.pending);
     container.pending.clear();
   }
-  const auto failed = [&](const Error& error, bool told_by_runtime) -> Error {
+  const Definition definition = container.definition_now();
+  const bool external = is_external_runtime(parts_.config, definition.host.runtime);
+  const auto failed = [&](const Error& cause, bool told_by_runtime) -> Error {
+    const Error error = told_by_runtime ? start_error(cause, external) : cause;
     {
       const MutexLock lock(container.mutex);
-      container.run.exit_code = start_failure_code(error);
-      container.run.error = told_by_runtime ? start_error(error).message() : error.message();
+      container.run.exit_code = start_failure_code(cause);
+      container.run.error = error.message();
       container.changed.notify_all();
     }
     set_.store_state(container);
-    return told_by_runtime ? start_error(error) : error;
+    return error;
   };
 
-  const Definition definition = container.definition_now();
   UndoStack undo;
   auto endpoints = allocate_endpoints(parts_, definition);
   if (!endpoints.ok()) return failed(endpoints.error(), false);

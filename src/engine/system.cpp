@@ -126,7 +126,7 @@ Result<spec::docker::Info> System::info() {
   info.server_version = kEngineVersion;
   for (const auto& [name, runtime] : parts_.config.runtimes)
     info.runtimes[name] = {runtime.path, runtime.arguments};
-  info.runtimes.try_emplace("skiff", spec::docker::RuntimeInfo{"skiff-monitor", {}});
+  info.runtimes.try_emplace(spec::kOwnRuntime, spec::docker::RuntimeInfo{"skiff-monitor", {}});
   info.default_runtime = parts_.config.default_runtime;
   info.live_restore_enabled = true;
   info.firewall_backend.driver = "nftables";

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "monitor/backend.h"
 #include "monitor/loop.h"
 #include "monitor/protocol.h"
 #include "monitor/streams.h"
@@ -44,7 +45,7 @@ struct StartingExec {
   std::uint64_t request = 0;     ///< the message to answer; 0 once that is done
   std::uint64_t connection = 0;  ///< the daemon that wants to know
   std::unique_ptr<ExecSession> session;
-  runtime::PendingExec pending;
+  std::unique_ptr<PendingProgram> pending;
   StreamPipes pipes;
   std::vector<AttachmentHeader> attachments;
   std::vector<sys::Fd> clients;

@@ -48,8 +48,8 @@ const Monitor::Verb Monitor::kVerbs[] = {
     {type::kRelease, &Monitor::release},
 };
 
-Monitor::Monitor(Loop& loop, std::unique_ptr<Backend> backend, std::span<char> title)
-    : loop_(loop), backend_(std::move(backend)), title_(title) {}
+Monitor::Monitor(Loop& loop, BackendFactory backends, std::span<char> title)
+    : loop_(loop), backends_(backends), title_(title) {}
 Monitor::~Monitor() = default;
 
 Result<void> Monitor::open(sys::Fd daemon) {
@@ -158,9 +158,7 @@ Result<void> Monitor::prepare(CreateRequest& request) {
   state_directory_ = request.state_directory;
   open_stdin_ = request.open_stdin;
   ephemeral_ = request.ephemeral;
-  if (!request.runtime.empty()) {
-    return fail(Kind::Unsupported, "an external OCI runtime ({}) cannot be driven", request.runtime);
-  }
+  if (request.runtime) runtime_ = request.runtime->name;
   if (!request.config.process) return fail(Kind::InvalidArgument, "the configuration has no process");
   TRY(sys::make_directories(run_directory_, 0700));
   TRY(complain_to(run_directory_ + "/monitor.log"));
@@ -190,6 +188,10 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   StreamPipes pipes;
   if (!request.config.process->terminal) pipes = TRY(StreamPipes::create(open_stdin_, true));
   neutral_oom_score(*request.config.process);
+  TRY(write_remains(run_directory_, {.cgroup = runtime::cgroup_path_of(request.config, request.id),
+                                     .state_directory = state_directory_,
+                                     .runtime = request.runtime}));
+  backend_ = backends_(loop_, request);
   runtime::CreateOptions options{.id = request.id, .config = std::move(request.config)};
   for (const auto& mount : request.rootfs) options.rootfs.push_back(mount);
   options.bundle = state_directory_;
@@ -198,7 +200,6 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   options.seccomp_profile = std::move(request.seccomp);
   options.seccomp_cache = request.seccomp_cache;
   TRY(backend_->create(std::move(options)));
-  TRY(write_remains(run_directory_, {.cgroup = backend_->cgroup(), .state_directory = state_directory_}));
   pipes.ours.console = backend_->take_console();
   TRY(streams_->open(std::move(pipes.ours)));
   process_watch_ =

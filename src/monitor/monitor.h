@@ -28,7 +28,7 @@ class Monitor {
   enum class Phase { Empty, Created, Running, Ending, Exited };
 
   /// `title` is where this process's command line has a word for the container's id, of the length of ids.
-  Monitor(Loop& loop, std::unique_ptr<Backend> backend, std::span<char> title);
+  Monitor(Loop& loop, BackendFactory backends, std::span<char> title);
   ~Monitor();
 
   /// Serves the daemon at the other end of `daemon`; run the loop then.
@@ -97,7 +97,8 @@ class Monitor {
   void flush_log();
 
   Loop& loop_;
-  std::unique_ptr<Backend> backend_;
+  const BackendFactory backends_;
+  std::unique_ptr<Backend> backend_;  ///< from the creation on
   const std::span<char> title_;
   Phase phase_ = Phase::Empty;
   bool paused_ = false;
@@ -107,6 +108,7 @@ class Monitor {
   std::string id_;
   std::string run_directory_;
   std::string state_directory_;
+  std::string runtime_;  ///< name of an external one
   bool open_stdin_ = false;
   bool ephemeral_ = false;
   ExitStatus exit_;

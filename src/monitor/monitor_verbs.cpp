@@ -42,6 +42,7 @@ Result<Monitor::Answer> Monitor::state(Message&) {
                    .phase = std::string(phase_name(phase_)),
                    .pid = phase_ == Phase::Empty ? 0 : backend_->process().pid(),
                    .monitor_pid = ::getpid(),
+                   .runtime = runtime_,
                    .paused = paused_,
                    .state_directory = state_directory_,
                    .exit = exit_};
@@ -70,7 +71,7 @@ Result<Monitor::Answer> Monitor::signal(Message& message) {
   const auto request = TRY(json::from_value<SignalRequest>(std::move(message.body)));
   if (request.exec.empty()) {
     TRY(require_live());
-    TRY(backend_->process().signal(request.signal));
+    TRY(backend_->signal(request.signal));
     // A frozen process dies only once it runs again.
     if (request.signal == SIGKILL && std::exchange(paused_, false)) TRY(backend_->pause(false));
   } else {
@@ -185,7 +186,7 @@ Result<Monitor::Answer> Monitor::exec(Message& message) {
                                                           .drained = [this, &added] { exec_drained(added); },
                                                           .left = [this] { end_when_clients_left(); }});
   }
-  auto pending = TRY(backend_->exec(request.process, pipes.for_program()));
+  auto pending = TRY(backend_->exec(request.id, request.process, pipes.for_program()));
   starting_execs_.push_back(
       std::make_unique<StartingExec>(StartingExec{.request = message.id,
                                                   .connection = connection_number_,
@@ -197,7 +198,7 @@ Result<Monitor::Answer> Monitor::exec(Message& message) {
                                                   .watch = nullptr,
                                                   .limit = nullptr}));
   StartingExec& starting = *starting_execs_.back();
-  auto watch = loop_.watch(starting.pending.socket(), EPOLLIN,
+  auto watch = loop_.watch(starting.pending->ready(), EPOLLIN,
                            [this, &starting](std::uint32_t) { exec_advances(starting); });
   if (!watch) {
     starting_execs_.pop_back();
@@ -216,7 +217,7 @@ void Monitor::answer_exec(StartingExec& starting, Result<Answer> answer) {
 }
 
 void Monitor::exec_advances(StartingExec& starting) {
-  auto done = starting.pending.advance();
+  auto done = starting.pending->advance();
   if (done && !*done) return;
   if (!done)
     answer_exec(starting, std::move(done).error());
@@ -230,15 +231,15 @@ void Monitor::exec_advances(StartingExec& starting) {
 /// not answer. It is reaped when it is really gone.
 void Monitor::give_up_exec(StartingExec& starting) {
   starting.limit.reset();
-  (void)starting.pending.process().signal(SIGKILL);
+  starting.pending->give_up();
   answer_exec(starting, fail(Kind::Unavailable, "the process did not get into container {} within {} s", id_,
                              std::chrono::duration_cast<std::chrono::seconds>(kExecLimit).count()));
 }
 
 Result<Monitor::Answer> Monitor::exec_started(StartingExec& starting) {
-  for (const std::string& warning : starting.pending.warnings())
+  for (const std::string& warning : starting.pending->warnings())
     log::warning("exec {}: {}", starting.session->id, warning);
-  auto executed = starting.pending.take();
+  auto executed = starting.pending->take();
   ExecSession& session = *starting.session;
   StreamEnds& ours = starting.pipes.ours;
   session.process = std::move(executed.process);

@@ -137,6 +137,13 @@ void describe(json::Fields& f, AttachmentHeader& t) {
   describe_bytes(f, "detach_keys", t.detach_keys);
 }
 
+void describe(json::Fields& f, ExternalRuntime& t) {
+  f("name", t.name);
+  f("path", t.path);
+  f("arguments", t.arguments, json::Omit::Empty);
+  f("init", t.init, json::Omit::Empty);
+}
+
 void describe(json::Fields& f, CreateRequest& t) {
   f("id", t.id);
   f("config", t.config);
@@ -177,6 +184,7 @@ void describe(json::Fields& f, StateReply& t) {
   f("phase", t.phase);
   f("pid", t.pid);
   f("monitor_pid", t.monitor_pid);
+  f("runtime", t.runtime, json::Omit::Empty);
   f("paused", t.paused, json::Omit::Empty);
   f("state_directory", t.state_directory);
   f("exit", t.exit);
@@ -218,6 +226,7 @@ void describe(json::Fields& f, EventMessage& t) {
 void describe(json::Fields& f, Remains& t) {
   f("cgroup", t.cgroup);
   f("state_directory", t.state_directory);
+  f("runtime", t.runtime, json::Omit::Empty);
 }
 
 Result<void> write_remains(const std::string& run_directory, const Remains& remains) {
@@ -227,6 +236,8 @@ Result<void> write_remains(const std::string& run_directory, const Remains& rema
 Result<Remains> read_remains(const std::string& run_directory) {
   return json::decode<Remains>(TRY(sys::read_file(run_directory + "/monitor.json", 1 << 20)));
 }
+
+std::string external_directory(const std::string& run_directory) { return run_directory + "/oci"; }
 
 void remove_run_files(const std::string& run_directory) {
   for (const char* name : {"monitor.sock", "monitor.json", "monitor.log"}) {

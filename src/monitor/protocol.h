@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,6 +91,14 @@ struct AttachmentHeader {
   std::string detach_keys;  ///< any bytes
 };
 
+/// An OCI runtime that is a program of its own, registered with the daemon.
+struct ExternalRuntime {
+  std::string name;                    ///< as the user chose it; for messages
+  std::string path;                    ///< without a slash it is looked for in the customary directories
+  std::vector<std::string> arguments;  ///< before everything else on its command line
+  std::string init;  ///< program that becomes pid 1 with `init`: skiff-monitor's own, as a file
+};
+
 /// "create": descriptors are the attachments' sockets. Answer: CreateReply.
 struct CreateRequest {
   std::string id;
@@ -105,7 +114,7 @@ struct CreateRequest {
   bool init = false;
   bool start = false;  ///< with create: nobody has to do anything to the container before its program runs
   bool ephemeral = false;  ///< removes itself at its end, so its exit record need not outlive a power loss
-  std::string runtime;
+  std::optional<ExternalRuntime> runtime;  ///< none: the runtime library
   std::vector<AttachmentHeader> attachments;
 };
 
@@ -136,6 +145,7 @@ struct StateReply {
   std::string phase;  ///< "empty", "created", "running", "exited"
   int pid = 0;
   int monitor_pid = 0;
+  std::string runtime;  ///< name of an external one, which may take its time
   bool paused = false;
   std::string state_directory;
   ExitStatus exit;               ///< when the phase is "exited"; `started` always
@@ -194,14 +204,17 @@ struct ExecRecorded {
   std::string exec;
 };
 
-/// <run_directory>/monitor.json: what a daemon needs to clean up after a monitor that was killed.
+/// <run_directory>/monitor.json: what a daemon needs to clean up after a monitor that was killed. Written
+/// before there is anything to clean up.
 struct Remains {
   std::string cgroup;
   std::string state_directory;
+  std::optional<ExternalRuntime> runtime;
 };
 
 void describe(json::Fields& f, Failure& t);
 void describe(json::Fields& f, AttachmentHeader& t);
+void describe(json::Fields& f, ExternalRuntime& t);
 void describe(json::Fields& f, CreateRequest& t);
 void describe(json::Fields& f, CreateReply& t);
 void describe(json::Fields& f, ExitStatus& t);
@@ -229,6 +242,8 @@ Result<void> remove_exit_record(const std::string& state_directory);
 Result<void> write_remains(const std::string& run_directory, const Remains& remains);
 /// NotFound when there are none.
 Result<Remains> read_remains(const std::string& run_directory);
+/// Where everything of an external runtime lies: its state, the bundle, its logs.
+std::string external_directory(const std::string& run_directory);
 /// Removes a monitor's files, and its directory if nobody else put anything there.
 void remove_run_files(const std::string& run_directory);
 

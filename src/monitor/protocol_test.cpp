@@ -30,6 +30,7 @@ TEST(Protocol, CreateComesBackAsItWent) {
   request.rootfs.push_back(spec::oci::Mount(spec::Mount{.type = "overlay", .options = {"lowerdir+=/a"}}));
   request.log.max_files = 3;
   request.init = true;
+  request.runtime = ExternalRuntime{.name = "a", .path = "/b", .arguments = {"--c"}, .init = "/d"};
   request.attachments.push_back({.early_input = std::string("\0\xff", 2), .detach_keys = "\x10\x11"});
   const Message message = round_trip(7, type::kCreate, json::to_value(request));
   EXPECT_EQ(message.id, 7U);
@@ -41,6 +42,8 @@ TEST(Protocol, CreateComesBackAsItWent) {
   EXPECT_EQ(read->rootfs.at(0).options, request.rootfs.at(0).options);
   EXPECT_EQ(read->log.max_files, 3);
   EXPECT_TRUE(read->init);
+  EXPECT_EQ(read->runtime->path, "/b");
+  EXPECT_EQ(read->runtime->arguments, std::vector<std::string>{"--c"});
   EXPECT_EQ(read->attachments.at(0).early_input, std::string("\0\xff", 2));
   EXPECT_EQ(read->attachments.at(0).detach_keys, "\x10\x11");
 }

@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "monitor/protocol.h"
+#include "monitor/remains.h"
 #include "runner/task.h"
-#include "sys/cgroup.h"
 #include "sys/executable.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -83,6 +83,7 @@ class EpollRunner final : public Runner {
   static void end(Newborn monitor);
   Result<void> make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make);
   Exit clean_up_after_monitor(const std::string& id) const;
+  std::optional<monitor::Remains> clean_up_remains(const std::string& id) const;
   Result<std::uint64_t> add(int fd, Entry entry) EXCLUDES(mutex_);
   void remove(std::uint64_t key) EXCLUDES(mutex_);
   std::shared_ptr<MonitorTask> find(std::uint64_t key) EXCLUDES(mutex_);
@@ -238,14 +239,7 @@ void EpollRunner::end(Newborn monitor) {
 /// served any more, and is recorded as killed unless its end was on disk already.
 Exit EpollRunner::clean_up_after_monitor(const std::string& id) const {
   Exit exit{.code = 137, .finished = now(), .error = "the container's monitor was killed"};
-  if (const auto remains = monitor::read_remains(run_directory(id))) {
-    auto layout = sys::CgroupLayout::detect();
-    if (layout) {
-      const sys::Cgroup cgroup(*layout, remains->cgroup);
-      auto removed = cgroup.exists() ? cgroup.signal_all(SIGKILL) : success();
-      if (removed && cgroup.exists()) removed = cgroup.remove();
-      if (!removed) log::error("container {}: {}", id, removed.error().message());
-    }
+  if (const auto remains = clean_up_remains(id)) {
     const auto record = exit_record(remains->state_directory);
     if (record && record->has_value()) {
       exit = **record;
@@ -256,8 +250,18 @@ Exit EpollRunner::clean_up_after_monitor(const std::string& id) const {
       log::error("container {}: {}", id, written.error().message());
     }
   }
-  monitor::remove_run_files(run_directory(id));
   return exit;
+}
+
+std::optional<monitor::Remains> EpollRunner::clean_up_remains(const std::string& id) const {
+  std::optional<monitor::Remains> remains;
+  if (auto read = monitor::read_remains(run_directory(id))) {
+    remains = *std::move(read);
+    if (auto removed = monitor::remove_remains(id, run_directory(id), *remains); !removed)
+      log::error("container {}: {}", id, removed.error().message());
+  }
+  monitor::remove_run_files(run_directory(id));
+  return remains;
 }
 
 Result<void> EpollRunner::make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make) {
@@ -287,7 +291,7 @@ Result<std::shared_ptr<Task>> EpollRunner::create(const std::string& id,
     task->link().close();
     task.reset();
     end({.process = std::move(process), .socket = {}});
-    monitor::remove_run_files(run_directory(id));
+    clean_up_remains(id);  // of a monitor that did not come to undo it all
     return std::move(created).error();
   }
   const int number = process.pidfd().get();

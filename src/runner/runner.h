@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "monitor/log_settings.h"
+#include "monitor/protocol.h"
 #include "spec/engine_config.h"
 #include "spec/mount.h"
 #include "spec/oci_runtime.h"
@@ -34,6 +35,7 @@ struct Attachment {
 };
 
 using LogOptions = monitor::LogSettings;
+using ExternalRuntime = monitor::ExternalRuntime;
 
 /// Everything needed to make one container.
 struct Bundle {
@@ -48,8 +50,8 @@ struct Bundle {
   bool init = false;       ///< built-in init that reaps and forwards signals
   bool start = false;      ///< with create(): nobody plugs its network or else waits for it before it runs
   bool ephemeral = false;  ///< removes itself at its end: its exit record need not outlive a power loss
-  std::string runtime;     ///< path of an external OCI runtime; "" for the library
-  std::vector<Attachment> attachments;  ///< clients that attached before the start
+  std::optional<ExternalRuntime> runtime;  ///< none: the runtime library
+  std::vector<Attachment> attachments;     ///< clients that attached before the start
 };
 
 struct Exit {

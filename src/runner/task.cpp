@@ -1,5 +1,6 @@
 #include "runner/task.h"
 
+#include "monitor/external_program.h"
 #include "sys/file.h"
 
 namespace skiff::runner {
@@ -11,6 +12,9 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kQuick = 5s;
 /// What waits for file systems: mounting, execve, freezing.
 constexpr std::chrono::milliseconds kSlow = 20s;
+/// The same with an external runtime: longer than the monitor lets that run.
+constexpr std::chrono::milliseconds kExternalQuick = monitor::kExternalQuick + 5s;
+constexpr std::chrono::milliseconds kExternalSlow = 2 * monitor::kExternalMake + 10s;
 
 monitor::AttachmentHeader header_of(Attachment& attachment) {
   return {.early_input = std::move(attachment.early_input),
@@ -31,14 +35,18 @@ Exit to_exit(const monitor::ExitStatus& status) {
           .error = status.error};
 }
 
+std::chrono::milliseconds MonitorTask::quick() const { return external_ ? kExternalQuick : kQuick; }
+std::chrono::milliseconds MonitorTask::slow() const { return external_ ? kExternalSlow : kSlow; }
+
 template <typename Request>
 Result<void> MonitorTask::command(std::string_view type, const Request& request) {
-  TRY(link_.call(type, json::to_value(request), {}, kQuick));
+  TRY(link_.call(type, json::to_value(request), {}, quick()));
   return success();
 }
 
 Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::string seccomp_cache) {
   state_directory_ = bundle.state_directory;
+  external_ = bundle.runtime.has_value();
   monitor::CreateRequest request{.id = bundle.id,
                                  .config = std::move(bundle.config),
                                  .seccomp = std::move(bundle.seccomp),
@@ -60,7 +68,7 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
   }
   // Clients that one message cannot carry must not miss the first output.
   request.start = bundle.start && next == bundle.attachments.size();
-  auto answer = TRY(link_.call(monitor::type::kCreate, json::to_value(request), std::move(clients), kSlow));
+  auto answer = TRY(link_.call(monitor::type::kCreate, json::to_value(request), std::move(clients), slow()));
   pid_ = TRY(json::from_value<monitor::CreateReply>(std::move(answer.body))).pid;
   if (answer.fds.size() != 2)
     return fail(Kind::Internal, "monitor: {} descriptors for create", answer.fds.size());
@@ -76,9 +84,10 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
 }
 
 Result<monitor::StateReply> MonitorTask::take_over() {
-  auto answer = TRY(link_.call(monitor::type::kState, json::Object(), {}, kQuick));
+  auto answer = TRY(link_.call(monitor::type::kState, json::Object(), {}, quick()));
   auto state = TRY(json::from_value<monitor::StateReply>(std::move(answer.body)));
   state_directory_ = state.state_directory;
+  external_ = !state.runtime.empty();
   pid_ = state.pid;
   monitor_pid_ = state.monitor_pid;
   started_ = state.phase == "running" || state.phase == "exited";
@@ -91,13 +100,13 @@ Result<sys::Fd> MonitorTask::network_namespace() {
     const MutexLock lock(mutex_);
     if (network_namespace_.valid()) return sys::duplicate(network_namespace_);
   }
-  auto answer = TRY(link_.call(monitor::type::kNetworkNamespace, json::Object(), {}, kQuick));
+  auto answer = TRY(link_.call(monitor::type::kNetworkNamespace, json::Object(), {}, quick()));
   if (answer.fds.size() != 1) return fail(Kind::Internal, "monitor: no network namespace in its answer");
   return std::move(answer.fds[0]);
 }
 
 Result<void> MonitorTask::start() {
-  auto started = link_.call(monitor::type::kStart, json::Object(), {}, kSlow);
+  auto started = link_.call(monitor::type::kStart, json::Object(), {}, slow());
   {
     const MutexLock lock(mutex_);
     network_namespace_.reset();
@@ -136,17 +145,17 @@ Result<void> MonitorTask::attach(Attachment attachment) {
   auto header = header_of(attachment);
   std::vector<sys::Fd> clients;
   clients.push_back(std::move(attachment.client));
-  TRY(link_.call(monitor::type::kAttach, json::to_value(header), std::move(clients), kQuick));
+  TRY(link_.call(monitor::type::kAttach, json::to_value(header), std::move(clients), quick()));
   return success();
 }
 
 Result<void> MonitorTask::pause() {
-  TRY(link_.call(monitor::type::kPause, json::Object(), {}, kSlow));
+  TRY(link_.call(monitor::type::kPause, json::Object(), {}, slow()));
   return success();
 }
 
 Result<void> MonitorTask::resume() {
-  TRY(link_.call(monitor::type::kResume, json::Object(), {}, kSlow));
+  TRY(link_.call(monitor::type::kResume, json::Object(), {}, slow()));
   return success();
 }
 
@@ -155,12 +164,12 @@ Result<void> MonitorTask::update(const spec::oci::Resources& resources) {
 }
 
 Result<std::string> MonitorTask::stats() {
-  auto answer = TRY(link_.call(monitor::type::kStats, json::Object(), {}, kQuick));
+  auto answer = TRY(link_.call(monitor::type::kStats, json::Object(), {}, quick()));
   return TRY(json::from_value<monitor::StatsReply>(std::move(answer.body))).json;
 }
 
 Result<std::vector<pid_t>> MonitorTask::processes() {
-  auto answer = TRY(link_.call(monitor::type::kProcesses, json::Object(), {}, kQuick));
+  auto answer = TRY(link_.call(monitor::type::kProcesses, json::Object(), {}, quick()));
   return TRY(json::from_value<monitor::ProcessesReply>(std::move(answer.body))).pids;
 }
 
@@ -177,7 +186,7 @@ Result<pid_t> MonitorTask::exec(ExecRequest request) {
     wire.attachments.push_back(header_of(attachment));
     clients.push_back(std::move(attachment.client));
   }
-  auto answer = TRY(link_.call(monitor::type::kExec, json::to_value(wire), std::move(clients), kSlow));
+  auto answer = TRY(link_.call(monitor::type::kExec, json::to_value(wire), std::move(clients), slow()));
   return TRY(json::from_value<monitor::ExecReply>(std::move(answer.body))).pid;
 }
 
@@ -191,19 +200,19 @@ Result<void> MonitorTask::keep(const std::string& name, const std::vector<int>& 
     if (!copies.back().valid()) return fail_errno("keep descriptor {}", fd);
   }
   TRY(link_.call(monitor::type::kKeep, json::to_value(monitor::KeepRequest{.name = name}), std::move(copies),
-                 kQuick));
+                 quick()));
   return success();
 }
 
 Result<std::vector<sys::Fd>> MonitorTask::kept(const std::string& name) {
   auto answer =
-      TRY(link_.call(monitor::type::kKept, json::to_value(monitor::KeepRequest{.name = name}), {}, kQuick));
+      TRY(link_.call(monitor::type::kKept, json::to_value(monitor::KeepRequest{.name = name}), {}, quick()));
   return std::move(answer.fds);
 }
 
 Result<void> MonitorTask::release() {
   if (released_.exchange(true)) return success();
-  auto done = link_.call(monitor::type::kRelease, json::Object(), {}, kQuick);
+  auto done = link_.call(monitor::type::kRelease, json::Object(), {}, quick());
   if (done || done.error().kind() == Kind::Unavailable) return success();  // gone is as good as released
   released_ = false;
   return std::move(done).error();

@@ -58,6 +58,8 @@ class MonitorTask final : public Task {
   Result<void> release() override;
 
  private:
+  std::chrono::milliseconds quick() const;
+  std::chrono::milliseconds slow() const;
   template <typename Request>
   Result<void> command(std::string_view type, const Request& request);
 
@@ -65,6 +67,7 @@ class MonitorTask final : public Task {
   Link link_;
   // Set before the task is known to more than one thread:
   std::string state_directory_;
+  bool external_ = false;  ///< a program makes the container, and takes its time
   pid_t pid_ = 0;
   pid_t monitor_pid_ = 0;
   sys::Fd pidfd_;

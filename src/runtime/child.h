@@ -73,10 +73,6 @@ void become(Context& context);
 /// Says Ready (with the verdict on the program), waits for Start, and executes. `wait` is false for exec.
 [[noreturn]] void execute(Context& context, bool wait);
 
-// child_init.cpp
-/// pid 1 with --init: the program runs as its child; returns in that child only.
-void split_off_program(const Context& context);
-
 // child_hooks.cpp
 /// Runs each to its end with the state that the parent left in Plan::hook_state on standard input; the first
 /// that fails ends the container.

@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "runtime/child.h"
+#include "runtime/init.h"
 #include "sys/syscalls.h"
 
 namespace skiff::runtime::child {
@@ -301,7 +302,10 @@ void execute(Context& context, bool wait) {
     report_ready(context, find_program(context, program));
     await_start(context);
     run_container_hooks(context, context.plan->start_container);
-    if (process.init) split_off_program(context);
+    if (process.init) {
+      if (const int code = split_off_program())
+        fail(context, Step::Execute, code, "fork under the init process");
+    }
   }
   // Again: time has passed since Ready.
   if (const Verdict verdict = find_program(context, program); verdict.code != 0)

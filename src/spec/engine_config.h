@@ -7,6 +7,9 @@
 
 namespace skiff::spec {
 
+/// The name of the runtime that is built in.
+inline constexpr const char* kOwnRuntime = "skiff";
+
 /// A program registered with the daemon as an OCI runtime (`--add-runtime NAME=PATH`).
 struct RuntimeEntry {
   std::string path;
@@ -36,9 +39,9 @@ struct EngineConfig {
   std::vector<std::string> dns;  ///< for containers; the host's resolv.conf when empty
   std::vector<std::string> dns_search;
   std::vector<std::string> dns_options;
-  std::vector<std::string> labels;  ///< "key=value", shown by info
-  std::map<std::string, RuntimeEntry> runtimes;
-  std::string default_runtime = "skiff";
+  std::vector<std::string> labels;               ///< "key=value", shown by info
+  std::map<std::string, RuntimeEntry> runtimes;  ///< by name
+  std::string default_runtime = kOwnRuntime;
   std::string log_driver = "local";
   std::map<std::string, std::string> log_options;
   int mtu = 1500;

@@ -32,9 +32,23 @@ Result<sockaddr_un> address_of(const std::string& path, Fd& keep) {
   return address;
 }
 
-Result<Fd> packet_socket() {
-  Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+Result<Fd> make_socket(int type) {
+  Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno("socket");
+  return fd;
+}
+
+Result<Fd> listen_at(const std::string& path, int type) {
+  Fd keep;
+  const sockaddr_un address = TRY(address_of(path, keep));
+  Fd fd = TRY(make_socket(type));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove {}", path);
+  // fchmod on the unbound socket makes bind(2) create the file with that mode: there is no moment of wider
+  // rights.
+  if (::fchmod(fd.get(), 0600) != 0) return fail_errno("chmod socket {}", path);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail_errno("bind {}", path);
+  if (::listen(fd.get(), 16) != 0) return fail_errno("listen {}", path);
   return fd;
 }
 
@@ -59,24 +73,13 @@ Result<std::pair<Fd, Fd>> packet_pair() {
   return std::pair(Fd(ends[0]), Fd(ends[1]));
 }
 
-Result<Fd> listen_packets(const std::string& path) {
-  Fd keep;
-  const sockaddr_un address = TRY(address_of(path, keep));
-  Fd fd = TRY(packet_socket());
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove {}", path);
-  // fchmod on the unbound socket makes bind(2) create the file with that mode: there is no moment of wider
-  // rights.
-  if (::fchmod(fd.get(), 0600) != 0) return fail_errno("chmod socket {}", path);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("bind {}", path);
-  if (::listen(fd.get(), 16) != 0) return fail_errno("listen {}", path);
-  return fd;
-}
+Result<Fd> listen_packets(const std::string& path) { return listen_at(path, SOCK_SEQPACKET); }
+Result<Fd> listen_streams(const std::string& path) { return listen_at(path, SOCK_STREAM | SOCK_NONBLOCK); }
 
 Result<Fd> connect_packets(const std::string& path) {
   Fd keep;
   const sockaddr_un address = TRY(address_of(path, keep));
-  Fd fd = TRY(packet_socket());
+  Fd fd = TRY(make_socket(SOCK_SEQPACKET));
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("connect {}", path);
   return fd;
@@ -137,6 +140,24 @@ Result<Packet> receive_packet(const Fd& socket) {
   if ((header.msg_flags & MSG_CTRUNC) != 0)
     return fail(Kind::InvalidArgument, "too many descriptors in one message");
   return packet;
+}
+
+Result<Fd> accept_descriptor(const Fd& listener) {
+  const Fd peer(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!peer) return fail_errno("accept");
+  char bytes[4096];
+  iovec part{bytes, sizeof bytes};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))];
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  if (::recvmsg(peer.get(), &header, MSG_CMSG_CLOEXEC) < 0) return fail_errno("receive");
+  std::vector<Fd> fds;
+  take_descriptors(header, fds);
+  if (fds.size() != 1) return fail(Kind::InvalidArgument, "{} descriptors instead of one", fds.size());
+  return std::move(fds.front());
 }
 
 }  // namespace skiff::sys

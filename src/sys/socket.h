@@ -16,6 +16,11 @@ Result<std::pair<Fd, Fd>> packet_pair();
 /// sun_path go through /proc/self/fd of their directory.
 Result<Fd> listen_packets(const std::string& path);
 Result<Fd> connect_packets(const std::string& path);
+/// As listen_packets, for SOCK_STREAM; the listener does not block.
+Result<Fd> listen_streams(const std::string& path);
+/// The one descriptor that somebody who has connected to `listener` has sent. Never waits: a connection or
+/// message that is not there yet is an error.
+Result<Fd> accept_descriptor(const Fd& listener);
 
 struct Packet {
   std::string bytes;

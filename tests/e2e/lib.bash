@@ -32,12 +32,20 @@ api() {
   curl -sS --max-time 30 --unix-socket "$socket" -X "$method" "http://engine$path" "$@"
 }
 
+# Flags of the engine, one a line, for a file that defines this anew.
+engine_options() { :; }
+start_engine() {
+  local options
+  mapfile -t options < <(engine_options)
+  engine_start "$E2E_DIR" "${options[@]}"
+}
+
 setup_file() {
   export E2E_DIR
   E2E_DIR=$(mktemp -d /tmp/skiff-e2e-XXXXXX)
   if [ "$E2E_ENGINE" != docker ]; then
     leak_snapshot | grep -v "$E2E_DIR" >"$E2E_DIR/before"
-    engine_start "$E2E_DIR"
+    start_engine
   fi
   base_image
 }

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "cli/flags.h"
 #include "engine/log_options.h"
+#include "engine/runtimes.h"
 #include "http/address.h"
 #include "spec/digest.h"
 #include "sys/file.h"
@@ -39,11 +40,19 @@ struct Numbers {
   std::string log_level = "info";
 };
 
+Result<void> check_runtime_name(std::string_view name) {
+  if (name == spec::kOwnRuntime) return fail(Kind::InvalidArgument, "runtime name '{}' is reserved", name);
+  return {};
+}
+
 Result<void> add_runtime(spec::EngineConfig& config, std::string_view text) {
-  const auto [name, path] = cut(text, '=');
-  if (name.empty() || !path || path->empty())
-    return fail(Kind::InvalidArgument, "invalid runtime {}: expected NAME=PATH", quote(text));
-  config.runtimes[to_lower(name)] = {std::string(*path), {}};
+  const auto [given_name, given_path] = cut(text, '=');
+  const std::string name = to_lower(trim(given_name));
+  const std::string path(trim(given_path.value_or("")));
+  if (name.empty() || path.empty()) return fail(Kind::InvalidArgument, "invalid runtime argument: {}", text);
+  TRY(check_runtime_name(name));
+  if (!config.runtimes.try_emplace(name, spec::RuntimeEntry{path, {}}).second)
+    return fail(Kind::InvalidArgument, "runtime '{}' was already defined", name);
   return {};
 }
 
@@ -148,20 +157,38 @@ Result<std::vector<std::string>> as_flag_values(const std::string& key, const js
 struct FileRuntime {
   std::string path;
   std::vector<std::string> arguments;
+  std::string type;
+  json::Value options;
 };
 void describe(json::Fields& f, FileRuntime& runtime) {
   f("path", runtime.path);
   f("runtimeArgs", runtime.arguments);
+  f("runtimeType", runtime.type);
+  f("options", runtime.options);
+}
+
+Result<void> check_file_runtime(std::string_view name, const FileRuntime& runtime) {
+  TRY(check_runtime_name(name));
+  const auto wrong = [&](std::string_view what) {
+    return fail(Kind::InvalidArgument, "runtime {}: {}", name, what);
+  };
+  if (runtime.path.empty() && runtime.type.empty())
+    return wrong("either a runtimeType or a path must be configured");
+  if (!runtime.path.empty() && !runtime.type.empty())
+    return wrong("cannot configure both path and runtimeType for the same runtime");
+  if (!runtime.type.empty()) return wrong("a runtimeType is a shim of containerd's, which is not used here");
+  if (!runtime.options.is_null()) return wrong("options cannot be used with a path runtime");
+  return {};
 }
 
 Result<void> add_file_runtimes(spec::EngineConfig& config, const json::Value& value) {
   const auto* object = value.if_object();
   if (!object) return Error(Kind::InvalidArgument, "runtimes: the value has the wrong type");
-  for (const auto& [name, element] : *object) {
-    auto runtime = TRY_CONTEXT(json::from_value<FileRuntime>(element), "runtimes: {}", std::string(name));
-    if (runtime.path.empty())
-      return fail(Kind::InvalidArgument, "runtimes: {}: path is missing", std::string(name));
-    config.runtimes[std::string(name)] = {std::move(runtime.path), std::move(runtime.arguments)};
+  for (const auto& [key, element] : *object) {
+    const std::string name(key);
+    auto runtime = TRY_CONTEXT(json::from_value<FileRuntime>(element), "runtimes: {}", name);
+    TRY(check_file_runtime(name, runtime));
+    config.runtimes[name] = {std::move(runtime.path), std::move(runtime.arguments)};
   }
   return {};
 }
@@ -253,7 +280,8 @@ Result<void> check(Options& options, const Numbers& numbers) {
       std::find(drivers.begin(), drivers.end(), config.log_driver) == drivers.end())
     return fail(Kind::InvalidArgument, "logger: no log driver named '{}' is registered", config.log_driver);
   TRY_CONTEXT(engine::check_log_options(config.log_driver, config.log_options), "failed to set log opts");
-  if (config.default_runtime != "skiff" && !config.runtimes.contains(config.default_runtime))
+  if (config.default_runtime.empty()) config.default_runtime = spec::kOwnRuntime;
+  if (!engine::find_runtime(config, config.default_runtime))
     return fail(Kind::InvalidArgument, "specified default runtime '{}' does not exist",
                 config.default_runtime);
   for (const auto& label : config.labels)

@@ -83,6 +83,39 @@ TEST_F(OptionsTest, MistakesAreNamed) {
   EXPECT_NE(message({"argument"}, "{}").find("accepts no arguments"), std::string::npos);
 }
 
+TEST_F(OptionsTest, RuntimesAreJudgedAsDockersAre) {
+  const auto message = [&](std::vector<std::string> arguments, const std::string& runtimes) {
+    const auto options = read(std::move(arguments), R"({"runtimes": )" + runtimes + "}");
+    return options.ok() ? std::string("accepted") : options.error().message();
+  };
+  const auto ends = [](const std::string& text, std::string_view with) {
+    return text.ends_with(with) ? "" : text;
+  };
+  EXPECT_EQ(ends(message({"--add-runtime", "foo"}, "{}"), "invalid runtime argument: foo"), "");
+  EXPECT_EQ(ends(message({"--add-runtime", "=x"}, "{}"), "invalid runtime argument: =x"), "");
+  EXPECT_EQ(ends(message({"--add-runtime", "Skiff=/x"}, "{}"), "runtime name 'skiff' is reserved"), "");
+  EXPECT_EQ(ends(message({"--add-runtime", "a=/x", "--add-runtime", "A=/y"}, "{}"),
+                 "runtime 'a' was already defined"),
+            "");
+  EXPECT_EQ(
+      ends(message({}, R"({"foo": {}})"), "runtime foo: either a runtimeType or a path must be configured"),
+      "");
+  EXPECT_EQ(ends(message({}, R"({"foo": {"path": "/x", "runtimeType": "y"}})"),
+                 "runtime foo: cannot configure both path and runtimeType for the same runtime"),
+            "");
+  EXPECT_EQ(ends(message({}, R"({"foo": {"path": "/x", "options": {"a": 1}}})"),
+                 "runtime foo: options cannot be used with a path runtime"),
+            "");
+  EXPECT_NE(message({}, R"({"foo": {"runtimeType": "io.containerd.kata.v2"}})").find("shim"),
+            std::string::npos);
+  EXPECT_NE(message({}, "[]").find("runtimes: the value has the wrong type"), std::string::npos);
+  EXPECT_NE(message({}, R"({"foo": {"path": "/x", "runtimeArgs": "a"}})").find("runtimeArgs"),
+            std::string::npos);
+  EXPECT_EQ(message({"--default-runtime", "foo", "--add-runtime", "bar=/y"}, R"({"foo": {"path": "/x"}})"),
+            "accepted");
+  EXPECT_EQ(message({"--default-runtime", "runc"}, "{}"), "accepted");
+}
+
 TEST(OptionsFileTest, ANamedFileMustExist) {
   EXPECT_FALSE(read_options({"--config-file", "/nonexistent/daemon.json"}, "/bin/skiffd").ok());
 }

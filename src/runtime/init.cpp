@@ -1,3 +1,5 @@
+#include "runtime/init.h"
+
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -5,10 +7,9 @@
 
 #include <cerrno>
 
-#include "runtime/child.h"
 #include "sys/syscalls.h"
 
-namespace skiff::runtime::child {
+namespace skiff::runtime {
 namespace {
 
 /// Signals that tell about this very process, not about what somebody wants of the program.
@@ -32,12 +33,12 @@ void reap(pid_t program) {
 
 }  // namespace
 
-void split_off_program(const Context& context) {
+int split_off_program() {
   const sigset_t signals = forwarded_signals();
   sigset_t before;
   ::sigprocmask(SIG_SETMASK, &signals, &before);
   const pid_t program = sys::raw::fork();
-  if (program < 0) fail(context, Step::Execute, errno, "fork under the init process");
+  if (program < 0) return errno;
   if (program == 0) {
     // A group of its own in the foreground, so that the terminal's signals reach the program and not us.
     ::setpgid(0, 0);
@@ -48,7 +49,7 @@ void split_off_program(const Context& context) {
       ::signal(SIGTTOU, SIG_DFL);
     }
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    return;
+    return 0;
   }
   // The streams and the handshake belong to the program alone: their ends must show when it ends.
   sys::raw::close_range(0, ~0U, 0);
@@ -61,4 +62,4 @@ void split_off_program(const Context& context) {
   }
 }
 
-}  // namespace skiff::runtime::child
+}  // namespace skiff::runtime

@@ -1,0 +1,31 @@
+#include "monitor/remains.h"
+
+#include <signal.h>
+
+#include "monitor/external_program.h"
+#include "sys/cgroup.h"
+#include "sys/file.h"
+
+namespace skiff::monitor {
+namespace {
+
+Result<void> end_processes(const std::string& path) {
+  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), path);
+  if (!cgroup.exists()) return success();
+  TRY(cgroup.signal_all(SIGKILL));
+  return cgroup.exists() ? cgroup.remove() : success();
+}
+
+}  // namespace
+
+Result<void> remove_remains(const std::string& id, const std::string& run_directory, const Remains& remains) {
+  Result<void> external;
+  const std::string directory = external_directory(run_directory);
+  if (remains.runtime) external = ExternalProgram(*remains.runtime, id, directory).remove();
+  auto ended = end_processes(remains.cgroup);
+  auto files = remains.runtime ? sys::remove_tree(directory) : success();
+  if (!ended) return ended;
+  return external ? files : external;
+}
+
+}  // namespace skiff::monitor
