@@ -32,8 +32,8 @@ std::string shown(std::string_view name) {
 
 class Applier {
  public:
-  Applier(TarReader& tar, const sys::Fd& root, const ApplyOptions& options)
-      : tar_(tar), root_(root), options_(options) {}
+  Applier(TarReader& tar, const sys::Fd& root, const ApplyOptions& options, Recorder* recorder)
+      : tar_(tar), root_(root), options_(options), recorder_(recorder) {}
 
   Result<ApplyStats> run() {
     Entry entry;
@@ -46,16 +46,24 @@ class Applier {
   }
 
  private:
+  /// A directory that was resolved. `plain`: its path has no links on the way, as the recorder wants it.
+  struct Parent {
+    sys::Fd directory;
+    bool plain = false;
+  };
   struct Place {
     const sys::Fd* parent;
     std::string name;
+    bool plain = true;
   };
 
   Result<void> place(const Entry& entry);
   Result<std::string> inside(std::string_view name) const;
   Result<Place> locate(const std::string& path, bool make_parents);
   Result<void> make(const Entry& entry, const Place& place, const std::string& path);
-  Result<void> make_file(const Entry& entry, const Place& place);
+  Result<void> make_file(const Entry& entry, const Place& place, const std::string& path);
+  Result<void> write_data(const Entry& entry, const sys::Fd& file);
+  Result<void> remove(const Place& place);
   Result<void> make_directory(const Entry& entry, const Place& place, const std::string& path);
   Result<void> make_hard_link(const Entry& entry, const Place& place);
   Result<void> make_node(const Entry& entry, const Place& place);
@@ -75,10 +83,11 @@ class Applier {
   TarReader& tar_;
   const sys::Fd& root_;
   const ApplyOptions& options_;
+  Recorder* recorder_;
   ApplyStats stats_;
   /// Directories that were resolved already. Emptied whenever something is replaced, because then a name may
   /// have come to mean another directory.
-  std::unordered_map<std::string, sys::Fd> parents_;
+  std::unordered_map<std::string, Parent> parents_;
   std::vector<std::pair<std::string, timespec>> times_;
 };
 
@@ -105,9 +114,12 @@ Result<Applier::Place> Applier::locate(const std::string& path, bool make_parent
     if (parents_.size() >= kOpenDirectories) parents_.clear();
     auto opened = make_parents ? make_directories_below(root_, parent, options_.escape)
                                : open_directory_below(root_, parent, options_.escape);
-    found = parents_.emplace(std::move(parent), TRY(std::move(opened))).first;
+    Parent resolved{TRY(std::move(opened)),
+                    recorder_ && open_plain(root_, parent, O_PATH | O_DIRECTORY).ok()};
+    found = parents_.emplace(std::move(parent), std::move(resolved)).first;
   }
-  place.parent = &found->second;
+  place.parent = &found->second.directory;
+  place.plain = found->second.plain;
   return place;
 }
 
@@ -159,8 +171,15 @@ Result<void> Applier::clear(const Entry& entry, const Place& place, const std::s
   if (was_whiteout) *was_whiteout = is_whiteout(status);
   // What is cached may lie below what goes now; `place.parent` itself does not.
   for (auto at = parents_.begin(); at != parents_.end();)
-    at = &at->second == place.parent ? std::next(at) : parents_.erase(at);
-  return remove_entry(*place.parent, place.name);
+    at = &at->second.directory == place.parent ? std::next(at) : parents_.erase(at);
+  return remove(place);
+}
+
+Result<void> Applier::remove(const Place& place) {
+  if (!recorder_) return remove_entry(*place.parent, place.name);
+  return remove_entry(*place.parent, place.name, [&](const sys::Fd& dir, const std::string& name) {
+    return recorder_->removing(dir, name);
+  });
 }
 
 Result<void> Applier::make(const Entry& entry, const Place& place, const std::string& path) {
@@ -189,21 +208,33 @@ Result<void> Applier::make(const Entry& entry, const Place& place, const std::st
       break;
   }
   // The usual case is a new file, so look only when it is none.
-  auto made = make_file(entry, place);
+  auto made = make_file(entry, place, path);
   if (made || made.error().code() != EEXIST) return made;
   TRY(clear(entry, place, path, nullptr));
-  return make_file(entry, place);
+  return make_file(entry, place, path);
 }
 
-Result<void> Applier::make_file(const Entry& entry, const Place& place) {
+Result<void> Applier::make_file(const Entry& entry, const Place& place, const std::string& path) {
   const sys::Fd file(::openat(place.parent->get(), place.name.c_str(),
                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, entry.mode & 0777));
   if (!file) return fail_errno("create");
+  if (recorder_) {
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return fail_errno("stat");
+    recorder_->file(place.plain ? path : "", status.st_ino);
+  }
+  TRY(write_data(entry, file));
+  stats_.bytes += entry.size;
+  return finish_open(entry, file, true);
+}
+
+Result<void> Applier::write_data(const Entry& entry, const sys::Fd& file) {
   std::int64_t offset = 0;
   std::int64_t position = 0;
   for (;;) {
     const auto bytes = TRY(tar_.data(offset));
     if (bytes.empty()) break;
+    if (recorder_) TRY(recorder_->data(tar_.position(), bytes, static_cast<std::uint64_t>(offset)));
     if (offset != position && ::lseek(file.get(), offset, SEEK_SET) < 0) return fail_errno("seek");
     TRY_CONTEXT(sys::write_all(file, bytes), "write");
     position = offset + static_cast<std::int64_t>(bytes.size());
@@ -211,8 +242,7 @@ Result<void> Applier::make_file(const Entry& entry, const Place& place) {
   if (static_cast<std::uint64_t>(position) < entry.size &&
       ::ftruncate(file.get(), static_cast<off_t>(entry.size)) != 0)
     return fail_errno("truncate");
-  stats_.bytes += entry.size;
-  return finish_open(entry, file, true);
+  return {};
 }
 
 Result<void> Applier::make_directory(const Entry& entry, const Place& place, const std::string& path) {
@@ -311,9 +341,9 @@ ApplyOptions context_options() {
   return options;
 }
 
-Result<ApplyStats> apply(Source& tar, const sys::Fd& root, const ApplyOptions& options) {
+Result<ApplyStats> apply(Source& tar, const sys::Fd& root, const ApplyOptions& options, Recorder* recorder) {
   TarReader reader(tar);
-  return Applier(reader, root, options).run();
+  return Applier(reader, root, options, recorder).run();
 }
 
 }  // namespace skiff::archive

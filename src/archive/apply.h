@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "archive/recorder.h"
 #include "archive/source.h"
 #include "archive/tree.h"
 
@@ -44,7 +45,9 @@ struct ApplyStats {
 /// Unpacks the tar archive into the directory `root`. Safe against hostile archives: entries are placed
 /// relative to descriptors that the kernel resolved inside the tree. An entry whose name, or whose hard link
 /// target, leads out of it is Forbidden, and the sentence names the entry. An entry that stands where another
-/// file is replaces it; directories are merged. Not atomic: on failure a part is there.
-Result<ApplyStats> apply(Source& tar, const sys::Fd& root, const ApplyOptions& options);
+/// file is replaces it; directories are merged. Not atomic: on failure a part is there. `recorder`, when
+/// given, stands behind `tar` and is told what went where; its finish() is left to the caller.
+Result<ApplyStats> apply(Source& tar, const sys::Fd& root, const ApplyOptions& options,
+                         Recorder* recorder = nullptr);
 
 }  // namespace skiff::archive

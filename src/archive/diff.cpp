@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "archive/piece_buffer.h"
 #include "archive/tree.h"
 #include "base/strings.h"
 #include "sys/file.h"
@@ -164,14 +165,8 @@ Result<void> Walker::regular(const sys::Fd& dir, const std::string& name, Entry 
 }  // namespace
 
 Result<Diff> diff(const sys::Fd& layer, const Sink& sink) {
-  Diff result;
-  spec::Hasher hasher;
-  TarWriter tar([&](std::string_view bytes) -> Result<void> {
-    hasher.update(bytes);
-    result.tar_bytes += bytes.size();
-    if (sink) return sink(bytes);
-    return {};
-  });
+  PieceBuffer out(sink);
+  TarWriter tar([&](std::string_view bytes) { return out.put(bytes); });
   Walker walker(tar, true);
   struct stat status {};
   if (::fstat(layer.get(), &status) != 0) return fail_errno("stat layer");
@@ -182,8 +177,11 @@ Result<Diff> diff(const sys::Fd& layer, const Sink& sink) {
   }
   TRY(walker.entries(layer, ""));
   TRY(tar.finish());
-  result.diff_id = hasher.finish();
+  TRY(out.flush());
+  Diff result;
+  result.diff_id = out.digest();
   result.bytes = walker.bytes();
+  result.tar_bytes = out.total();
   return result;
 }
 

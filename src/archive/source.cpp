@@ -204,6 +204,7 @@ std::unique_ptr<Source> memory_source(std::string bytes) {
 Result<std::string_view> DigestSource::next() {
   const auto bytes = TRY(inner_.next());
   hasher_.update(bytes);
+  bytes_ += bytes.size();
   return bytes;
 }
 

@@ -38,10 +38,13 @@ class DigestSource final : public Source {
   Result<std::string_view> next() override;
   /// Reads the rest, which the archive may not have needed, and gives the digest of everything.
   Result<spec::Digest> finish();
+  /// So many bytes went through.
+  std::uint64_t bytes() const { return bytes_; }
 
  private:
   Source& inner_;
   spec::Hasher hasher_;
+  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace skiff::archive

@@ -126,6 +126,11 @@ Result<bool> TarReader::next(Entry& entry) {
   return true;
 }
 
+/// libarchive passes over a piece of data when the next one is asked for.
+std::uint64_t TarReader::position() const {
+  return static_cast<std::uint64_t>(archive_filter_bytes(archive_, 0));
+}
+
 Result<std::string_view> TarReader::data(std::int64_t& offset) {
   for (;;) {
     const void* buffer = nullptr;

@@ -57,6 +57,8 @@ class TarReader {
   /// The next piece of the current entry's data and its place in the file (sparse files have gaps). An empty
   /// view at the end. Valid until the next call.
   Result<std::string_view> data(std::int64_t& offset);
+  /// Where in the archive the piece that data() gave last begins.
+  std::uint64_t position() const;
 
   /// Why reading the source failed; for the callbacks.
   struct State;

@@ -69,12 +69,22 @@ Result<sys::Fd> open_entry(const sys::Fd& dir, const std::string& name, int flag
   return fd;
 }
 
-Result<void> remove_entry(const sys::Fd& dir, const std::string& name) {
+Result<sys::Fd> open_plain(const sys::Fd& root, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags | O_NOFOLLOW | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  sys::Fd fd(static_cast<int>(syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+  if (!fd) return fail_errno("open {}", quote(path));
+  return fd;
+}
+
+Result<void> remove_entry(const sys::Fd& dir, const std::string& name, const Removing& removing) {
+  if (removing) TRY(removing(dir, name));
   if (::unlinkat(dir.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return fail_errno("remove {}", quote(name));
   {
     const sys::Fd inner = TRY(open_entry(dir, name, O_RDONLY | O_DIRECTORY));
-    for (const auto& below : TRY(entries_of(inner))) TRY(remove_entry(inner, below));
+    for (const auto& below : TRY(entries_of(inner))) TRY(remove_entry(inner, below, removing));
   }
   if (::unlinkat(dir.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return fail_errno("remove {}", quote(name));

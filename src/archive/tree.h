@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,12 @@ Result<sys::Fd> make_directories_below(const sys::Fd& root, std::string_view pat
 
 /// Opens an entry of `dir` without following it.
 Result<sys::Fd> open_entry(const sys::Fd& dir, const std::string& name, int flags);
+/// Opens a file whose path below `root` has no links on the way; NotFound and others of open(2) else.
+Result<sys::Fd> open_plain(const sys::Fd& root, const std::string& path, int flags);
+/// Told of an entry that is no directory, before it is removed.
+using Removing = std::function<Result<void>(const sys::Fd& dir, const std::string& name)>;
 /// Removes an entry and what is below it; a missing one is fine.
-Result<void> remove_entry(const sys::Fd& dir, const std::string& name);
+Result<void> remove_entry(const sys::Fd& dir, const std::string& name, const Removing& removing = {});
 /// Names in a directory without "." and "..", sorted bytewise. The descriptor's own position is left alone.
 Result<std::vector<std::string>> entries_of(const sys::Fd& dir);
 Result<std::string> link_target(const sys::Fd& dir, const std::string& name);

@@ -39,7 +39,7 @@ Error died(int status) {
               WEXITSTATUS(status));
 }
 
-Result<Answer> run_job(Job job, const Root& root, int data) {
+Result<Answer> run_job(Job job, const Root& root, int data, const sys::Fd* recipe = nullptr) {
   sys::SpawnOptions options;
   options.program = worker_program();
   options.arguments = {kWorkerName};
@@ -59,6 +59,10 @@ Result<Answer> run_job(Job job, const Root& root, int data) {
     options.keep.emplace_back(root.directory, kRootFd);
   } else if (root.mounts.empty()) {
     return fail(Kind::Internal, "an archive worker needs a tree to work in");
+  }
+  if (recipe) {
+    options.keep.emplace_back(recipe->get(), kRecipeFd);
+    job.recipe = true;
   }
   const sys::Fd text = TRY(memory_file(json::encode(job)));
   int ends[2];
@@ -87,16 +91,26 @@ Result<Answer> run_job(Job job, const Root& root, int data) {
 void set_worker_program(std::string path) { worker_program() = std::move(path); }
 
 Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string& path,
-                        const ApplyOptions& options) {
+                        const ApplyOptions& options, const sys::Fd* recipe) {
   Job job;
   job.kind = "unpack";
   job.path = path;
   job.options = options;
-  const Answer answer = TRY(run_job(std::move(job), root, tar.get()));
+  const Answer answer = TRY(run_job(std::move(job), root, tar.get(), recipe));
   Unpacked unpacked;
   unpacked.stats = {answer.entries, answer.bytes};
   unpacked.digest = TRY(spec::Digest::parse(answer.digest));
+  unpacked.tar_bytes = answer.tar_bytes;
   return unpacked;
+}
+
+Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out) {
+  Job job;
+  job.kind = "pack-layer";
+  Root root;
+  root.directory = layer.get();
+  const Answer answer = TRY(run_job(std::move(job), root, out.get(), recipe));
+  return Replayed{TRY(spec::Digest::parse(answer.digest)), answer.tar_bytes};
 }
 
 Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out) {

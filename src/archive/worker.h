@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "archive/apply.h"
+#include "archive/replay.h"
 #include "base/result.h"
 #include "spec/digest.h"
 #include "spec/docker/container.h"
@@ -41,14 +42,20 @@ struct Root {
 
 struct Unpacked {
   ApplyStats stats;
-  spec::Digest digest;  ///< of the uncompressed archive; for a layer its diff id
+  spec::Digest digest;          ///< of the uncompressed archive; for a layer its diff id
+  std::uint64_t tar_bytes = 0;  ///< of the uncompressed archive
 };
 
 /// Unpacks a tar archive (plain, gzip or zstd) that is read from `tar` to its end into the existing directory
 /// `path` of the tree. Errors as apply(), and InvalidArgument when `path` is no directory, NotFound when it
-/// is missing.
+/// is missing. `recipe`, when given, is an empty file: afterwards it says how the archive is made again from
+/// the tree (recipe.h).
 Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string& path,
-                        const ApplyOptions& options);
+                        const ApplyOptions& options, const sys::Fd* recipe = nullptr);
+
+/// Writes the tar of a layer, whose files are in the directory `layer`, to `out`: the one that `recipe` tells
+/// of, or without a recipe the one that diff() makes. Gives its digest and size; DataLoss as replay().
+Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out);
 
 /// Writes a tar of `path` to `out`. NotFound before anything is written.
 Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out);

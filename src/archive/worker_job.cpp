@@ -24,6 +24,7 @@ void describe(json::Fields& f, Job& job) {
   f("kind", job.kind);
   f("mounts", job.mounts);
   f("join", job.join);
+  f("recipe", job.recipe);
   f("path", job.path);
   enum_field(f, "whiteouts", job.options.whiteouts);
   enum_field(f, "escape", job.options.escape);
@@ -48,6 +49,7 @@ void describe(json::Fields& f, Answer& answer) {
   f("code", answer.code);
   f("entries", answer.entries);
   f("bytes", answer.bytes);
+  f("tarBytes", answer.tar_bytes);
   f("digest", answer.digest);
   f("stat", answer.stat, json::Omit::Empty);
 }

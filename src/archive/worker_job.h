@@ -20,6 +20,7 @@ enum WorkerFd : int {
   kDataFd = 5,       ///< the tar, in or out
   kRootFd = 6,       ///< Root::directory, or the root directory of Root::process
   kNamespaceFd = 7,  ///< the mount namespace of Root::process
+  kRecipeFd = 8,     ///< the recipe of a layer's tar, in or out
 };
 
 struct JobMount {
@@ -27,9 +28,10 @@ struct JobMount {
 };
 
 struct Job {
-  std::string kind;  ///< "unpack", "pack" or "stat"
+  std::string kind;  ///< "unpack", "pack", "pack-layer" or "stat"
   std::vector<JobMount> mounts;
-  bool join = false;  ///< kNamespaceFd is there
+  bool join = false;    ///< kNamespaceFd is there
+  bool recipe = false;  ///< kRecipeFd is there
   std::string path;
   ApplyOptions options;
 };
@@ -40,6 +42,7 @@ struct Answer {
   int code = 0;
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t tar_bytes = 0;
   std::string digest;
   std::optional<spec::docker::PathStat> stat;
 };

@@ -3,12 +3,16 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "archive/confine.h"
+#include "archive/diff.h"
 #include "archive/enter.h"
 #include "archive/path_stat.h"
+#include "archive/recorder.h"
+#include "archive/replay.h"
 #include "archive/tar_reader.h"
 #include "archive/tar_writer.h"
 #include "archive/worker.h"
@@ -45,19 +49,42 @@ Result<Answer> unpack_job(const Job& job, const sys::Fd& root) {
   if (!target && target.error().code() == ENOTDIR)
     return Error(Kind::InvalidArgument, "extraction point is not a directory", ENOTDIR);
   const sys::Fd directory = TRY(std::move(target));
+  const sys::Fd recipe(job.recipe ? kRecipeFd : -1);
   auto source = TRY(open_source(data));
-  DigestSource counted(*source);
-  const ApplyStats stats = TRY(apply(counted, directory, job.options));
+  std::optional<Recorder> recorder;
+  if (recipe) recorder.emplace(*source, recipe);
+  DigestSource counted(recorder ? static_cast<Source&>(*recorder) : *source);
+  const ApplyStats stats = TRY(apply(counted, directory, job.options, recorder ? &*recorder : nullptr));
   Answer answer;
   answer.digest = TRY(counted.finish()).to_string();
+  if (recorder) TRY(recorder->finish());
+  answer.tar_bytes = counted.bytes();
   answer.entries = stats.entries;
   answer.bytes = stats.bytes;
+  return answer;
+}
+
+Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
+  const sys::Fd out(kDataFd);
+  const sys::Fd recipe(job.recipe ? kRecipeFd : -1);
+  const Sink sink = [&](std::string_view bytes) { return sys::write_all(out, bytes); };
+  Answer answer;
+  if (recipe) {
+    const Replayed packed = TRY(replay(recipe, root, sink));
+    answer.digest = packed.digest.to_string();
+    answer.tar_bytes = packed.bytes;
+  } else {
+    const Diff packed = TRY(diff(root, sink));
+    answer.digest = packed.diff_id.to_string();
+    answer.tar_bytes = packed.tar_bytes;
+  }
   return answer;
 }
 
 Result<Answer> work(const Job& job) {
   const sys::Fd root = TRY(sys::open_directory("/"));
   if (job.kind == "unpack") return unpack_job(job, root);
+  if (job.kind == "pack-layer") return pack_layer_job(job, root);
   Answer answer;
   if (job.kind == "pack") {
     TRY(export_path(root, job.path, sys::Fd(kDataFd)));
@@ -87,7 +114,7 @@ void worker_main(int argc, char** argv) {
   if (argc < 1 || std::string_view(argv[0]) != kWorkerName) return;
   ::umask(0);
   (void)std::signal(SIGPIPE, SIG_IGN);
-  for (const int fd : {kJobFd, kAnswerFd, kDataFd, kRootFd, kNamespaceFd})
+  for (const int fd : {kJobFd, kAnswerFd, kDataFd, kRootFd, kNamespaceFd, kRecipeFd})
     (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
   auto answer = run();
   if (!answer) {

@@ -144,7 +144,7 @@ class BuildService : public Service {
     if (auto known = TRY(cache_.facts(snapshot))) return *std::move(known);
     const sys::Fd layer = TRY(sys::open_directory(TRY(parts_.images.snapshots().layer_directory(snapshot))));
     const archive::Diff diff = TRY(archive::diff(layer));
-    const LayerFacts facts{diff.diff_id, diff.bytes};
+    const LayerFacts facts{diff.diff_id, diff.bytes, diff.tar_bytes};
     TRY(cache_.store_facts(snapshot, facts));
     return facts;
   }

@@ -6,6 +6,7 @@ void describe(json::Fields& f, Layer& layer) {
   spec::digest_field(f, "diffId", layer.diff_id);
   f("snapshot", layer.snapshot);
   f("bytes", layer.bytes);
+  f("tarBytes", layer.tar_bytes, json::Omit::Empty);
 }
 
 void describe(json::Fields& f, Record& record) {

@@ -1,17 +1,10 @@
 #include "image/store.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 
-#include "archive/diff.h"
-#include "archive/worker.h"
-#include "base/ids.h"
 #include "base/log.h"
-#include "base/undo.h"
 #include "image/record.h"
 #include "image/store_impl.h"
-#include "sys/file.h"
 
 namespace skiff::image {
 
@@ -185,39 +178,6 @@ Result<void> CatalogueStore::add_digest(const spec::Digest& id, const spec::Refe
   image->manifests = std::move(record.manifests);
   catalogue_.set_name(full, id.to_string());
   return {};
-}
-
-Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
-  const std::string key = std::string(kImportPrefix) + random_hex(12);
-  TRY(snapshots_.prepare(key, parent));
-  UndoStack undo;
-  undo.add([&] {
-    if (auto removed = snapshots_.remove(key); !removed) log::warning("{}", removed.error().message());
-  });
-  Layer layer;
-  layer.snapshot = std::string(kLayerPrefix) + random_hex(12);
-  {
-    const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(key))));
-    archive::Root root;
-    root.directory = directory.get();
-    const auto unpacked = TRY(archive::unpack(tar, root, "/", archive::layer_options()));
-    layer.diff_id = unpacked.digest;
-    layer.bytes = unpacked.stats.bytes;
-  }
-  TRY(snapshots_.commit(key, layer.snapshot));
-  undo.dismiss();
-  return layer;
-}
-
-Result<Layer> CatalogueStore::commit_layer(const std::string& active, const std::string& committed) {
-  TRY(snapshots_.commit(active, committed));
-  const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(committed))));
-  const auto diff = TRY_CONTEXT(archive::diff(directory), "layer {}", committed);
-  Layer layer;
-  layer.diff_id = diff.diff_id;
-  layer.snapshot = committed;
-  layer.bytes = diff.bytes;
-  return layer;
 }
 
 }  // namespace skiff::image

@@ -21,9 +21,10 @@ namespace skiff::image {
 
 /// One layer on its way into an image, or in it.
 struct Layer {
-  spec::Digest diff_id;  ///< digest of the uncompressed tar
-  std::string snapshot;  ///< Committed snapshot whose top is this layer
-  std::uint64_t bytes = 0;
+  spec::Digest diff_id;         ///< digest of the uncompressed tar
+  std::string snapshot;         ///< Committed snapshot whose top is this layer
+  std::uint64_t bytes = 0;      ///< sum of the sizes of its files
+  std::uint64_t tar_bytes = 0;  ///< size of the uncompressed tar; 0 when nobody counted
 };
 
 struct Image {
@@ -83,11 +84,18 @@ class Store {
                                               const InUse& in_use) = 0;
 
   /// Unpacks one layer tar (plain, gzip or zstd, from a pipe or file) on top of `parent` in a worker process,
-  /// commits the snapshot and computes the diff id on the way.
+  /// commits the snapshot and computes the diff id on the way. A recipe for the tar is kept beside it.
   virtual Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) = 0;
   /// Commits an Active snapshot as a layer: its diff id is the digest of the tar that archive::diff makes of
   /// it.
   virtual Result<Layer> commit_layer(const std::string& active, const std::string& committed) = 0;
+
+  /// The size of the tar that write_layer() writes.
+  virtual Result<std::uint64_t> layer_tar_bytes(const Layer& layer) = 0;
+  /// Writes the exact tar of a layer, the bytes whose digest its diff id is, to `out` (a file, pipe or
+  /// socket), by a worker process. DataLoss naming the layer when it cannot be made any more, or turned out
+  /// otherwise; `out` has got bytes then that are not to be used.
+  virtual Result<void> write_layer(const Layer& layer, const sys::Fd& out) = 0;
 
   virtual snapshot::Store& snapshots() = 0;
   virtual content::Store& content() = 0;

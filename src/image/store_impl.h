@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "archive/replay.h"
 #include "base/thread.h"
 #include "image/catalogue.h"
 #include "image/store.h"
@@ -28,6 +29,8 @@ class CatalogueStore final : public Store {
                                       const InUse& in_use) override;
   Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
   Result<Layer> commit_layer(const std::string& active, const std::string& committed) override;
+  Result<std::uint64_t> layer_tar_bytes(const Layer& layer) override;
+  Result<void> write_layer(const Layer& layer, const sys::Fd& out) override;
 
   snapshot::Store& snapshots() override { return snapshots_; }
   content::Store& content() override { return content_; }
@@ -39,6 +42,8 @@ class CatalogueStore final : public Store {
     std::vector<Removal> done;
   };
   Result<void> adopt_orphans() REQUIRES(mutex_);
+  // layers.cpp
+  Result<archive::Replayed> pack(const Layer& layer, const sys::Fd& out);
   // removal.cpp
   void drop_manifests(const std::vector<spec::Digest>& manifests) REQUIRES(mutex_);
   Result<void> untag_digests(const std::string& name, const std::string& id, Deletion& deletion)

@@ -328,6 +328,46 @@ TEST_F(ImageTest, ACommittedLayerIsTheTarThatDiffMakes) {
   EXPECT_EQ(made->diff_id, diff->diff_id);
 }
 
+TEST_F(ImageTest, LayersGiveTheirExactTars) {
+  const auto tar_again = [&](const Layer& layer) {
+    const sys::Fd out = *sys::open_file(base_ + "/out.tar", O_RDWR | O_CREAT | O_TRUNC);
+    const auto written = store_->write_layer(layer, out);
+    EXPECT_TRUE(written.ok()) << written.error().message();
+    return *sys::read_file(base_ + "/out.tar");
+  };
+  // Ours ends the archive with two blocks of zeros; this one ends it otherwise.
+  (void)tar_of("file", "content");
+  std::ofstream(base_ + "/layer.tar", std::ios::binary | std::ios::app) << std::string(8192, '\0');
+  const std::string foreign = *sys::read_file(base_ + "/layer.tar");
+  const auto imported = *store_->import_layer(*sys::open_file(base_ + "/layer.tar", O_RDONLY), "");
+  EXPECT_TRUE(tar_again(imported) == foreign);
+  EXPECT_EQ(*store_->layer_tar_bytes(imported), foreign.size());
+
+  ASSERT_TRUE(snapshots_->prepare("work", "").ok());
+  std::ofstream(*snapshots_->layer_directory("work") + "/file") << "content";
+  Layer own = *store_->commit_layer("work", "done");
+  EXPECT_EQ(spec::Digest::of(tar_again(own)), own.diff_id);
+  const std::uint64_t size = own.tar_bytes;
+  own.tar_bytes = 0;  // of an earlier release
+  EXPECT_EQ(*store_->layer_tar_bytes(own), size);
+
+  for (const Layer& layer : {imported, own}) {
+    std::ofstream(*snapshots_->layer_directory(layer.snapshot) + "/file") << "Content";
+    const auto written = store_->write_layer(layer, *sys::open_file("/dev/null", O_WRONLY));
+    ASSERT_FALSE(written.ok());
+    EXPECT_EQ(written.error().kind(), Kind::DataLoss);
+    EXPECT_TRUE(written.error().message().starts_with("layer " + layer.diff_id.to_string() + " is damaged"));
+  }
+}
+
+TEST_F(ImageTest, ARecipeGoesWithItsLayer) {
+  const Layer made = layer("content");
+  const std::string recipe = *snapshots_->note(made.snapshot, "recipe");
+  EXPECT_TRUE(sys::exists(recipe));
+  ASSERT_TRUE(snapshots_->remove(made.snapshot).ok());
+  EXPECT_FALSE(sys::exists(recipe));
+}
+
 TEST_F(ImageTest, ARootFileSystemBecomesAnImage) {
   spec::oci::Image config;
   config.platform = spec::Platform::host();

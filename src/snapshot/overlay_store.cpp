@@ -46,6 +46,10 @@ class OverlayStore final : public Store {
     const MutexLock lock(mutex_);
     return files_of(*TRY(find(key)));
   }
+  Result<std::string> note(const std::string& key, std::string_view name) override {
+    const MutexLock lock(mutex_);
+    return directory_of(*TRY(find(key))) + "/note-" + std::string(name);
+  }
   Result<void> commit(const std::string& key, const std::string& committed) override;
   Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id,
                          std::uint64_t bytes) override;

@@ -53,6 +53,9 @@ class Store {
   /// The folder that holds only this snapshot's own files (overlay's upper directory), for diff and direct
   /// apply.
   virtual Result<std::string> layer_directory(const std::string& key) = 0;
+  /// The path of a file beside those of the snapshot, for what its maker wants to know of it later: it goes
+  /// with the snapshot, and sync() makes it safe as well. Whether it is there is the caller's affair.
+  virtual Result<std::string> note(const std::string& key, std::string_view name) = 0;
   /// Turns Active `key` into Committed `committed`. Its bytes are on disk when this returns (one sync of the
   /// file system is left to whoever commits the image's name: sync()).
   virtual Result<void> commit(const std::string& key, const std::string& committed) = 0;

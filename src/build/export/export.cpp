@@ -24,21 +24,6 @@ std::string created_by(const Step& step, const StepOutcome& outcome) {
 
 }  // namespace
 
-Result<std::vector<image::Layer>> Exporter::base_layers(const std::string& id) {
-  std::vector<image::Layer> layers;
-  if (id.empty()) return layers;
-  const image::Image base = TRY(images_.resolve(id));
-  const auto& diff_ids = base.config.rootfs.diff_ids;
-  std::string snapshot = base.snapshot;
-  for (auto diff_id = diff_ids.rbegin(); diff_id != diff_ids.rend(); ++diff_id) {
-    const snapshot::Info info = TRY(images_.snapshots().info(snapshot));
-    layers.push_back({*diff_id, snapshot, info.bytes});
-    snapshot = info.parent;
-  }
-  std::reverse(layers.begin(), layers.end());
-  return layers;
-}
-
 Result<std::string> Exporter::run(const Graph& graph, std::size_t stage,
                                   const std::vector<StepOutcome>& outcomes) {
   const Stage& self = graph.stages[stage];
@@ -49,7 +34,8 @@ Result<std::string> Exporter::run(const Graph& graph, std::size_t stage,
     return self.base_image;
   }
   spec::oci::Image image = self.image;
-  std::vector<image::Layer> layers = TRY(base_layers(self.base_image));
+  std::vector<image::Layer> layers;
+  if (!self.base_image.empty()) layers = TRY(images_.resolve(self.base_image)).layers;
   for (const std::size_t i : steps) {
     const StepOutcome& outcome = outcomes[i];
     spec::oci::History history;
@@ -62,7 +48,7 @@ Result<std::string> Exporter::run(const Graph& graph, std::size_t stage,
     if (outcome.empty_layer) continue;
     const LayerFacts facts = TRY(digester_.await(outcome.snapshot));
     image.rootfs.diff_ids.push_back(facts.diff_id);
-    layers.push_back({facts.diff_id, outcome.snapshot, facts.bytes});
+    layers.push_back({facts.diff_id, outcome.snapshot, facts.bytes, facts.tar_bytes});
   }
   return TRY(images_.create(image, layers, self.base_image)).id.to_string();
 }

@@ -29,8 +29,6 @@ class Exporter {
   Result<std::string> run(const Graph& graph, std::size_t stage, const std::vector<StepOutcome>& outcomes);
 
  private:
-  Result<std::vector<image::Layer>> base_layers(const std::string& image);
-
   image::Store& images_;
   Digester& digester_;
 };

@@ -29,6 +29,7 @@ void describe(json::Fields& f, Outcome& outcome) {
 void describe(json::Fields& f, LayerFacts& facts) {
   spec::digest_field(f, "diffId", facts.diff_id);
   f("bytes", facts.bytes);
+  f("tarBytes", facts.tar_bytes, json::Omit::Empty);
 }
 
 namespace {

@@ -17,6 +17,7 @@ namespace skiff::build {
 struct LayerFacts {
   spec::Digest diff_id;
   std::uint64_t bytes = 0;
+  std::uint64_t tar_bytes = 0;
 };
 
 /// The build cache: outcomes by vertex key and times by step key, in the database's tables "build_cache" and

@@ -37,6 +37,9 @@ class FakeSnapshots final : public snapshot::Store {
         {"", "overlay", "overlay", {"lowerdir+=/usr/share", "upperdir=/usr/share", "workdir=/tmp"}}};
   }
   Result<std::string> layer_directory(const std::string&) override { return folder_; }
+  Result<std::string> note(const std::string&, std::string_view name) override {
+    return folder_ + "/note-" + std::string(name);
+  }
   Result<void> commit(const std::string&, const std::string&) override { return {}; }
   Result<void> set_chain(const std::string&, const spec::Digest&, std::uint64_t) override { return {}; }
   Result<std::optional<std::string>> find_chain(const spec::Digest&) override {
@@ -100,6 +103,12 @@ class FakeImages final : public image::Store {
     return Error(Kind::Unsupported, "no layers here");
   }
   Result<image::Layer> commit_layer(const std::string&, const std::string&) override {
+    return Error(Kind::Unsupported, "no layers here");
+  }
+  Result<std::uint64_t> layer_tar_bytes(const image::Layer&) override {
+    return Error(Kind::Unsupported, "no layers here");
+  }
+  Result<void> write_layer(const image::Layer&, const sys::Fd&) override {
     return Error(Kind::Unsupported, "no layers here");
   }
   snapshot::Store& snapshots() override { return fake_snapshots; }

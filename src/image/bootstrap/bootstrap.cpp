@@ -158,6 +158,7 @@ Result<Image> make_image(Store& store, const Plan& plan, const BootstrapRequest&
     TRY(copy->finish());
     layer.diff_id = diff.diff_id;
     layer.bytes = diff.bytes;
+    layer.tar_bytes = diff.tar_bytes;
   }
   TRY(snapshots.commit(active, layer.snapshot));
   key = layer.snapshot;

@@ -1,0 +1,78 @@
+#include <fcntl.h>
+
+#include "archive/diff.h"
+#include "archive/worker.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/undo.h"
+#include "image/store_impl.h"
+#include "sys/file.h"
+
+/// Layers: in as tars or as what a container left, out as tars.
+namespace skiff::image {
+
+namespace {
+
+/// The note of a layer that came as somebody else's tar.
+constexpr std::string_view kRecipe = "recipe";
+
+}  // namespace
+
+Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
+  const std::string key = std::string(kImportPrefix) + random_hex(12);
+  TRY(snapshots_.prepare(key, parent));
+  UndoStack undo;
+  undo.add([&] {
+    if (auto removed = snapshots_.remove(key); !removed) log::warning("{}", removed.error().message());
+  });
+  Layer layer;
+  layer.snapshot = std::string(kLayerPrefix) + random_hex(12);
+  {
+    const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(key))));
+    const std::string note = TRY(snapshots_.note(key, kRecipe));
+    const sys::Fd recipe = TRY(sys::open_file(note, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    archive::Root root;
+    root.directory = directory.get();
+    const auto unpacked = TRY(archive::unpack(tar, root, "/", archive::layer_options(), &recipe));
+    layer.diff_id = unpacked.digest;
+    layer.bytes = unpacked.stats.bytes;
+    layer.tar_bytes = unpacked.tar_bytes;
+  }
+  TRY(snapshots_.commit(key, layer.snapshot));
+  undo.dismiss();
+  return layer;
+}
+
+Result<Layer> CatalogueStore::commit_layer(const std::string& active, const std::string& committed) {
+  TRY(snapshots_.commit(active, committed));
+  const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(committed))));
+  const auto diff = TRY_CONTEXT(archive::diff(directory), "layer {}", committed);
+  Layer layer;
+  layer.diff_id = diff.diff_id;
+  layer.snapshot = committed;
+  layer.bytes = diff.bytes;
+  layer.tar_bytes = diff.tar_bytes;
+  return layer;
+}
+
+Result<archive::Replayed> CatalogueStore::pack(const Layer& layer, const sys::Fd& out) {
+  const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(layer.snapshot))));
+  auto recipe = sys::open_file(TRY(snapshots_.note(layer.snapshot, kRecipe)), O_RDONLY);
+  if (!recipe && recipe.error().kind() != Kind::NotFound) return recipe.error();
+  return archive::pack_layer(directory, recipe ? &*recipe : nullptr, out);
+}
+
+Result<std::uint64_t> CatalogueStore::layer_tar_bytes(const Layer& layer) {
+  if (layer.tar_bytes > 0) return layer.tar_bytes;
+  const sys::Fd nowhere = TRY(sys::open_file("/dev/null", O_WRONLY));
+  return TRY_CONTEXT(pack(layer, nowhere), "layer {}", layer.diff_id.to_string()).bytes;
+}
+
+Result<void> CatalogueStore::write_layer(const Layer& layer, const sys::Fd& out) {
+  const auto packed = TRY_CONTEXT(pack(layer, out), "layer {}", layer.diff_id.to_string());
+  if (packed.digest == layer.diff_id) return {};
+  return fail(Kind::DataLoss, "layer {} is damaged on disk: its {} bytes have the digest {}",
+              layer.diff_id.to_string(), packed.bytes, packed.digest.to_string());
+}
+
+}  // namespace skiff::image
