@@ -145,6 +145,19 @@ def build_256mb(engine):
     return timed(lambda: engine("build", "-q", "--no-cache", "-t", "bench-blob", folder))
 
 
+def big_image(engine):
+    """160 MB in 7000 files, as a Debian has them."""
+    def fill(folder):
+        for i in range(7000):
+            os.makedirs(f"{folder}/src/{i // 100}", exist_ok=True)
+            with open(f"{folder}/src/{i // 100}/{i}", "wb") as out:
+                out.write(os.urandom(24 << 10))
+    if not engine("images", "-q", "bench-big"):
+        folder = context(engine, "big", f"FROM {IMAGE}\nCOPY src /src\n", fill)
+        engine("build", "-q", "-t", "bench-big", folder)
+    return "bench-big"
+
+
 @case
 def logs_200k(engine):
     name = "bench-logs"
@@ -161,6 +174,23 @@ def cp_256mb(engine):
         return timed(lambda: engine("cp", f"{container}:/blob", os.path.join(engine.work, "blob.out")))
     finally:
         engine("rm", "-f", container)
+
+
+@case
+def save_and_load(engine):
+    """Of an image that is there already, as the figures of the design mean it."""
+    path = os.path.join(engine.work, "saved.tar")
+    return timed(lambda: (engine("save", "-o", path, big_image(engine)), engine("load", "-i", path)))
+
+
+@case
+def load_new(engine):
+    """Of an image that is not there."""
+    path = os.path.join(engine.work, "saved.tar")
+    image = big_image(engine)
+    engine("save", "-o", path, image)
+    engine("rmi", "-f", image)
+    return timed(lambda: engine("load", "-i", path))
 
 
 def main():

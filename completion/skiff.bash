@@ -54,7 +54,7 @@ _skiff() {
     --runtime)
       mapfile -t COMPREPLY < <(compgen -W "$("${engine[@]}" info 2>/dev/null | sed -n 's/^ Runtimes: //p')" -- "$current")
       return ;;
-    --env-file | --label-file | --cidfile | -f | --file | --iidfile)
+    --env-file | --label-file | --cidfile | -f | --file | --iidfile | -o | --output | --input)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return ;;
   esac
@@ -65,12 +65,15 @@ _skiff() {
     image\ build | build | builder\ build)
       mapfile -t COMPREPLY < <(compgen -d -- "$current")
       return ;;
-    image\ * | images | rmi | tag | history | run | create | *\ run | *\ create)
+    import | image\ import | load | image\ load)
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return ;;
+    image\ * | images | rmi | tag | history | save | run | create | *\ run | *\ create)
       if ((${#path[@]} > depth)) && [[ $verb == run || $verb == create ]]; then
         return
       fi
       names=$("${engine[@]}" images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>') ;;
-    start | rm | logs | inspect | cp | rename | wait | container\ *) names=$("${engine[@]}" ps -a --format '{{.Names}}' 2>/dev/null) ;;
+    start | rm | logs | inspect | commit | cp | diff | export | rename | wait | container\ *) names=$("${engine[@]}" ps -a --format '{{.Names}}' 2>/dev/null) ;;
     attach | exec | kill | pause | port | restart | stats | stop | top | unpause | update)
       names=$("${engine[@]}" ps --format '{{.Names}}' 2>/dev/null) ;;
   esac

@@ -121,6 +121,17 @@ Result<engine::Filters> filters_of(const Call& call) {
   return engine::Filters::parse(call.query.get("filters"));
 }
 
+Result<std::optional<spec::Platform>> json_platform(const Call& call) {
+  const auto& text = call.query.get("platform");
+  if (text.empty()) return std::optional<spec::Platform>();
+  auto platform = json::decode<spec::Platform>(text);
+  if (!platform.ok())
+    return fail(Kind::InvalidArgument, "failed to parse platform: {}", platform.error().message());
+  if (platform->os.empty() || platform->architecture.empty())
+    return Error(Kind::InvalidArgument, "both OS and Architecture must be provided");
+  return std::optional<spec::Platform>(*std::move(platform));
+}
+
 Result<void> stream_from(Call& call, std::string_view content_type,
                          const std::function<Result<void>(const sys::Fd& out)>& producer) {
   auto pipe = TRY(make_pipe());

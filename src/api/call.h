@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "http/exchange.h"
 #include "spec/engine_config.h"
+#include "spec/platform.h"
 
 namespace skiff::api {
 
@@ -63,6 +65,8 @@ Result<void> answer_nothing(Call& call, int status);
 void answer_error(http::Exchange& http, const Error& error);
 
 Result<engine::Filters> filters_of(const Call& call);
+/// The parameter "platform", {"os":"linux","architecture":"arm64"}; none when it is not there.
+Result<std::optional<spec::Platform>> json_platform(const Call& call);
 
 /// Runs `producer` with the writing end of a pipe and sends what it writes as the answer's body. An error
 /// before the first byte is returned; one after it breaks the connection.

@@ -28,7 +28,7 @@ Result<void> image_list(Call& call) {
 }
 
 Result<void> image_inspect(Call& call) {
-  json::Value shown = json::to_value(TRY(call.engine.images.inspect(call.name())));
+  json::Value shown = json::to_value(TRY(call.engine.images.inspect(call.name(), TRY(json_platform(call)))));
   add_virtual_size(call.version, shown);
   if (call.version < kWithoutContainerConfig)
     shown.get_object().insert_or_assign("ContainerConfig", json::to_value(spec::docker::ContainerConfig{}));
@@ -36,7 +36,7 @@ Result<void> image_inspect(Call& call) {
 }
 
 Result<void> image_history(Call& call) {
-  return answer(call, 200, TRY(call.engine.images.history(call.name())));
+  return answer(call, 200, TRY(call.engine.images.history(call.name(), TRY(json_platform(call)))));
 }
 
 Result<void> image_tag(Call& call) {

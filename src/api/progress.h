@@ -22,6 +22,9 @@ class LineProgress : public build::Progress {
   /// The last line of work that failed, after what was withheld.
   void fail(const Error& error);
 
+  /// One line of work that is no build.
+  void line(const spec::docker::ProgressLine& line) { send(line); }
+
   bool said_something() const { return call_.http.answered() || !withheld_.empty(); }
 
  private:

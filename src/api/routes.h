@@ -70,6 +70,14 @@ Result<void> image_history(Call& call);
 Result<void> image_tag(Call& call);
 Result<void> image_remove(Call& call);
 Result<void> image_prune(Call& call);
+// archives.cpp
+Result<void> image_get(Call& call);
+Result<void> image_get_all(Call& call);
+Result<void> image_load(Call& call);
+Result<void> image_create(Call& call);
+Result<void> container_export(Call& call);
+Result<void> container_changes(Call& call);
+Result<void> container_commit(Call& call);
 // bootstrap.cpp
 Result<void> image_bootstrap(Call& call);
 // builds.cpp

@@ -47,12 +47,14 @@ bool is_kernels_view(const sys::Fd& dir) {
 /// Walks a tree in sorted order and writes what it finds.
 class Walker {
  public:
-  Walker(TarWriter& tar, bool whiteouts) : tar_(tar), whiteouts_(whiteouts), buffer_(kReadSize) {}
+  Walker(TarWriter& tar, bool whiteouts, const std::set<std::string>* omit = nullptr)
+      : tar_(tar), whiteouts_(whiteouts), omit_(omit), buffer_(kReadSize) {}
 
   /// The entries of `dir`; `prefix` is "" or ends with "/".
   Result<void> entries(const sys::Fd& dir, const std::string& prefix) {
     for (const auto& name : TRY(entries_of(dir)))
-      TRY_CONTEXT(entry(dir, name, prefix + name), "{}", quote(prefix + name));
+      if (!omit_ || !omit_->contains("/" + prefix + name))
+        TRY_CONTEXT(entry(dir, name, prefix + name), "{}", quote(prefix + name));
     return {};
   }
 
@@ -67,6 +69,7 @@ class Walker {
 
   TarWriter& tar_;
   const bool whiteouts_;
+  const std::set<std::string>* omit_;
   std::vector<char> buffer_;
   std::map<std::pair<dev_t, ino_t>, std::string> links_;  ///< first name of each file that has several
   std::uint64_t bytes_ = 0;
@@ -164,10 +167,10 @@ Result<void> Walker::regular(const sys::Fd& dir, const std::string& name, Entry 
 
 }  // namespace
 
-Result<Diff> diff(const sys::Fd& layer, const Sink& sink) {
+Result<Diff> diff(const sys::Fd& layer, const Sink& sink, const std::set<std::string>& omit) {
   PieceBuffer out(sink);
   TarWriter tar([&](std::string_view bytes) { return out.put(bytes); });
-  Walker walker(tar, true);
+  Walker walker(tar, true, omit.empty() ? nullptr : &omit);
   struct stat status {};
   if (::fstat(layer.get(), &status) != 0) return fail_errno("stat layer");
   // The root folder is part of a layer only when it differs from what every fresh layer has.
@@ -188,6 +191,11 @@ Result<Diff> diff(const sys::Fd& layer, const Sink& sink) {
 Result<void> write_tree(TarWriter& tar, const sys::Fd& dir, const std::string& name, const std::string& as) {
   Walker walker(tar, false);
   return walker.entry(dir, name, as);
+}
+
+Result<void> write_entries(TarWriter& tar, const sys::Fd& dir) {
+  Walker walker(tar, false);
+  return walker.entries(dir, "");
 }
 
 }  // namespace skiff::archive

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "archive/diff.h"
+#include "archive/piece_buffer.h"
 #include "archive/tree.h"
 #include "base/strings.h"
 #include "sys/file.h"
@@ -18,7 +19,6 @@ namespace {
 
 /// As many links as the kernel follows (path_resolution(7)).
 constexpr int kLinkLimit = 40;
-constexpr std::size_t kWriteSize = 128 << 10;
 
 bool names_directory(std::string_view path) {
   return path.empty() || path == "." || path.ends_with('/') || path.ends_with("/.");
@@ -49,6 +49,16 @@ std::string follow(const sys::Fd& root, const std::string& path) {
     todo.insert(todo.end(), std::make_move_iterator(parts.rbegin()), std::make_move_iterator(parts.rend()));
   }
   return done.empty() ? "/" : done;
+}
+
+/// Small pieces of a tar go out as large ones.
+Result<void> write_tar(const sys::Fd& out, const std::function<Result<void>(TarWriter& tar)>& write) {
+  const Sink sink = [&](std::string_view bytes) { return sys::write_all(out, bytes); };
+  PieceBuffer pieces(sink, PieceBuffer::Digest::No);
+  TarWriter tar([&](std::string_view bytes) { return pieces.put(bytes); });
+  TRY(write(tar));
+  TRY(tar.finish());
+  return pieces.flush();
 }
 
 }  // namespace
@@ -89,19 +99,13 @@ Result<void> export_path(const sys::Fd& root, const std::string& path, const sys
   struct stat status {};
   if (::fstatat(located.directory.get(), located.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
     return fail_errno("stat {}", quote(path));
-  std::string waiting;
-  TarWriter tar([&](std::string_view bytes) -> Result<void> {
-    if (waiting.size() + bytes.size() > kWriteSize && !waiting.empty()) {
-      TRY(sys::write_all(out, waiting));
-      waiting.clear();
-    }
-    if (bytes.size() >= kWriteSize) return sys::write_all(out, bytes);
-    waiting += bytes;
-    return {};
-  });
-  TRY(write_tree(tar, located.directory, located.name, located.shown));
-  TRY(tar.finish());
-  return sys::write_all(out, waiting);
+  return write_tar(
+      out, [&](TarWriter& tar) { return write_tree(tar, located.directory, located.name, located.shown); });
+}
+
+Result<void> export_entries(const sys::Fd& root, const std::string& path, const sys::Fd& out) {
+  const sys::Fd directory = TRY(open_directory_below(root, path, Escape::Confine));
+  return write_tar(out, [&](TarWriter& tar) { return write_entries(tar, directory); });
 }
 
 }  // namespace skiff::archive

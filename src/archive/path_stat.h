@@ -26,4 +26,7 @@ Result<spec::docker::PathStat> path_stat(const sys::Fd& root, const std::string&
 /// Writes a tar of `path` to `out`: a directory's entries stand below its own name.
 Result<void> export_path(const sys::Fd& root, const std::string& path, const sys::Fd& out);
 
+/// Writes a tar of what is in the directory `path` to `out`, named from there on.
+Result<void> export_entries(const sys::Fd& root, const std::string& path, const sys::Fd& out);
+
 }  // namespace skiff::archive

@@ -13,7 +13,9 @@ namespace skiff::archive {
 /// everything on the way.
 class PieceBuffer {
  public:
-  explicit PieceBuffer(const Sink& sink) : sink_(sink), buffer_(kSize) {}
+  enum class Digest : std::uint8_t { No, Yes };
+  explicit PieceBuffer(const Sink& sink, Digest digest = Digest::Yes)
+      : sink_(sink), hashes_(digest == Digest::Yes), buffer_(kSize) {}
 
   Result<void> put(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -40,7 +42,7 @@ class PieceBuffer {
   Result<void> flush() {
     const std::string_view bytes(buffer_.data(), std::exchange(used_, 0));
     if (bytes.empty()) return {};
-    hasher_.update(bytes);
+    if (hashes_) hasher_.update(bytes);
     return sink_ ? sink_(bytes) : success();
   }
 
@@ -53,6 +55,7 @@ class PieceBuffer {
   static constexpr std::size_t kSize = 256 << 10;
 
   const Sink& sink_;
+  const bool hashes_;
   std::vector<char> buffer_;
   spec::Hasher hasher_;
   std::size_t used_ = 0;

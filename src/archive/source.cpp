@@ -163,6 +163,22 @@ class ZstdSource final : public Source {
   bool frame_open_ = true;
 };
 
+Result<std::unique_ptr<Source>> decompressed(std::unique_ptr<Source> plain, Compression compression) {
+  switch (compression) {
+    case Compression::None:
+      return plain;
+    case Compression::Gzip:
+      return std::unique_ptr<Source>(std::make_unique<GzipSource>(std::move(plain)));
+    case Compression::Zstd:
+      return std::unique_ptr<Source>(std::make_unique<ZstdSource>(std::move(plain)));
+    case Compression::Bzip2:
+      return bzip2_source(std::move(plain));
+    case Compression::Xz:
+      return xz_source(std::move(plain));
+  }
+  return fail(Kind::Internal, "unknown compression");
+}
+
 }  // namespace
 
 Compression detect_compression(std::string_view first_bytes) {
@@ -182,19 +198,28 @@ Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd) {
   // Only a hint: a pipe or socket has no read-ahead.
   (void)posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   auto plain = std::make_unique<FdSource>(fd.get());
-  switch (detect_compression(TRY(plain->peek()))) {
-    case Compression::None:
-      return std::unique_ptr<Source>(std::move(plain));
-    case Compression::Gzip:
-      return std::unique_ptr<Source>(std::make_unique<GzipSource>(std::move(plain)));
-    case Compression::Zstd:
-      return std::unique_ptr<Source>(std::make_unique<ZstdSource>(std::move(plain)));
-    case Compression::Bzip2:
-      return bzip2_source(std::move(plain));
-    case Compression::Xz:
-      return xz_source(std::move(plain));
+  const auto first_bytes = TRY(plain->peek());
+  return decompressed(std::move(plain), detect_compression(first_bytes));
+}
+
+Result<std::unique_ptr<Source>> decompress(std::unique_ptr<HeadSource> inner) {
+  const auto first_bytes = TRY(inner->peek(kMagicSize));
+  return decompressed(std::move(inner), detect_compression(first_bytes));
+}
+
+Result<std::string_view> HeadSource::peek(std::size_t size) {
+  while (head_.size() < size) {
+    const auto bytes = TRY(inner_.next());
+    if (bytes.empty()) break;
+    head_ += bytes;
   }
-  return fail(Kind::Internal, "unknown compression");
+  return std::string_view(head_).substr(0, size);
+}
+
+Result<std::string_view> HeadSource::next() {
+  if (taken_ || head_.empty()) return inner_.next();
+  taken_ = true;
+  return std::string_view(head_);
 }
 
 std::unique_ptr<Source> memory_source(std::string bytes) {

@@ -28,6 +28,24 @@ Compression detect_compression(std::string_view first_bytes);
 /// several members in a row; anything else comes as it is. InvalidArgument: damaged or truncated data.
 Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd);
 
+/// Another source, whose first bytes can be looked at before they are taken.
+class HeadSource final : public Source {
+ public:
+  /// `inner` outlives it.
+  explicit HeadSource(Source& inner) : inner_(inner) {}
+  /// The first `size` bytes, fewer when there are no more. Before the first next() only.
+  Result<std::string_view> peek(std::size_t size);
+  Result<std::string_view> next() override;
+
+ private:
+  Source& inner_;
+  std::string head_;
+  bool taken_ = false;
+};
+
+/// Decompresses `inner` as open_source() does.
+Result<std::unique_ptr<Source>> decompress(std::unique_ptr<HeadSource> inner);
+
 /// Bytes from memory, for tests and small archives.
 std::unique_ptr<Source> memory_source(std::string bytes);
 

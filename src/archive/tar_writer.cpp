@@ -181,10 +181,15 @@ Result<void> TarWriter::header(const Entry& entry) {
 }
 
 Result<void> TarWriter::data(std::string_view bytes) {
-  if (bytes.size() > left_) return fail(Kind::Internal, "tar: more data than its header says");
-  left_ -= bytes.size();
-  written_ += bytes.size();
+  TRY(passed(bytes.size()));
   return sink_(bytes);
+}
+
+Result<void> TarWriter::passed(std::uint64_t bytes) {
+  if (bytes > left_) return fail(Kind::Internal, "tar: more data than its header says");
+  left_ -= bytes;
+  written_ += bytes;
+  return {};
 }
 
 Result<void> TarWriter::fill() {

@@ -23,6 +23,8 @@ class TarWriter {
   Result<void> header(const Entry& entry);
   /// A piece of the current entry's data. Internal when more comes than the header said.
   Result<void> data(std::string_view bytes);
+  /// So many bytes of the current entry's data went to where the sink leads, by another way.
+  Result<void> passed(std::uint64_t bytes);
   /// Fills the last entry's data up to its size with zeros (a file that shrank while it was read).
   Result<void> fill();
   /// Ends the archive.

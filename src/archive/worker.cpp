@@ -15,7 +15,8 @@ namespace skiff::archive {
 
 namespace {
 
-constexpr std::size_t kAnswerLimit = 1 << 20;
+/// A bundle has twenty thousand entries at most.
+constexpr std::size_t kAnswerLimit = 32 << 20;
 
 std::string& worker_program() {
   static std::string program = "/proc/self/exe";
@@ -104,18 +105,30 @@ Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string&
   return unpacked;
 }
 
-Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out) {
+Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out,
+                            const std::set<std::string>& omit) {
   Job job;
   job.kind = "pack-layer";
+  job.names.assign(omit.begin(), omit.end());
   Root root;
   root.directory = layer.get();
   const Answer answer = TRY(run_job(std::move(job), root, out.get(), recipe));
   return Replayed{TRY(spec::Digest::parse(answer.digest)), answer.tar_bytes};
 }
 
-Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out) {
+Result<std::vector<BundleEntry>> unbundle(const sys::Fd& tar, const sys::Fd& folder,
+                                          const std::set<std::string>& known) {
   Job job;
-  job.kind = "pack";
+  job.kind = "unbundle";
+  job.names.assign(known.begin(), known.end());
+  Root root;
+  root.directory = folder.get();
+  return TRY(run_job(std::move(job), root, tar.get())).bundle;
+}
+
+Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out, PackNames names) {
+  Job job;
+  job.kind = names == PackNames::Below ? "pack" : "pack-inside";
   job.path = path;
   TRY(run_job(std::move(job), root, out.get()));
   return {};

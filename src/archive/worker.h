@@ -3,10 +3,12 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "archive/apply.h"
+#include "archive/bundle.h"
 #include "archive/replay.h"
 #include "base/result.h"
 #include "spec/digest.h"
@@ -54,11 +56,25 @@ Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string&
                         const ApplyOptions& options, const sys::Fd* recipe = nullptr);
 
 /// Writes the tar of a layer, whose files are in the directory `layer`, to `out`: the one that `recipe` tells
-/// of, or without a recipe the one that diff() makes. Gives its digest and size; DataLoss as replay().
-Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out);
+/// of, or without a recipe the one that diff() makes without `omit`. Gives its digest and size; DataLoss as
+/// replay().
+Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out,
+                            const std::set<std::string>& omit = {});
+
+/// Reads a bundle of images (bundle.h; plain or compressed) from `tar` to its end into the empty folder
+/// `folder`. What stands in the folder afterwards is as little to be trusted as the bytes were.
+Result<std::vector<BundleEntry>> unbundle(const sys::Fd& tar, const sys::Fd& folder,
+                                          const std::set<std::string>& known);
+
+/// How the entries of a packed directory are called.
+enum class PackNames : std::uint8_t {
+  Below,   ///< after it: "etc/hosts" for "/etc"
+  Inside,  ///< by what is in it alone: "hosts"; the directory itself has no entry
+};
 
 /// Writes a tar of `path` to `out`. NotFound before anything is written.
-Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out);
+Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out,
+                  PackNames names = PackNames::Below);
 
 /// What stands at `path`, as `docker cp` asks. NotFound.
 Result<spec::docker::PathStat> stat_path(const Root& root, const std::string& path);

@@ -34,6 +34,7 @@ void describe(json::Fields& f, Job& job) {
   f("keepKinds", job.options.keep_kinds);
   f("directoryTimes", job.options.directory_times);
   f("rootAttributes", job.options.root_attributes);
+  f("names", job.names, json::Omit::Empty);
   bool owned = job.options.owner.has_value();
   f("owned", owned);
   if (owned) {
@@ -52,6 +53,7 @@ void describe(json::Fields& f, Answer& answer) {
   f("tarBytes", answer.tar_bytes);
   f("digest", answer.digest);
   f("stat", answer.stat, json::Omit::Empty);
+  f("bundle", answer.bundle, json::Omit::Empty);
 }
 
 }  // namespace skiff::archive

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "archive/apply.h"
+#include "archive/bundle.h"
 #include "base/json.h"
 #include "spec/docker/container.h"
 #include "spec/mount.h"
@@ -28,12 +29,13 @@ struct JobMount {
 };
 
 struct Job {
-  std::string kind;  ///< "unpack", "pack", "pack-layer" or "stat"
+  std::string kind;  ///< "unpack", "pack", "pack-inside", "pack-layer", "unbundle" or "stat"
   std::vector<JobMount> mounts;
   bool join = false;    ///< kNamespaceFd is there
   bool recipe = false;  ///< kRecipeFd is there
   std::string path;
   ApplyOptions options;
+  std::vector<std::string> names;  ///< what "unbundle" knows, what "pack-layer" omits
 };
 
 struct Answer {
@@ -45,6 +47,7 @@ struct Answer {
   std::uint64_t tar_bytes = 0;
   std::string digest;
   std::optional<spec::docker::PathStat> stat;
+  std::vector<BundleEntry> bundle;
 };
 
 void describe(json::Fields& f, JobMount& mount);

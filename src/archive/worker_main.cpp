@@ -74,9 +74,20 @@ Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
     answer.digest = packed.digest.to_string();
     answer.tar_bytes = packed.bytes;
   } else {
-    const Diff packed = TRY(diff(root, sink));
+    const Diff packed = TRY(diff(root, sink, std::set<std::string>(job.names.begin(), job.names.end())));
     answer.digest = packed.diff_id.to_string();
     answer.tar_bytes = packed.tar_bytes;
+  }
+  return answer;
+}
+
+Result<Answer> unbundle_job(const Job& job, const sys::Fd& root) {
+  const sys::Fd data(kDataFd);
+  auto source = TRY(open_source(data));
+  Answer answer;
+  answer.bundle = TRY(unbundle(*source, root, std::set<std::string>(job.names.begin(), job.names.end())));
+  // Whoever sends the rest is waiting for it to be read.
+  while (!TRY(source->next()).empty()) {
   }
   return answer;
 }
@@ -84,10 +95,13 @@ Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
 Result<Answer> work(const Job& job) {
   const sys::Fd root = TRY(sys::open_directory("/"));
   if (job.kind == "unpack") return unpack_job(job, root);
+  if (job.kind == "unbundle") return unbundle_job(job, root);
   if (job.kind == "pack-layer") return pack_layer_job(job, root);
   Answer answer;
   if (job.kind == "pack") {
     TRY(export_path(root, job.path, sys::Fd(kDataFd)));
+  } else if (job.kind == "pack-inside") {
+    TRY(export_entries(root, job.path, sys::Fd(kDataFd)));
   } else if (job.kind == "stat") {
     answer.stat = TRY(path_stat(root, job.path));
   } else {

@@ -26,9 +26,12 @@ constexpr std::string_view kCpText =
 // clang-format off
 const Entry kEntries[] = {
     {"container attach", "[OPTIONS] CONTAINER", kAttach, "container attach|attach", exactly(1), make_attach, "", ""},
+    {"container commit", "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]", "Create a new image from a container's changes", "container commit|commit", {Arity::Kind::Between, 1, 2}, make_commit, "", ""},
     {"container cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-", kCp, "container cp|cp", exactly(2), make_cp, kCpText, "cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"},
     {"container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container", "container create|create", at_least(1), make_create, "", ""},
+    {"container diff", "CONTAINER", "Inspect changes to files or directories on a container's filesystem", "container diff|diff", exactly(1), make_diff, "", ""},
     {"container exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Execute a command in a running container", "container exec|exec", at_least(2), make_exec, "", ""},
+    {"container export", "[OPTIONS] CONTAINER", "Export a container's filesystem as a tar archive", "container export|export", exactly(1), make_export, "", ""},
     {"container inspect", kOneOrMore, "Display detailed information on one or more containers", "", at_least(1), make_container_inspect, "", ""},
     {"container kill", kOneOrMore, "Kill one or more running containers", "container kill|kill", at_least(1), make_kill, "", ""},
     {"container logs", "[OPTIONS] CONTAINER", "Fetch the logs of a container", "container logs|logs", exactly(1), make_logs, "", ""},

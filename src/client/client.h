@@ -121,6 +121,7 @@ class Client {
   Result<Stream> wait(std::string_view id, std::string_view condition);
   Result<docker::PathStat> stat_path(std::string_view id, std::string_view path);
   Result<Stream> copy_from(std::string_view id, std::string_view path);
+  Result<Stream> export_container(std::string_view id);
   Result<void> copy_to(std::string_view id, std::string_view path, bool copy_owner, http::BodySource tar);
   Result<docker::ContainerPruneReport> prune_containers(const Filters& filters);
 
@@ -133,8 +134,10 @@ class Client {
 
   // Images (images.cpp)
   Result<std::vector<docker::ImageSummary>> images(bool all, bool digests, const Filters& filters);
-  Result<json::Value> inspect_image(std::string_view name);
-  Result<std::vector<docker::ImageHistoryItem>> image_history(std::string_view name);
+  Result<json::Value> inspect_image(std::string_view name, std::string_view platform = {});
+  /// `platform` is JSON, or "".
+  Result<std::vector<docker::ImageHistoryItem>> image_history(std::string_view name,
+                                                              std::string_view platform = {});
   Result<void> tag_image(std::string_view source, std::string_view repository, std::string_view tag);
   Result<std::vector<docker::ImageDeleteItem>> remove_image(std::string_view name, bool force, bool prune);
   Result<docker::ImagePruneReport> prune_images(const Filters& filters);
@@ -142,6 +145,14 @@ class Client {
   Result<Stream> pull(std::string_view repository, std::string_view tag, std::string_view platform);
   /// `parameters` is the query of POST /build; the context is a tar.
   Result<Stream> build(const Query& parameters, http::BodySource context);
+  /// A tar of images. `platform` is JSON, or "".
+  Result<Stream> save_images(const std::vector<std::string>& names, std::string_view platform);
+  /// Progress lines of a load.
+  Result<Stream> load_images(http::BodySource tar, bool quiet, std::string_view platform);
+  /// `parameters` is the query of POST /images/create; progress lines, the last of which is the image's id.
+  Result<Stream> import_image(const Query& parameters, http::BodySource tar);
+  /// `parameters` is the query of POST /commit. The image's id.
+  Result<std::string> commit_container(const Query& parameters);
   /// Our own endpoint: makes a base image from a package mirror; progress lines.
   Result<Stream> bootstrap(const Query& parameters);
 

@@ -137,6 +137,12 @@ Result<docker::TopResponse> Client::top(std::string_view id, const std::vector<s
                                       path_of(id, "/top").add_if("ps_args", join(ps_arguments, " ")).text());
 }
 
+Result<Stream> Client::export_container(std::string_view id) {
+  http::ClientRequest request;
+  request.target = path_of(id, "/export").text();
+  return open(std::move(request));
+}
+
 Result<std::vector<docker::FileChange>> Client::changes(std::string_view id) {
   return call_list<docker::FileChange>("GET", path_of(id, "/changes").text());
 }

@@ -7,12 +7,15 @@ Result<std::vector<docker::ImageSummary>> Client::images(bool all, bool digests,
       "GET", Query("/images/json").flag("all", all).flag("digests", digests).filters(filters).text());
 }
 
-Result<json::Value> Client::inspect_image(std::string_view name) {
-  return call_json("GET", fmt::format("/images/{}/json", encode_path(name)));
+Result<json::Value> Client::inspect_image(std::string_view name, std::string_view platform) {
+  return call_json(
+      "GET", Query(fmt::format("/images/{}/json", encode_path(name))).add_if("platform", platform).text());
 }
 
-Result<std::vector<docker::ImageHistoryItem>> Client::image_history(std::string_view name) {
-  return call_list<docker::ImageHistoryItem>("GET", fmt::format("/images/{}/history", encode_path(name)));
+Result<std::vector<docker::ImageHistoryItem>> Client::image_history(std::string_view name,
+                                                                    std::string_view platform) {
+  return call_list<docker::ImageHistoryItem>(
+      "GET", Query(fmt::format("/images/{}/history", encode_path(name))).add_if("platform", platform).text());
 }
 
 Result<void> Client::tag_image(std::string_view source, std::string_view repository, std::string_view tag) {
@@ -52,6 +55,36 @@ Result<Stream> Client::build(const Query& parameters, http::BodySource context) 
   request.content_type = "application/x-tar";
   request.source = std::move(context);
   return open(std::move(request));
+}
+
+Result<Stream> Client::save_images(const std::vector<std::string>& names, std::string_view platform) {
+  Query query("/images/get");
+  for (const auto& name : names) query.add("names", name);
+  http::ClientRequest request;
+  request.target = query.add_if("platform", platform).text();
+  return open(std::move(request));
+}
+
+Result<Stream> Client::load_images(http::BodySource tar, bool quiet, std::string_view platform) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = Query("/images/load").add("quiet", quiet ? "1" : "0").add_if("platform", platform).text();
+  request.content_type = "application/x-tar";
+  request.source = std::move(tar);
+  return open(std::move(request));
+}
+
+Result<Stream> Client::import_image(const Query& parameters, http::BodySource tar) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = parameters.text();
+  request.content_type = "text/plain";
+  request.source = std::move(tar);
+  return open(std::move(request));
+}
+
+Result<std::string> Client::commit_container(const Query& parameters) {
+  return TRY(call_as<docker::IdResponse>("POST", parameters.text())).id;
 }
 
 Result<Stream> Client::bootstrap(const Query& parameters) {

@@ -200,7 +200,7 @@ Result<PortRange> parse_port(std::string_view text) {
   return range;
 }
 
-Result<void> merge_image(spec::docker::ContainerConfig& config, const spec::oci::ImageConfig& image) {
+void merge_config(spec::docker::ContainerConfig& config, const spec::oci::ImageConfig& image) {
   if (config.user.empty()) config.user = image.user;
   config.exposed_ports.insert(image.exposed_ports.begin(), image.exposed_ports.end());
   config.volumes.insert(image.volumes.begin(), image.volumes.end());
@@ -220,6 +220,10 @@ Result<void> merge_image(spec::docker::ContainerConfig& config, const spec::oci:
   if (config.on_build.empty()) config.on_build = image.on_build;
   if (config.entrypoint && config.entrypoint->size() == 1 && config.entrypoint->front().empty())
     config.entrypoint.reset();
+}
+
+Result<void> merge_image(spec::docker::ContainerConfig& config, const spec::oci::ImageConfig& image) {
+  merge_config(config, image);
   if ((!config.entrypoint || config.entrypoint->empty()) && config.cmd.empty())
     return Error(Kind::InvalidArgument, "no command specified");
   return {};

@@ -33,6 +33,8 @@ struct PortRange {
 };
 Result<PortRange> parse_port(std::string_view text);
 
+/// Fills what `config` leaves open from the image's.
+void merge_config(spec::docker::ContainerConfig& config, const spec::oci::ImageConfig& image);
 /// Fills what the user left open from the image (ports, environment, labels, command, health check, volumes
 /// ...) and checks that something can be run: "no command specified".
 Result<void> merge_image(spec::docker::ContainerConfig& config, const spec::oci::ImageConfig& image);

@@ -32,6 +32,8 @@ struct Engine::Wiring {
   std::unique_ptr<Files> files;
   std::unique_ptr<Stats> stats;
   std::unique_ptr<Images> image_service;
+  std::unique_ptr<Archives> archives;
+  std::unique_ptr<Commits> commits;
   std::unique_ptr<Networks> network_service;
   std::unique_ptr<Volumes> volume_service;
   std::unique_ptr<System> system;
@@ -79,6 +81,8 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   files = std::make_unique<Files>(*parts, *set);
   stats = std::make_unique<Stats>(*parts, *set);
   image_service = std::make_unique<Images>(*parts, *set, events);
+  archives = std::make_unique<Archives>(*parts, events);
+  commits = std::make_unique<Commits>(*parts, *set, events, *lifecycle);
   network_service = std::make_unique<Networks>(*parts, *set, events);
   volume_service = std::make_unique<Volumes>(*parts, events);
   system = std::make_unique<System>(*parts, *set, events, *containers, *image_service, *volume_service);
@@ -127,6 +131,8 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       stats(*wiring->stats),
       events(wiring->events),
       images(*wiring->image_service),
+      archives(*wiring->archives),
+      commits(*wiring->commits),
       networks(*wiring->network_service),
       volumes(*wiring->volume_service),
       system(*wiring->system),

@@ -4,8 +4,10 @@
 
 #include "base/result.h"
 #include "build/service.h"
+#include "engine/archives.h"
 #include "engine/attach.h"
 #include "engine/builds.h"
+#include "engine/commits.h"
 #include "engine/containers.h"
 #include "engine/events.h"
 #include "engine/execs.h"
@@ -38,6 +40,8 @@ struct Engine {
   Stats& stats;
   Events& events;
   Images& images;
+  Archives& archives;
+  Commits& commits;
   Networks& networks;
   Volumes& volumes;
   System& system;

@@ -93,11 +93,20 @@ Result<TimeWindow> time_window(image::Store& images, const Filters& filters) {
   return window;
 }
 
+Result<void> check_platform(const image::Image& image, std::string_view name,
+                            const std::optional<spec::Platform>& platform) {
+  if (!platform || platform->accepts(image.config.platform)) return {};
+  return fail(Kind::NotFound,
+              "image with reference {} was found but its platform ({}) does not match the specified platform "
+              "({})",
+              name, image.config.platform.to_string(), platform->to_string());
+}
+
 }  // namespace
 
 Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Filters& filters,
                                                              bool shared_size) {
-  TRY(filters.check({"before", "dangling", "label", "label!", "reference", "since", "until"}));
+  TRY(filters.check({"before", "dangling", "label", "reference", "since", "until"}));
   const TimeWindow window = TRY(time_window(parts_.images, filters));
   const bool by_name = filters.has("dangling");
   const bool dangling = TRY(filters.boolean("dangling", false));
@@ -136,8 +145,10 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
   return list;
 }
 
-Result<spec::docker::ImageInspect> Images::inspect(std::string_view name) {
+Result<spec::docker::ImageInspect> Images::inspect(std::string_view name,
+                                                   const std::optional<spec::Platform>& platform) {
   const image::Image image = TRY(parts_.images.resolve(name));
+  TRY(check_platform(image, name, platform));
   spec::docker::ImageInspect shown;
   shown.id = image.id.to_string();
   shown.repo_tags = image.tags;
@@ -162,8 +173,10 @@ Result<spec::docker::ImageInspect> Images::inspect(std::string_view name) {
   return shown;
 }
 
-Result<std::vector<spec::docker::ImageHistoryItem>> Images::history(std::string_view name) {
+Result<std::vector<spec::docker::ImageHistoryItem>> Images::history(
+    std::string_view name, const std::optional<spec::Platform>& platform) {
   const image::Image image = TRY(parts_.images.resolve(name));
+  TRY(check_platform(image, name, platform));
   const auto layers = layers_of(parts_.images, image);
   std::vector<spec::docker::ImageHistoryItem> items;
   std::size_t layer = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "engine/filters.h"
 #include "engine/parts.h"
 #include "spec/docker/image.h"
+#include "spec/platform.h"
 
 namespace skiff::engine {
 
@@ -20,8 +22,11 @@ class Images {
 
   Result<std::vector<spec::docker::ImageSummary>> list(bool all, const Filters& filters,
                                                        bool shared_size = false);
-  Result<spec::docker::ImageInspect> inspect(std::string_view name);
-  Result<std::vector<spec::docker::ImageHistoryItem>> history(std::string_view name);
+  /// NotFound also when the image is not for `platform`.
+  Result<spec::docker::ImageInspect> inspect(std::string_view name,
+                                             const std::optional<spec::Platform>& platform = {});
+  Result<std::vector<spec::docker::ImageHistoryItem>> history(
+      std::string_view name, const std::optional<spec::Platform>& platform = {});
   Result<void> tag(std::string_view name, const std::string& repository, const std::string& tag);
   Result<std::vector<spec::docker::ImageDeleteItem>> remove(std::string_view name, bool force, bool no_prune);
   Result<spec::docker::ImagePruneReport> prune(const Filters& filters);

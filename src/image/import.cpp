@@ -6,7 +6,7 @@
 namespace skiff::image {
 
 Result<Image> import_rootfs(Store& store, const sys::Fd& tar, spec::oci::Image config,
-                            const std::string& created_by, const std::optional<spec::Reference>& name) {
+                            spec::oci::History history, const std::optional<spec::Reference>& name) {
   Layer layer = TRY(store.import_layer(tar, ""));
   UndoStack undo;
   undo.add([&] {
@@ -15,9 +15,6 @@ Result<Image> import_rootfs(Store& store, const sys::Fd& tar, spec::oci::Image c
   });
   config.rootfs = {};
   config.rootfs.diff_ids = {layer.diff_id};
-  spec::oci::History history;
-  history.created = config.created;
-  history.created_by = created_by;
   config.history = {std::move(history)};
   auto image = TRY(store.create(config, {layer}, ""));
   // The image may have existed, with the same layer in a snapshot of its own; then ours goes again.

@@ -8,9 +8,9 @@
 namespace skiff::image {
 
 /// Makes an image of one layer from a root file system as a tar (plain, gzip or zstd). `config` says
-/// everything but rootfs and history, which are filled in; `created_by` is the history's line. The same bytes
-/// and config give the same id.
+/// everything but rootfs and history, which are filled in. The same bytes, config and history give the same
+/// id.
 Result<Image> import_rootfs(Store& store, const sys::Fd& tar, spec::oci::Image config,
-                            const std::string& created_by, const std::optional<spec::Reference>& name);
+                            spec::oci::History history, const std::optional<spec::Reference>& name);
 
 }  // namespace skiff::image

@@ -10,9 +10,6 @@ namespace skiff::image {
 
 namespace {
 
-constexpr std::string_view kImportPrefix = "import-";  ///< of layers that are being unpacked
-constexpr std::string_view kLayerPrefix = "layer-";
-
 /// What is known of an image from its record and its config.
 Image assemble(const spec::Digest& id, spec::oci::Image config, Record record) {
   Image image;

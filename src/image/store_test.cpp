@@ -372,11 +372,13 @@ TEST_F(ImageTest, ARootFileSystemBecomesAnImage) {
   spec::oci::Image config;
   config.platform = spec::Platform::host();
   config.config.cmd = {"bash"};
+  spec::oci::History history;
+  history.comment = "import";
   const auto name = *spec::Reference::parse("base:v1");
-  auto first = import_rootfs(*store_, tar_of("etc/hosts", "x"), config, "import", name);
+  auto first = import_rootfs(*store_, tar_of("etc/hosts", "x"), config, history, name);
   ASSERT_TRUE(first.ok()) << first.error().message();
   EXPECT_EQ(first->tags, (std::vector<std::string>{"base:v1"}));
-  auto again = import_rootfs(*store_, tar_of("etc/hosts", "x"), config, "import", {});
+  auto again = import_rootfs(*store_, tar_of("etc/hosts", "x"), config, history, {});
   EXPECT_EQ(again->id, first->id);
   EXPECT_EQ(snapshots_->list()->size(), 1u);
 }

@@ -40,7 +40,13 @@ class OverlayStore final : public Store {
   Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string& parent) override;
   Result<std::vector<spec::Mount>> mounts(const std::string& key, Syncs syncs) override {
     const MutexLock lock(mutex_);
-    return mounts_of(key, syncs);
+    return mounts_of(*TRY(find(key)), syncs);
+  }
+  Result<std::vector<spec::Mount>> frozen(const std::string& key) override {
+    const MutexLock lock(mutex_);
+    Record record = *TRY(find(key));
+    record.committed = true;
+    return mounts_of(record, Syncs::Honoured);
   }
   Result<std::string> layer_directory(const std::string& key) override {
     const MutexLock lock(mutex_);
@@ -60,16 +66,23 @@ class OverlayStore final : public Store {
   }
   Result<std::vector<Info>> list() override;
   Result<void> remove(const std::string& key) override;
+  Result<std::string> scratch() override;
+  Result<void> adopt(const std::string& folder, const std::string& committed,
+                     const std::string& parent) override;
+  void discard(const std::string& scratch) override {
+    if (auto taken = trash_->take(scratch); !taken) log::warning("{}", taken.error().message());
+  }
   Result<void> sync() override;
 
  private:
   Result<Record*> find(const std::string& key) REQUIRES(mutex_);
-  Result<std::vector<spec::Mount>> mounts_of(const std::string& key, Syncs syncs) REQUIRES(mutex_);
+  Result<std::vector<spec::Mount>> mounts_of(const Record& record, Syncs syncs) REQUIRES(mutex_);
   static Result<void> forget_unsynced(const std::string& work);
   static Result<Info> info_of(const std::string& key, const Record& record);
   std::string directory_of(const Record& record) const { return root_ + "/" + record.directory; }
   std::string files_of(const Record& record) const { return directory_of(record) + "/fs"; }
   Result<void> make_layer(const Record& record, const Record* parent);
+  Result<void> shape_root(const std::string& files, const Record* parent);
   void index(const std::string& key, const Record& record) REQUIRES(mutex_);
   void unindex(const std::string& key, const Record& record) REQUIRES(mutex_);
 
@@ -141,7 +154,11 @@ Result<void> OverlayStore::make_layer(const Record& record, const Record* parent
   const std::string files = files_of(record);
   for (const auto& path : {directory, files, directory + "/work"})
     if (::mkdir(path.c_str(), 0700) != 0) return fail_errno("mkdir {}", path);
-  // The root folder of an overlay shows the owner and mode of its upper directory.
+  return shape_root(files, parent);
+}
+
+/// The root folder of an overlay shows the owner and mode of its upper directory.
+Result<void> OverlayStore::shape_root(const std::string& files, const Record* parent) {
   struct stat status {};
   status.st_mode = kLayerRootMode;
   if (parent && ::stat(files_of(*parent).c_str(), &status) != 0)
@@ -173,8 +190,42 @@ Result<std::vector<spec::Mount>> OverlayStore::prepare(const std::string& key, c
       Durability::Relaxed));
   undo.dismiss();
   index(key, record);
-  records_.emplace(key, std::move(record));
-  return mounts_of(key, Syncs::Honoured);
+  return mounts_of(records_.emplace(key, std::move(record)).first->second, Syncs::Honoured);
+}
+
+Result<std::string> OverlayStore::scratch() {
+  std::string path = root_ + "/scratch-" + random_hex(6);
+  if (::mkdir(path.c_str(), 0700) != 0) return fail_errno("mkdir {}", path);
+  return path;
+}
+
+Result<void> OverlayStore::adopt(const std::string& folder, const std::string& committed,
+                                 const std::string& parent) {
+  const MutexLock lock(mutex_);
+  if (records_.contains(committed)) return fail(Kind::Conflict, "snapshot {} already exists", committed);
+  const Record* below = nullptr;
+  if (!parent.empty()) below = TRY_CONTEXT(find(parent), "adopt {}", committed);
+  for (const auto& path : {folder, folder + "/fs"}) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return fail_errno("stat {}", path);
+    if (!S_ISDIR(status.st_mode)) return fail(Kind::InvalidArgument, "{} is no folder", path);
+  }
+  TRY(shape_root(folder + "/fs", below));
+  Record record;
+  record.directory = random_hex(6);
+  record.parent = parent;
+  record.committed = true;
+  const std::string directory = directory_of(record);
+  if (::rename(folder.c_str(), directory.c_str()) != 0) return fail_errno("rename {}", folder);
+  UndoStack undo;
+  undo.add([&] { (void)sys::remove_tree(directory); });
+  TRY(database_.write(
+      [&](Transaction& transaction) { return transaction.put(kTable, committed, json::encode(record)); },
+      Durability::Relaxed));
+  undo.dismiss();
+  index(committed, record);
+  records_.emplace(committed, std::move(record));
+  return {};
 }
 
 /// A "volatile" overlay leaves a mark that keeps the kernel from mounting its directories again, since they
@@ -184,28 +235,27 @@ Result<void> OverlayStore::forget_unsynced(const std::string& work) {
   return sys::remove_tree(work + "/work/incompat");
 }
 
-Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const std::string& key, Syncs syncs) {
-  const Record* record = TRY(find(key));
-  const std::string files = files_of(*record);
-  if (record->parent.empty()) {
-    spec::Mount mount{"", "bind", files, {"bind", record->committed ? "ro" : "rw"}};
+Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const Record& record, Syncs syncs) {
+  const std::string files = files_of(record);
+  if (record.parent.empty()) {
+    spec::Mount mount{"", "bind", files, {"bind", record.committed ? "ro" : "rw"}};
     return std::vector<spec::Mount>{std::move(mount)};
   }
   spec::Mount mount{"", "overlay", "overlay", {}};
-  if (record->committed) mount.options.push_back("ro");
+  if (record.committed) mount.options.push_back("ro");
   // Without redirect_dir and metacopy the upper directory holds every changed file whole, which is what a
   // layer is made from; without index a lower folder may serve any number of overlays.
   for (const char* option : {"index=off", "redirect_dir=off", "metacopy=off"})
     mount.options.push_back(option);
-  if (record->committed) mount.options.push_back("lowerdir+=" + files);
-  for (std::string at = record->parent; !at.empty();) {
+  if (record.committed) mount.options.push_back("lowerdir+=" + files);
+  for (std::string at = record.parent; !at.empty();) {
     const Record* layer = TRY(find(at));
     mount.options.push_back("lowerdir+=" + files_of(*layer));
     at = layer->parent;
   }
-  if (!record->committed) {
+  if (!record.committed) {
     mount.options.push_back("upperdir=" + files);
-    const std::string work = directory_of(*record) + "/work";
+    const std::string work = directory_of(record) + "/work";
     mount.options.push_back("workdir=" + work);
     if (syncs == Syncs::Ignored) {
       TRY(forget_unsynced(work));

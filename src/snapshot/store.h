@@ -50,6 +50,9 @@ class Store {
   /// The mounts that show `key`: writable for Active ones, read-only for Committed ones. Destination "".
   /// Those that ignore syncs are good for one mounting: ask again for the next.
   virtual Result<std::vector<spec::Mount>> mounts(const std::string& key, Syncs syncs = Syncs::Honoured) = 0;
+  /// Read-only mounts that show an Active snapshot beside those that write to it. What changes meanwhile may
+  /// be seen or not.
+  virtual Result<std::vector<spec::Mount>> frozen(const std::string& key) = 0;
   /// The folder that holds only this snapshot's own files (overlay's upper directory), for diff and direct
   /// apply.
   virtual Result<std::string> layer_directory(const std::string& key) = 0;
@@ -68,6 +71,16 @@ class Store {
   virtual Result<std::vector<Info>> list() = 0;
   /// Takes it out of sight at once; its files are deleted behind the caller's back, also after a restart.
   virtual Result<void> remove(const std::string& key) = 0;
+
+  /// An empty folder on the store's file system, in which folders for adopt() can be made. It is the caller's
+  /// until discard(), and no longer there after a restart.
+  virtual Result<std::string> scratch() = 0;
+  /// Makes a Committed snapshot of a folder in a scratch folder, which holds the files as "fs" and notes as
+  /// "note-<name>", on top of `parent`. The folder is taken away from where it was. InvalidArgument when it
+  /// is none, or a link.
+  virtual Result<void> adopt(const std::string& folder, const std::string& committed,
+                             const std::string& parent) = 0;
+  virtual void discard(const std::string& scratch) = 0;
   /// Makes everything written into snapshots so far safe against power loss (syncfs(2)).
   virtual Result<void> sync() = 0;
 };

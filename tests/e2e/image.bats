@@ -112,3 +112,49 @@ load lib
   run -1 engine inspect e2e-nosuchobject
   [[ "$output" == *"No such object: e2e-nosuchobject"* ]]
 }
+
+@test "images --tree, and what it does not go together with" {
+  engine tag e2e-busybox "$(name tree):a-longer-name"
+  run -0 engine images --tree --filter "reference=e2e-busybox" --filter "reference=$(name tree)"
+  [ "${lines[0]}" = "WARNING: This is an experimental feature. The output may change and shouldn't be depended on." ]
+  [ "${lines[1]}" = "                                                              Info ->  U In Use " ]
+  [ "${lines[3]}" = "$(name tree):a-longer-name" ]
+  [[ "${lines[4]}" == "e2e-busybox:latest"*"$(engine images -q e2e-busybox)"*MB*0B* ]]
+  for flag in --quiet --no-trunc; do
+    run -1 engine images --tree $flag
+    [ "$output" = "$flag is not yet supported with --tree" ]
+  done
+  engine rmi "$(name tree):a-longer-name"
+}
+
+@test "a platform that an image is not for" {
+  run -1 engine history --platform linux/s390x e2e-busybox
+  [[ "$output" == "Error response from daemon: image with reference e2e-busybox"*" was found but its platform (linux/"*") does not match the specified platform (linux/s390x)" ]]
+  run -1 engine history --platform a/b/c/d e2e-busybox
+  [ "$output" = 'invalid platform: "a/b/c/d": cannot parse platform specifier: invalid argument' ]
+  engine history --platform "linux/$(dpkg --print-architecture)" e2e-busybox
+}
+
+@test "images filters, before and since, labels, references, dangling" {
+  dir=$(context)
+  printf 'FROM e2e-busybox\nLABEL filter=one\n' >"$dir/Dockerfile"; engine build -q -t "$(name f):1" "$dir";
+  printf 'FROM e2e-busybox\nLABEL filter=two\n' >"$dir/Dockerfile"; engine build -q -t "$(name f):2" "$dir";
+  printf 'FROM e2e-busybox\nLABEL filter=three\n' >"$dir/Dockerfile"; engine build -q -t "$(name f):3" "$dir"
+  list() { engine images --format '{{.Tag}}' "$@" "$(name f)" | sort | paste -sd' '; }
+  [ "$(list)" = "1 2 3" ]
+  [ "$(list --filter "before=$(name f):2")" = 1 ]
+  [ "$(list --filter "since=$(name f):2")" = 3 ]
+  [ "$(list --filter label=filter=two)" = 2 ]
+  [ "$(list --filter label=filter)" = "1 2 3" ]
+  [ "$(engine images --format '{{.Tag}}' --filter "reference=$(name f):[12]" | sort | paste -sd' ')" = "1 2" ]
+  [ -z "$(list --filter dangling=true)" ]
+  run -1 engine images --filter since=nosuch
+  [ "$output" = "Error response from daemon: No such image: nosuch:latest" ]
+  run -1 engine images --filter bogus=1
+  [ "$output" = "Error response from daemon: invalid filter 'bogus'" ]
+  run -1 engine images --filter dangling=maybe
+  [ "$output" = "Error response from daemon: invalid filter 'dangling=[maybe]'" ]
+  run -1 engine images --filter until=xx
+  [ "$output" = 'Error response from daemon: failed to parse value as time or duration: "xx"' ]
+  engine rmi "$(name f):1" "$(name f):2" "$(name f):3"
+}

@@ -8,11 +8,14 @@
 namespace skiff::cli {
 
 std::unique_ptr<Command> make_attach();
+std::unique_ptr<Command> make_commit();
 std::unique_ptr<Command> make_container_inspect();
 std::unique_ptr<Command> make_container_prune();
 std::unique_ptr<Command> make_cp();
 std::unique_ptr<Command> make_create();
+std::unique_ptr<Command> make_diff();
 std::unique_ptr<Command> make_exec();
+std::unique_ptr<Command> make_export();
 std::unique_ptr<Command> make_inspect();
 std::unique_ptr<Command> make_kill();
 std::unique_ptr<Command> make_logs();

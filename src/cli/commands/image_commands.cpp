@@ -64,16 +64,25 @@ class ImageTag : public Command {
 
 class ImageInspect : public Command {
  public:
-  ImageInspect() { flags.string(format_, "format", 'f', kFormatUsage); }
+  ImageInspect() {
+    flags.string(format_, "format", 'f', kFormatUsage);
+    flags.string(
+        platform_, "platform", 0,
+        "Inspect a specific platform of the multi-platform image.\n"
+        "If the image or the server is not multi-platform capable, the command will error out if the "
+        "platform does not match.\n"
+        "'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)");
+  }
 
   Result<int> run(Cli& cli, const Arguments& names) override {
-    return inspect_objects(cli, names, format_, [](client::Client& engine, const std::string& name) {
-      return engine.inspect_image(name);
+    const auto platform = TRY(platform_parameter(platform_));
+    return inspect_objects(cli, names, format_, [&](client::Client& engine, const std::string& name) {
+      return engine.inspect_image(name, platform);
     });
   }
 
  private:
-  std::string format_;
+  std::string format_, platform_;
 };
 
 class ImagePrune : public Command {

@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "cli/commands/image_rows.h"
+#include "cli/commands/image_tree.h"
 #include "cli/commands/resource_entries.h"
 #include "cli/commands/resource_support.h"
 #include "spec/reference.h"
@@ -70,10 +71,12 @@ class ImageLs : public Command {
     flags.string(format_, "format", 0, kTableFormatUsage);
     flags.boolean(no_truncate_, "no-trunc", 0, "Don't truncate output");
     flags.boolean(quiet_, "quiet", 'q', "Only show image IDs");
+    flags.boolean(tree_, "tree", 0, "List multi-platform images as a tree (EXPERIMENTAL)");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
     if (!arguments.empty()) filters_["reference"].push_back(arguments[0]);
+    if (tree_) return show_tree(cli);
     const auto images = TRY(TRY(cli.engine())->images(all_, digests_, filters_));
     ListFormat format;
     format.text = choose_format(cli, format_, "imagesFormat", quiet_, "{{.ID}}");
@@ -95,9 +98,21 @@ class ImageLs : public Command {
   }
 
  private:
+  Result<int> show_tree(Cli& cli) {
+    const auto refused = [](std::string_view flag) {
+      return fail(Kind::InvalidArgument, "{} is not yet supported with --tree", flag);
+    };
+    if (quiet_) return refused("--quiet");
+    if (no_truncate_) return refused("--no-trunc");
+    if (digests_) return refused("--show-digest");
+    if (!format_.empty()) return refused("--format");
+    show_image_tree(cli, TRY(TRY(cli.engine())->images(all_, false, filters_)));
+    return 0;
+  }
+
   client::Filters filters_;
   std::string format_;
-  bool all_ = false, digests_ = false, no_truncate_ = false, quiet_ = false;
+  bool all_ = false, digests_ = false, no_truncate_ = false, quiet_ = false, tree_ = false;
 };
 
 Row history_row(const docker::ImageHistoryItem& item, bool truncate, bool human) {
@@ -120,11 +135,15 @@ class ImageHistory : public Command {
     flags.string(format_, "format", 0, kTableFormatUsage);
     flags.boolean(human_, "human", 'H', "Print sizes and dates in human readable format");
     flags.boolean(no_truncate_, "no-trunc", 0, "Don't truncate output");
+    flags.string(platform_, "platform", 0,
+                 "Show history for the given platform. Formatted as \"os[/arch[/variant]]\" (e.g., "
+                 "\"linux/amd64\")");
     flags.boolean(quiet_, "quiet", 'q', "Only show image IDs");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
-    const auto history = TRY(TRY(cli.engine())->image_history(arguments[0]));
+    const auto platform = TRY(platform_parameter(platform_));
+    const auto history = TRY(TRY(cli.engine())->image_history(arguments[0], platform));
     ListFormat format;
     format.text = choose_format(cli, format_, "", quiet_, "{{.ID}}");
     format.default_table = human_ ? "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
@@ -142,7 +161,7 @@ class ImageHistory : public Command {
   }
 
  private:
-  std::string format_;
+  std::string format_, platform_;
   bool human_ = true, no_truncate_ = false, quiet_ = false;
 };
 

@@ -11,6 +11,9 @@ constexpr std::string_view kImageLs = "image ls|image list|images";
 constexpr std::string_view kImageRm = "image rm|image remove|rmi";
 constexpr std::string_view kTag = "image tag|tag";
 constexpr std::string_view kHistory = "image history|history";
+constexpr std::string_view kSave = "image save|save";
+constexpr std::string_view kLoad = "image load|load";
+constexpr std::string_view kImport = "image import|import";
 
 void add_system(std::vector<Entry>& rows) {
   rows.push_back(
@@ -42,6 +45,17 @@ void add_images(std::vector<Entry>& rows) {
   for (const std::string_view path : {"history", "image history"})
     rows.push_back(
         {path, "[OPTIONS] IMAGE", "Show the history of an image", kHistory, exactly(1), make::image_history});
+  for (const std::string_view path : {"save", "image save"})
+    rows.push_back({path, "[OPTIONS] IMAGE [IMAGE...]",
+                    "Save one or more images to a tar archive (streamed to STDOUT by default)", kSave,
+                    at_least(1), make::image_save});
+  for (const std::string_view path : {"load", "image load"})
+    rows.push_back({path, "[OPTIONS]", "Load an image from a tar archive or STDIN", kLoad, no_arguments(),
+                    make::image_load});
+  for (const std::string_view path : {"import", "image import"})
+    rows.push_back({path, "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
+                    "Import the contents from a tarball to create a filesystem image", kImport, at_least(1),
+                    make::image_import});
   rows.push_back({"image inspect", "[OPTIONS] IMAGE [IMAGE...]",
                   "Display detailed information on one or more images", "", at_least(1),
                   make::image_inspect});

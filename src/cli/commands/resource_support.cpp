@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/strings.h"
+#include "spec/platform.h"
 
 namespace skiff::cli {
 
@@ -15,6 +16,11 @@ void add_filter_flag(FlagSet& flags, client::Filters& target, char shorthand, st
     target[to_lower(trim(name))].emplace_back(trim(*value));
     return {};
   });
+}
+
+Result<std::string> platform_parameter(const std::string& text) {
+  if (text.empty()) return std::string();
+  return json::encode(TRY_CONTEXT(spec::Platform::parse(text), "invalid platform"));
 }
 
 std::string short_id(std::string_view id) {

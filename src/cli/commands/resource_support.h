@@ -32,6 +32,8 @@ constexpr std::string_view kTableFormatUsage =
 /// --filter, of which there may be several.
 void add_filter_flag(FlagSet& flags, client::Filters& target, char shorthand, std::string_view usage);
 
+/// --platform as the engine takes it, JSON; "" when it was not given. InvalidArgument in Docker's words.
+Result<std::string> platform_parameter(const std::string& text);
 /// The first 12 characters of an id, without its algorithm.
 std::string short_id(std::string_view id);
 /// Whether `a` comes before `b` when numbers in them count as numbers.

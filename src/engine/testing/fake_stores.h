@@ -36,6 +36,9 @@ class FakeSnapshots final : public snapshot::Store {
     return std::vector<spec::Mount>{
         {"", "overlay", "overlay", {"lowerdir+=/usr/share", "upperdir=/usr/share", "workdir=/tmp"}}};
   }
+  Result<std::vector<spec::Mount>> frozen(const std::string& key) override {
+    return mounts(key, snapshot::Syncs::Honoured);
+  }
   Result<std::string> layer_directory(const std::string&) override { return folder_; }
   Result<std::string> note(const std::string&, std::string_view name) override {
     return folder_ + "/note-" + std::string(name);
@@ -55,6 +58,12 @@ class FakeSnapshots final : public snapshot::Store {
     keys.erase(key);
     return {};
   }
+  Result<std::string> scratch() override { return folder_; }
+  Result<void> adopt(const std::string&, const std::string& committed, const std::string&) override {
+    keys.insert(committed);
+    return {};
+  }
+  void discard(const std::string&) override {}
   Result<void> sync() override { return {}; }
 
  private:

@@ -128,6 +128,13 @@ std::string created_by(const Plan& plan) {
   return fmt::format("# skiff image bootstrap {} ({})", plan.name.familiar(), plan.sources.front().uri);
 }
 
+spec::oci::History history_of(const Plan& plan, const spec::oci::Image& config) {
+  spec::oci::History history;
+  history.created = config.created;
+  history.created_by = created_by(plan);
+  return history;
+}
+
 /// Installs into a snapshot of its own, which becomes the image's only layer; a compressed copy goes into the
 /// cache.
 Result<Image> make_image(Store& store, const Plan& plan, const BootstrapRequest& request,
@@ -164,10 +171,7 @@ Result<Image> make_image(Store& store, const Plan& plan, const BootstrapRequest&
   key = layer.snapshot;
   auto config = config_of(plan);
   config.rootfs.diff_ids = {layer.diff_id};
-  spec::oci::History history;
-  history.created = config.created;
-  history.created_by = created_by(plan);
-  config.history = {std::move(history)};
+  config.history = {history_of(plan, config)};
   auto image = TRY(store.create(config, {layer}, ""));
   if (image.snapshot == layer.snapshot) undo.dismiss();
   if (::rename((cached + ".part").c_str(), cached.c_str()) != 0) return fail_errno("rename {}", cached);
@@ -197,7 +201,8 @@ Result<Image> bootstrap(Store& store, const BootstrapRequest& request) {
       image = *std::move(found);
     } else {
       const sys::Fd tar = TRY(sys::open_file(cached, O_RDONLY));
-      image = TRY(import_rootfs(store, tar, config_of(plan), created_by(plan), {}));
+      const auto config = config_of(plan);
+      image = TRY(import_rootfs(store, tar, config, history_of(plan, config), {}));
     }
   } else {
     image = TRY_CONTEXT(make_image(store, plan, request, cached), "bootstrap {}", plan.name.familiar());

@@ -184,9 +184,15 @@ void describe(json::Fields& f, ErrorDetail& detail) {
   f("message", detail.message);
 }
 
+void describe(json::Fields& f, ProgressDetail& detail) {
+  f("current", detail.current, Omit::Empty);
+  f("total", detail.total, Omit::Empty);
+}
+
 void describe(json::Fields& f, ProgressLine& line) {
   f("stream", line.stream, Omit::Empty);
   f("status", line.status, Omit::Empty);
+  f("progressDetail", line.progress_detail, Omit::Empty);
   f("progress", line.progress, Omit::Empty);
   f("id", line.id, Omit::Empty);
   f("errorDetail", line.error_detail, Omit::Empty);

@@ -206,11 +206,18 @@ struct ErrorDetail {
   std::string message;
 };
 
+/// How far something is; both 0 when nothing can be said.
+struct ProgressDetail {
+  std::int64_t current = 0;
+  std::int64_t total = 0;
+};
+
 /// One line of a build's, load's or pull's answer.
 struct ProgressLine {
   std::string stream;
   std::string status;
-  std::string progress;
+  std::optional<ProgressDetail> progress_detail;  ///< of what has steps, {} included
+  std::string progress;                           ///< the same as a bar
   std::string id;
   std::optional<ErrorDetail> error_detail;
   std::string error;
@@ -237,6 +244,7 @@ void describe(json::Fields& f, BuildPruneReport& report);
 void describe(json::Fields& f, Actor& actor);
 void describe(json::Fields& f, EventMessage& event);
 void describe(json::Fields& f, ErrorDetail& detail);
+void describe(json::Fields& f, ProgressDetail& detail);
 void describe(json::Fields& f, ProgressLine& line);
 
 }  // namespace skiff::spec::docker

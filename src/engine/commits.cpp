@@ -1,0 +1,207 @@
+#include "engine/commits.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "archive/changes.h"
+#include "archive/worker.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/undo.h"
+#include "build/changes.h"
+#include "engine/container.h"
+#include "engine/create_request.h"
+#include "engine/events.h"
+#include "engine/lifecycle.h"
+#include "sys/file.h"
+#include "sys/path.h"
+
+namespace skiff::engine {
+namespace {
+
+using spec::docker::ContainerConfig;
+using spec::oci::ImageConfig;
+
+/// What of a container's configuration an image can have.
+ImageConfig image_config(const ContainerConfig& from) {
+  ImageConfig config;
+  config.user = from.user;
+  config.exposed_ports = from.exposed_ports;
+  config.env = from.env;
+  config.entrypoint = from.entrypoint.value_or(std::vector<std::string>());
+  config.cmd = from.cmd;
+  config.volumes = from.volumes;
+  config.working_dir = from.working_dir;
+  config.labels = from.labels;
+  config.stop_signal = from.stop_signal;
+  config.args_escaped = from.args_escaped;
+  config.healthcheck = from.healthcheck;
+  config.on_build = from.on_build;
+  config.shell = from.shell;
+  return config;
+}
+
+ContainerConfig container_config(const ImageConfig& from) {
+  ContainerConfig config;
+  config.user = from.user;
+  config.exposed_ports = from.exposed_ports;
+  config.env = from.env;
+  if (!from.entrypoint.empty()) config.entrypoint = from.entrypoint;
+  config.cmd = from.cmd;
+  config.volumes = from.volumes;
+  config.working_dir = from.working_dir;
+  config.labels = from.labels;
+  config.stop_signal = from.stop_signal;
+  config.args_escaped = from.args_escaped;
+  config.healthcheck = from.healthcheck;
+  config.on_build = from.on_build;
+  config.shell = from.shell;
+  return config;
+}
+
+Result<void> check_state(const Container& container, State state) {
+  if (state == State::Dead)
+    return fail(Kind::Conflict, "You cannot commit container {} which is Dead", container.id);
+  if (state == State::Removing)
+    return fail(Kind::Conflict, "You cannot commit container {} which is being removed", container.id);
+  return {};
+}
+
+/// The container's own files as a layer. It stays the container's: the layer is a copy.
+Result<image::Layer> copy_layer(image::Store& images, const std::string& snapshot, const std::string& parent,
+                                const std::set<std::string>& omit) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
+  sys::Fd reading(ends[0]);
+  sys::Fd writing(ends[1]);
+  const sys::Fd files = TRY(sys::open_directory(TRY(images.snapshots().layer_directory(snapshot))));
+  Result<archive::Replayed> packed = Error(Kind::Internal, "nothing packed");
+  std::thread packer([&] {
+    packed = archive::pack_layer(files, nullptr, writing, omit);
+    writing.reset();
+  });
+  auto layer = images.import_layer(reading, parent);
+  reading.reset();  // a packer whose reader failed ends with EPIPE
+  packer.join();
+  if (layer && !packed.ok()) {
+    TRY(images.snapshots().remove(layer->snapshot));
+    return packed.error();
+  }
+  return layer;
+}
+
+bool is_empty(const image::Layer& layer) {
+  static const spec::Digest kEmptyTar = spec::Digest::of(std::string(1024, '\0'));
+  return layer.diff_id == kEmptyTar;
+}
+
+/// What a start makes in a container's own layer to mount on, and Docker keeps in a layer between the image's
+/// and the container's: it is no change by the container.
+const std::set<std::string>& mount_places() {
+  static const std::set<std::string> kPlaces = {
+      "/.dockerenv",   "/dev",       "/dev/console", "/dev/mqueue",      "/dev/pts", "/dev/shm", "/etc",
+      "/etc/hostname", "/etc/hosts", "/etc/mtab",    "/etc/resolv.conf", "/proc",    "/sys"};
+  return kPlaces;
+}
+
+Result<std::vector<archive::Change>> changes_of(snapshot::Store& snapshots, const std::string& key) {
+  const sys::Fd upper = TRY(sys::open_directory(TRY(snapshots.layer_directory(key))));
+  std::vector<sys::Fd> lower;
+  for (std::string at = TRY(snapshots.info(key)).parent; !at.empty(); at = TRY(snapshots.info(at)).parent)
+    lower.push_back(TRY(sys::open_directory(TRY(snapshots.layer_directory(at)))));
+  return archive::changes(upper, lower, mount_places());
+}
+
+/// Of the places to mount on, those in which nothing is that the container made.
+Result<std::set<std::string>> unchanged_places(snapshot::Store& snapshots, const std::string& key) {
+  std::set<std::string> places = mount_places();
+  for (const auto& change : TRY(changes_of(snapshots, key)))
+    for (std::string path = change.path; path.size() > 1; path = std::string(sys::dir_name(path)))
+      places.erase(path);
+  return places;
+}
+
+}  // namespace
+
+Result<std::vector<spec::docker::FileChange>> Commits::changes(std::string_view name) {
+  const auto container = TRY(set_.find(name));
+  std::vector<spec::docker::FileChange> shown;
+  for (auto& change : TRY(changes_of(parts_.images.snapshots(), snapshot_key(container->id))))
+    shown.push_back({std::move(change.path), static_cast<int>(change.kind)});
+  return shown;
+}
+
+Result<std::string> Commits::commit(std::string_view name, const Commit& request) {
+  const auto container = TRY(set_.find(name));
+  TRY(check_state(*container, container->state_now()));
+  const Definition definition = container->definition_now();
+  ContainerConfig config = container_config(TRY(build::apply_changes(
+      image_config(request.config ? *request.config : definition.config), request.changes)));
+  const ImageConfig own = image_config(definition.config);
+  merge_config(config, own);
+
+  const bool paused = request.pause && container->state_now() == State::Running;
+  if (paused) TRY(lifecycle_.pause(container->id));
+  UndoStack resume;
+  if (paused)
+    resume.add([&] {
+      if (auto resumed = lifecycle_.unpause(container->id); !resumed.ok())
+        log::warning("{}", resumed.error().message());
+    });
+  const image::Image base = TRY(parts_.images.resolve(definition.image));
+  const std::string key = snapshot_key(container->id);
+  const auto omit = TRY(unchanged_places(parts_.images.snapshots(), key));
+  const image::Layer layer = TRY(copy_layer(parts_.images, key, base.snapshot, omit));
+  resume.run();
+
+  UndoStack undo;
+  undo.add([&] {
+    if (auto removed = parts_.images.snapshots().remove(layer.snapshot); !removed.ok())
+      log::warning("{}", removed.error().message());
+  });
+  spec::oci::Image image = base.config;
+  std::vector<image::Layer> layers = base.layers;
+  image.created = now();
+  image.author = request.author;
+  image.config = image_config(config);
+  spec::oci::History history;
+  history.created = image.created;
+  history.author = request.author;
+  history.created_by = join(definition.config.cmd, " ");
+  history.comment = request.comment;
+  history.empty_layer = is_empty(layer);
+  if (!history.empty_layer) {
+    image.rootfs.diff_ids.push_back(layer.diff_id);
+    layers.push_back(layer);
+  }
+  image.history.push_back(std::move(history));
+  const auto made = TRY(parts_.images.create(image, layers, definition.image));
+  if (made.snapshot == layer.snapshot) undo.dismiss();
+  if (request.name) TRY(parts_.images.tag(made.id, *request.name));
+  auto attributes = event_attributes(definition);
+  attributes["comment"] = request.comment;
+  attributes["imageID"] = made.id.to_string();
+  attributes["imageRef"] = request.name ? request.name->familiar() : "";
+  events_.publish("container", "commit", container->id, std::move(attributes));
+  return made.id.to_string();
+}
+
+Result<void> Commits::find(std::string_view name) {
+  TRY(set_.find(name));
+  return {};
+}
+
+Result<void> Commits::export_root(std::string_view name, const sys::Fd& out) {
+  const auto container = TRY(set_.find(name));
+  archive::Root root;
+  root.mounts = TRY(parts_.images.snapshots().frozen(snapshot_key(container->id)));
+  TRY(archive::pack(root, "/", out, archive::PackNames::Inside));
+  events_.publish("container", "export", container->id, event_attributes(container->definition_now()));
+  return {};
+}
+
+}  // namespace skiff::engine

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "archive/bundle.h"
+#include "image/store.h"
+
+namespace skiff::image {
+
+/// The entries of an archive of images, once a worker has unpacked them into a scratch folder of the snapshot
+/// store; the folder goes with this object. Nothing in it is trusted.
+class BundleReader {
+ public:
+  static Result<std::unique_ptr<BundleReader>> read(Store& store, const sys::Fd& tar);
+  BundleReader(const BundleReader&) = delete;
+  BundleReader& operator=(const BundleReader&) = delete;
+  ~BundleReader();
+
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  /// The text of a document. NotFound when the archive has none of that name.
+  Result<std::string> document(const std::string& name) const;
+  /// Makes a snapshot of the layer that the entry `name` holds, on top of `parent`, and answers for what it
+  /// is: InvalidArgument when its digest is not `diff_id`. Layers that the store has, or that were taken from
+  /// the archive before, are made from those.
+  Result<Layer> layer(const std::string& name, const spec::Digest& diff_id, const std::string& parent);
+
+  /// The size of a layer's tar, or 0 when nobody counted.
+  std::uint64_t tar_bytes(const spec::Digest& diff_id) const {
+    const auto known = layers_.find(diff_id);
+    return known == layers_.end() ? 0 : known->second.tar_bytes;
+  }
+
+ private:
+  BundleReader(Store& store, std::string folder) : store_(store), folder_(std::move(folder)) {}
+  Result<void> fill(const sys::Fd& tar);
+  const archive::BundleEntry* find(std::string_view name) const;
+  Result<Layer> copy(const Layer& from, const std::string& parent);
+
+  Store& store_;
+  const std::string folder_;
+  std::map<std::string, archive::BundleEntry, std::less<>> entries_;
+  std::map<spec::Digest, Layer> layers_;  ///< by diff id: those of the store, and those taken
+};
+
+}  // namespace skiff::image

@@ -1,0 +1,205 @@
+#include "image/load.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/undo.h"
+#include "image/bundle_reader.h"
+#include "image/docker_manifest.h"
+#include "spec/manifest.h"
+
+namespace skiff::image {
+
+namespace {
+
+using spec::Digest;
+using spec::Reference;
+
+/// An index in an index in an index: more than anyone makes.
+constexpr int kMostDepth = 4;
+
+std::string blob_name(const Digest& digest) {
+  return fmt::format("blobs/{}/{}", digest.algorithm(), digest.hex());
+}
+
+/// Names as an OCI layout gives them: containerd's annotation has the whole name; OCI's own is often a tag
+/// alone, which is no name.
+std::optional<Reference> name_of(const spec::oci::Descriptor& descriptor) {
+  for (const char* key : {"io.containerd.image.name", "org.opencontainers.image.ref.name"}) {
+    const auto found = descriptor.annotations.find(key);
+    if (found == descriptor.annotations.end() || found->second.find_first_of("/:") == std::string::npos)
+      continue;
+    if (auto name = Reference::parse_tagged(found->second); name && !name->tag().empty()) return *name;
+  }
+  return std::nullopt;
+}
+
+class Loader {
+ public:
+  Loader(Store& store, BundleReader& bundle, const std::optional<spec::Platform>& platform,
+         const LoadListener& listener)
+      : store_(store), bundle_(bundle), platform_(platform), listener_(listener) {}
+
+  Result<void> run() {
+    if (bundle_.has("manifest.json")) return docker_archive();
+    if (bundle_.has("index.json")) return layout();
+    return Error(Kind::InvalidArgument,
+                 "invalid archive: neither manifest.json nor index.json is in it, so it holds no images");
+  }
+
+ private:
+  struct Found {
+    Image image;
+    std::vector<Reference> names;
+  };
+
+  Result<void> docker_archive();
+  Result<void> layout();
+  Result<void> descriptor(const spec::oci::Descriptor& from, const std::optional<Reference>& name, int depth);
+  Result<void> image(const std::string& config, const std::vector<std::string>& layers,
+                     std::vector<Reference> names);
+  Result<Image> make(const std::string& config, const std::vector<std::string>& layers);
+  Result<Layer> layer(const std::string& name, const Digest& diff_id, const Digest& chain,
+                      const std::string& parent, UndoStack& undo);
+  void remove(const std::string& id);
+  Result<void> announce();
+  Result<std::string> blob(const Digest& digest);
+
+  Store& store_;
+  BundleReader& bundle_;
+  const std::optional<spec::Platform>& platform_;
+  const LoadListener& listener_;
+  std::vector<Found> found_;
+  UndoStack made_;  ///< images that were not there before
+};
+
+Result<void> Loader::docker_archive() {
+  const std::string text = TRY(bundle_.document("manifest.json"));
+  for (const auto& manifest : TRY_CONTEXT(parse_docker_manifests(text), "manifest.json")) {
+    std::vector<Reference> names;
+    for (const auto& tag : manifest.repo_tags) {
+      auto name = TRY(Reference::parse(tag));
+      if (name.tag().empty()) return fail(Kind::InvalidArgument, "invalid tag {}", quote(tag));
+      names.push_back(std::move(name));
+    }
+    TRY(image(TRY(bundle_.document(manifest.config)), manifest.layers, std::move(names)));
+  }
+  return announce();
+}
+
+Result<void> Loader::layout() {
+  const std::string text = TRY(bundle_.document("index.json"));
+  const auto index = TRY_CONTEXT(json::decode<spec::oci::Index>(text), "index.json");
+  for (const auto& entry : index.manifests) TRY(descriptor(entry, name_of(entry), 0));
+  return announce();
+}
+
+Result<std::string> Loader::blob(const Digest& digest) {
+  std::string bytes = TRY(bundle_.document(blob_name(digest)));
+  if (Digest::of(bytes) != digest)
+    return fail(Kind::InvalidArgument, "invalid archive: {} has the digest {}", blob_name(digest),
+                Digest::of(bytes).to_string());
+  return bytes;
+}
+
+Result<void> Loader::descriptor(const spec::oci::Descriptor& from, const std::optional<Reference>& name,
+                                int depth) {
+  if (depth > kMostDepth) return Error(Kind::InvalidArgument, "invalid archive: indexes without end");
+  const std::string text = TRY(blob(from.digest));
+  const auto document = TRY(spec::oci::parse_document(text, from.media_type));
+  if (const auto* index = std::get_if<spec::oci::Index>(&document)) {
+    const auto& wanted = platform_ ? *platform_ : spec::Platform::host();
+    const auto* best = spec::oci::choose(*index, wanted);
+    if (!best)
+      return fail(Kind::NotFound, "no image for {} in the archive, only for {}", wanted.to_string(),
+                  join(spec::oci::platforms_of(*index), ", "));
+    return descriptor(*best, name, depth + 1);
+  }
+  const auto& manifest = std::get<spec::oci::Manifest>(document);
+  std::vector<std::string> layers;
+  for (const auto& layer : manifest.layers) layers.push_back(blob_name(layer.digest));
+  std::vector<Reference> names;
+  if (name) names.push_back(*name);
+  return image(TRY(blob(manifest.config.digest)), layers, std::move(names));
+}
+
+Result<void> Loader::image(const std::string& config, const std::vector<std::string>& layers,
+                           std::vector<Reference> names) {
+  Image made = TRY(make(config, layers));
+  const auto known = std::find_if(found_.begin(), found_.end(),
+                                  [&](const Found& found) { return found.image.id == made.id; });
+  Found& found = known == found_.end() ? found_.emplace_back(Found{std::move(made), {}}) : *known;
+  for (auto& name : names) found.names.push_back(std::move(name));
+  return {};
+}
+
+Result<Image> Loader::make(const std::string& config, const std::vector<std::string>& layers) {
+  const auto image = TRY_CONTEXT(json::decode<spec::oci::Image>(config), "invalid image configuration");
+  const auto& diff_ids = image.rootfs.diff_ids;
+  if (layers.size() != diff_ids.size())
+    return fail(Kind::InvalidArgument, "invalid manifest, layers length mismatch: expected {}, got {}",
+                layers.size(), diff_ids.size());
+  if (platform_ && !platform_->accepts(image.platform))
+    return fail(Kind::NotFound, "the image is for {}, and {} is wanted", image.platform.to_string(),
+                platform_->to_string());
+  const auto chains = spec::oci::chain_ids(diff_ids);
+  std::vector<Layer> made;
+  UndoStack undo;  // from the top down, as layers can go
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    made.push_back(
+        TRY(layer(layers[i], diff_ids[i], chains[i], made.empty() ? "" : made.back().snapshot, undo)));
+  const bool known = store_.resolve(Digest::of(config).to_string()).ok();
+  Image result = TRY(store_.create_from(config, made, ""));
+  if (!known) made_.add([this, id = result.id.to_string()] { remove(id); });
+  // The image may have been there, or been loaded by somebody else meanwhile; then our new layers go again.
+  if (made.empty() || result.snapshot == made.back().snapshot) undo.dismiss();
+  return result;
+}
+
+void Loader::remove(const std::string& id) {
+  if (auto removed = store_.remove(id, false, false, {}); !removed)
+    log::warning("{}", removed.error().message());
+}
+
+Result<Layer> Loader::layer(const std::string& name, const Digest& diff_id, const Digest& chain,
+                            const std::string& parent, UndoStack& undo) {
+  if (const auto there = TRY(store_.snapshots().find_chain(chain))) {
+    const auto info = TRY(store_.snapshots().info(*there));
+    if (info.parent == parent) return Layer{diff_id, *there, info.bytes, bundle_.tar_bytes(diff_id)};
+  }
+  Layer layer = TRY(bundle_.layer(name, diff_id, parent));
+  undo.add([this, snapshot = layer.snapshot] {
+    if (auto removed = store_.snapshots().remove(snapshot); !removed)
+      log::warning("{}", removed.error().message());
+  });
+  if (listener_.unpacked) listener_.unpacked(layer);
+  return layer;
+}
+
+/// Names are given when all images are made: an archive is loaded as a whole or not at all.
+Result<void> Loader::announce() {
+  made_.dismiss();
+  const bool named =
+      std::any_of(found_.begin(), found_.end(), [](const Found& found) { return !found.names.empty(); });
+  for (const auto& found : found_) {
+    for (const auto& name : found.names) {
+      const auto before = store_.resolve(name.to_string());
+      if (before && before->id != found.image.id && listener_.renamed) listener_.renamed(name, before->id);
+      TRY(store_.tag(found.image.id, name));
+      if (listener_.loaded) listener_.loaded(found.image, name);
+    }
+    if (!named && listener_.loaded) listener_.loaded(found.image, std::nullopt);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> load(Store& store, const sys::Fd& tar, const std::optional<spec::Platform>& platform,
+                  const LoadListener& listener) {
+  const auto bundle = TRY(BundleReader::read(store, tar));
+  return Loader(store, *bundle, platform, listener).run();
+}
+
+}  // namespace skiff::image
