@@ -16,6 +16,7 @@
 #include "http/server.h"
 #include "registry/server/caretaker.h"
 #include "registry/server/registry.h"
+#include "registry/server/s3/storage.h"
 #include "spec/program_version.h"
 
 /// The registry: `skiff registry serve` executes this program. In the foreground until it is told to stop.
@@ -100,6 +101,11 @@ void wait_until_told_to_stop(const Options& options, http::Server& server,
   }
 }
 
+Result<std::unique_ptr<registry::server::Storage>> open_storage(const Options& options) {
+  if (!options.s3.bucket.empty()) return registry::server::open_s3_storage(options.s3);
+  return registry::server::open_disk_storage(options.root);
+}
+
 http::ServerLimits limits_of(const Options& options) {
   http::ServerLimits limits;
   limits.connections = static_cast<int>(options.max_connections);
@@ -115,8 +121,7 @@ Result<void> run(const Options& options) {
   if (!options.metrics_listen.empty()) TRY(listen_on(options.metrics_listen, monitoring));
   std::shared_ptr<const http::ChannelFactory> tls;
   if (!options.tls.certificate.empty()) tls = TRY(http::make_tls(options.tls));
-  const auto registry = TRY(registry::server::Registry::open(
-      options.registry, TRY(registry::server::open_disk_storage(options.root))));
+  const auto registry = TRY(registry::server::Registry::open(options.registry, TRY(open_storage(options))));
   registry::server::Caretaker caretaker(*registry, options.care);
   const auto server = TRY(http::Server::start(
       std::move(listeners.sockets), [&](http::Exchange& http) { registry->handle(http); }, limits_of(options),

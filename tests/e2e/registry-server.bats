@@ -221,6 +221,51 @@ incoming_there() { [ "$(find "$T/root/incoming" -type f | wc -l)" = "$1" ]; }
   stop
 }
 
+# object_store: starts one; sets STORE to its address.
+object_store() {
+  python3 "$HERE/object_store.py" "$T/store" 3>&- 4>&- &
+  echo $! >"$T/store.pid"
+  eventually 10 test -e "$T/store"
+  STORE=http://$(cat "$T/store")
+  export AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret
+}
+
+@test "two registries share an object store" {
+  object_store
+  local flags=(--s3-endpoint "$STORE" --s3-bucket bucket --s3-prefix images --gc-grace 0s) first second place
+  serve "${flags[@]}"
+  first=$URL first_pid=$PID
+  serve "${flags[@]}"
+  second=$URL
+  random_file "$T/layer" 11000000
+  URL=$first
+  push_image a v1 "$T/layer"
+  URL=$second
+  [ "$(request GET /v2/a/manifests/v1)" = 200 ]
+  cmp "$T/body" "$T/manifest"
+  [ "$(request GET "/v2/a/blobs/$(digest_of "$T/layer")")" = 200 ]
+  cmp "$T/body" "$T/layer"
+  [ "$(request GET "/v2/a/blobs/$(digest_of "$T/layer")" -H 'Range: bytes=5242870-5242890')" = 206 ]
+  cmp "$T/body" <(tail -c +5242871 "$T/layer" | head -c 21)
+  # An upload that one of them began is ended by the other.
+  random_file "$T/other" 7000000
+  [ "$(request POST /v2/a/blobs/uploads/)" = 202 ]
+  place=$(header Location)
+  [ "$(request PATCH "$place" -H 'Content-Range: 0-999999' --data-binary @<(head -c 1000000 "$T/other"))" = 202 ]
+  URL=$first
+  [ "$(request PUT "$place?digest=$(digest_of "$T/other")" --data-binary @<(tail -c +1000001 "$T/other"))" = 201 ]
+  curl -s "$STORE/fail?n=2"
+  [ "$(request GET "/v2/a/blobs/$(digest_of "$T/other")")" = 200 ]
+  cmp "$T/body" "$T/other"
+  # Times in object stores are whole seconds: what is new is not garbage yet.
+  collected() { kill -USR1 "$first_pid"; [ "$(request GET "/v2/a/blobs/$(digest_of "$T/other")")" = 404 ]; }
+  eventually 20 collected
+  [ "$(request GET "/v2/a/blobs/$(digest_of "$T/layer")")" = 200 ]
+  stop
+  kill -TERM "$first_pid"
+  wait "$first_pid"
+}
+
 @test "SIGTERM lets downloads end" {
   serve
   random_file "$T/layer" 30000000

@@ -1,6 +1,7 @@
 #include "cmd/registry/options.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/strings.h"
 #include "cli/flags.h"
@@ -9,6 +10,9 @@
 #include "sys/file.h"
 
 namespace skiff::registry_options {
+
+namespace s3 = registry::server::s3;
+
 namespace {
 
 constexpr std::string_view kDefaultListen = "127.0.0.1:5000";
@@ -64,6 +68,10 @@ void add_flags(cli::FlagSet& flags, Options& options, Raw& raw) {
   flags.boolean(options.care.collect_untagged, "gc-untagged", 0, "Collect manifests without a tag as well");
   flags.string(options.registry.authentication.htpasswd, "htpasswd", 0, "File with users and bcrypt hashes");
   flags.bytes(raw.quota, "quota", 0, "Bytes that all repositories may have together");
+  flags.string(options.s3.bucket, "s3-bucket", 0, "Keep the data in this bucket of an object store");
+  flags.string(options.s3.endpoint, "s3-endpoint", 0, "URL of the object store");
+  flags.string(options.s3.prefix, "s3-prefix", 0, "What the names of all objects begin with");
+  flags.string(options.s3.region, "s3-region", 0, "The object store's region").show_default("\"us-east-1\"");
   flags.string(raw.token.issuer, "token-issuer", 0, "Who issues the tokens");
   flags.string(raw.token.keys, "token-keys", 0, "PEM file with the issuer's certificates or public keys");
   flags.string(raw.token.realm, "token-realm", 0, "URL where clients get tokens");
@@ -112,6 +120,29 @@ Result<void> take_token(Options& options, const registry::server::TokenSettings&
   return {};
 }
 
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// The keys come from where Amazon's own tools look for them: on a command line everybody would see them.
+Result<void> take_store(s3::Settings& s3) {
+  if (s3.bucket.empty() && s3.endpoint.empty() && s3.prefix.empty()) return {};
+  if (s3.bucket.empty() || s3.endpoint.empty())
+    return Error(Kind::InvalidArgument, "an object store needs both --s3-bucket and --s3-endpoint");
+  if (!s3.endpoint.starts_with("http://") && !s3.endpoint.starts_with("https://"))
+    return fail(Kind::InvalidArgument, "invalid object store {}: expected http:// or https://",
+                quote(s3.endpoint));
+  while (s3.endpoint.ends_with('/')) s3.endpoint.pop_back();
+  if (!s3.prefix.empty() && !s3.prefix.ends_with('/')) s3.prefix += '/';
+  s3.credentials = {environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"),
+                    environment("AWS_SESSION_TOKEN")};
+  if (s3.credentials.key_id.empty() || s3.credentials.secret.empty())
+    return Error(Kind::InvalidArgument,
+                 "an object store needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment");
+  return {};
+}
+
 Result<void> complete(Options& options, const Raw& raw) {
   using std::chrono::nanoseconds;
   if (options.tls.certificate.empty() != options.tls.key.empty())
@@ -125,6 +156,7 @@ Result<void> complete(Options& options, const Raw& raw) {
                 options.max_connections);
   if (raw.upload_expiry < 0 || raw.interval < 0 || raw.grace < 0 || options.stop_timeout < 0)
     return Error(Kind::InvalidArgument, "durations must not be negative");
+  TRY(take_store(options.s3));
   auto& authentication = options.registry.authentication;
   TRY(take_token(options, raw.token));
   if (!authentication.rights.empty() && authentication.htpasswd.empty())

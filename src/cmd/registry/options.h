@@ -7,6 +7,7 @@
 #include "http/tls/tls.h"
 #include "registry/server/caretaker.h"
 #include "registry/server/registry.h"
+#include "registry/server/s3/client.h"
 
 namespace skiff::registry_options {
 
@@ -15,6 +16,7 @@ struct Options {
   std::vector<std::string> listen;
   std::string metrics_listen;
   std::string root = "/var/lib/skiff/registry";
+  registry::server::s3::Settings s3;  ///< in place of `root` when it names a bucket
   http::TlsFiles tls;
   registry::server::RegistrySettings registry;
   registry::server::CareSettings care;

@@ -29,7 +29,7 @@ Result<void> get_blob(Call& call) {
     return call.refuse(Code::BlobUnknown, {}, json::Value(digest->to_string()));
   const std::string tag = "\"" + digest->to_string() + "\"";
   const auto range = range_of(call, tag, TRY(size));
-  auto content = TRY(repositories.open_blob(call.name(), *digest, range.range.first));
+  auto content = TRY(repositories.open_blob(call.name(), *digest));
   if (content.size != *size)
     return fail(Kind::DataLoss, "blob {} has {} bytes on disk, not {}", digest->to_string(), content.size,
                 *size);

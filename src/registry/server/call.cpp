@@ -7,7 +7,6 @@ namespace skiff::registry::server {
 namespace {
 
 constexpr std::string_view kBytes = "application/octet-stream";
-constexpr std::size_t kPieceSize = 64 << 10;
 
 Code code_of(const Error& error) {
   switch (error.kind()) {
@@ -24,21 +23,15 @@ Code code_of(const Error& error) {
   }
 }
 
-/// Sends `length` bytes of an object that is no file.
-Result<void> copy_content(Call& call, const Content& content, std::uint64_t length) {
-  std::string piece(kPieceSize, '\0');
-  while (length > 0) {
-    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(length, piece.size()));
-    const auto count = content.read(piece.data(), most);
-    if (!count.ok() || *count == 0) {
-      call.http.abort();  // the client must not take what it has for the whole
-      return count.ok() ? Error(Kind::DataLoss, "an object ended before its size") : count.error();
-    }
-    TRY(call.http.write(std::string_view(piece).substr(0, *count)));
-    call.outcome->record.bytes += *count;
-    length -= *count;
-  }
-  return {};
+/// Sends a part of an object that is no file.
+Result<void> copy_content(Call& call, const Content& content, const ByteRange& range) {
+  auto copied = content.copy(range.first, range.length, [&](std::string_view bytes) {
+    call.outcome->record.bytes += bytes.size();
+    return call.http.write(bytes);
+  });
+  // The client must not take what it has for the whole.
+  if (!copied.ok()) call.http.abort();
+  return copied;
 }
 
 }  // namespace
@@ -88,7 +81,7 @@ Result<void> Call::send_content(Content content, const RangeAnswer& range) {
   if (is_head()) return http.send_head(status, bytes.length, kBytes);
   if (!content.file) {
     TRY(http.start(status, bytes.length, kBytes));
-    return copy_content(*this, content, bytes.length);
+    return copy_content(*this, content, bytes);
   }
   deferred = true;
   http::FileBody body{std::move(content.file), bytes.first, bytes.length, {}};

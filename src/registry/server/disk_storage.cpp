@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/ids.h"
@@ -44,6 +45,21 @@ Result<void> publish(const std::string& from, const std::string& target) {
   return synced;
 }
 
+Result<void> copy_bytes(int file, const std::string& path, std::uint64_t first, std::uint64_t length,
+                        const ByteSink& sink) {
+  std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(length, kPieceSize)), '\0');
+  while (length > 0) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(length, piece.size()));
+    const ssize_t count = ::pread(file, piece.data(), most, static_cast<off_t>(first));
+    if (count < 0) return fail_errno("read {}", path);
+    if (count == 0) return fail(Kind::DataLoss, "{} is shorter than it was", path);
+    TRY(sink(std::string_view(piece).substr(0, static_cast<std::size_t>(count))));
+    first += static_cast<std::uint64_t>(count);
+    length -= static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
 Error not_found(const std::string& path) { return fail(Kind::NotFound, "{}: not found", path); }
 
 class DiskIncoming final : public Incoming {
@@ -66,16 +82,8 @@ class DiskIncoming final : public Incoming {
 
   Result<void> suspend() override { return {}; }
 
-  Result<void> read(const std::function<void(std::string_view)>& sink) override {
-    std::string piece(kPieceSize, '\0');
-    for (std::uint64_t offset = 0; offset < size_;) {
-      const ssize_t count = ::pread(file_.get(), piece.data(), piece.size(), static_cast<off_t>(offset));
-      if (count < 0) return fail_errno("read {}", path_);
-      if (count == 0) return fail(Kind::DataLoss, "{} is shorter than it was", path_);
-      sink(std::string_view(piece).substr(0, static_cast<std::size_t>(count)));
-      offset += static_cast<std::uint64_t>(count);
-    }
-    return {};
+  Result<void> read(std::uint64_t first, std::uint64_t length, const ByteSink& sink) override {
+    return copy_bytes(file_.get(), path_, first, length, sink);
   }
 
   Result<void> commit(const std::string& key) override {
@@ -145,7 +153,7 @@ class DiskStorage final : public Storage {
   }
 
   Result<Listing> list(const std::string& folder) override;
-  Result<Content> open(const std::string& key, std::uint64_t offset) override;
+  Result<Content> open(const std::string& key) override;
 
   Result<std::unique_ptr<Incoming>> create_incoming(const std::string& key) override {
     return open_incoming(key, O_CREAT | O_EXCL);
@@ -212,7 +220,7 @@ Result<Storage::Listing> DiskStorage::list(const std::string& folder) {
   return out;
 }
 
-Result<Content> DiskStorage::open(const std::string& key, std::uint64_t offset) {
+Result<Content> DiskStorage::open(const std::string& key) {
   const std::string path = path_of(key);
   Content content;
   content.file = sys::Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -220,12 +228,9 @@ Result<Content> DiskStorage::open(const std::string& key, std::uint64_t offset) 
   struct stat status {};
   if (::fstat(content.file.get(), &status) != 0) return fail_errno("stat {}", path);
   content.size = static_cast<std::uint64_t>(status.st_size);
-  content.read = [fd = content.file.get(), path, offset](char* buffer,
-                                                         std::size_t size) mutable -> Result<std::size_t> {
-    const ssize_t count = ::pread(fd, buffer, size, static_cast<off_t>(offset));
-    if (count < 0) return fail_errno("read {}", path);
-    offset += static_cast<std::uint64_t>(count);
-    return static_cast<std::size_t>(count);
+  content.copy = [fd = content.file.get(), path](std::uint64_t first, std::uint64_t length,
+                                                 const ByteSink& sink) {
+    return copy_bytes(fd, path, first, length, sink);
   };
   return content;
 }

@@ -37,10 +37,12 @@ std::string remembered(const std::string& password, const std::string& hash) {
   return spec::Digest::of(kSecret + hash + password).to_string();
 }
 
-Time modification(const std::string& path) {
+/// Another one whenever the file was written or replaced; times alone are too coarse for that.
+std::string version_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return {};
-  return Time(std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec));
+  return fmt::format("{} {} {} {}", status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -53,7 +55,7 @@ Result<std::unique_ptr<Htpasswd>> Htpasswd::open(const std::string& path) {
 }
 
 Result<void> Htpasswd::load() {
-  const Time modified = modification(path_);
+  std::string version = version_of(path_);
   const std::string text = TRY(sys::read_file(path_, kMostFile));
   std::map<std::string, std::string> hashes;
   int number = 0;
@@ -69,18 +71,18 @@ Result<void> Htpasswd::load() {
   }
   hashes_ = std::move(hashes);
   verified_.clear();
-  modified_ = modified;
+  version_ = std::move(version);
   return {};
 }
 
 void Htpasswd::refresh() {
-  const Time modified = modification(path_);
+  std::string version = version_of(path_);
   const MutexLock lock(mutex_);
-  if (modified == modified_) return;
+  if (version == version_) return;
   // A file that is just being written, or is wrong, leaves those in force who were.
   if (auto loaded = load(); !loaded.ok()) {
     log::error("{}", loaded.error().message());
-    modified_ = modified;
+    version_ = std::move(version);
   }
 }
 

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "base/thread.h"
 
@@ -30,7 +30,7 @@ class Htpasswd {
   Mutex mutex_;
   std::map<std::string, std::string> hashes_ GUARDED_BY(mutex_);
   std::map<std::string, std::string> verified_ GUARDED_BY(mutex_);  ///< user to digest of hash and password
-  Time modified_ GUARDED_BY(mutex_);
+  std::string version_ GUARDED_BY(mutex_);                          ///< of the file that was read
 };
 
 }  // namespace skiff::registry::server

@@ -55,14 +55,12 @@ class MemoryStorage final : public Storage {
     }
     return out;
   }
-  Result<Content> open(const std::string& key, std::uint64_t offset) override {
+  Result<Content> open(const std::string& key) override {
     auto bytes = std::make_shared<const std::string>(TRY(read(key)));
     Content content;
     content.size = bytes->size();
-    content.read = [bytes, offset](char* buffer, std::size_t size) mutable -> Result<std::size_t> {
-      const std::size_t count = bytes->substr(offset).copy(buffer, size);
-      offset += count;
-      return count;
+    content.copy = [bytes](std::uint64_t first, std::uint64_t length, const ByteSink& sink) {
+      return sink(std::string_view(*bytes).substr(first, length));
     };
     return content;
   }
@@ -114,10 +112,15 @@ class MemoryStorage final : public Storage {
       return {};
     }
     Result<void> suspend() override { return {}; }
-    Result<void> read(const std::function<void(std::string_view)>& sink) override {
-      const MutexLock lock(storage_.mutex_);
-      sink(storage_.incoming_[key_].bytes);
-      return {};
+    Result<void> read(std::uint64_t first, std::uint64_t length, const ByteSink& sink) override {
+      std::string bytes;
+      {
+        const MutexLock lock(storage_.mutex_);
+        const auto found = storage_.incoming_.find(key_);
+        if (found == storage_.incoming_.end()) return missing(key_);
+        bytes = found->second.bytes.substr(first, length);
+      }
+      return sink(bytes);
     }
     Result<void> commit(const std::string& key) override {
       const MutexLock lock(storage_.mutex_);

@@ -34,18 +34,24 @@ Result<std::uint64_t> Repositories::blob_size(const std::string& name, const Dig
   return *size;
 }
 
+/// Where several processes share a store, the time is all that tells a collector in another one.
+Result<void> Repositories::keep_young(const std::string& key) {
+  const auto info = TRY(storage_.stat(key));
+  return now() - info.modified > grace_ / 2 ? storage_.touch(key) : success();
+}
+
 Result<std::uint64_t> Repositories::use_blob(const std::string& name, const Digest& digest) {
   const Gate::Shared shared(gate_);
   const auto size = TRY(blob_size(name, digest));
   const std::string key = link_key(name, kBlobs, digest);
   protect(key);
-  if (now() - TRY(storage_.stat(key)).modified > grace_ / 2) TRY(storage_.touch(key));
+  TRY(keep_young(key));
   return size;
 }
 
-Result<Content> Repositories::open_blob(const std::string& name, const Digest& digest, std::uint64_t offset) {
+Result<Content> Repositories::open_blob(const std::string& name, const Digest& digest) {
   TRY(storage_.stat(link_key(name, kBlobs, digest)));
-  auto content = storage_.open(blob_key(digest), offset);
+  auto content = storage_.open(blob_key(digest));
   if (!content.ok() && content.error().kind() == Kind::NotFound)
     return fail(Kind::DataLoss, "{}: the bytes of blob {} are gone", name, digest.to_string());
   return content;
@@ -73,7 +79,7 @@ Result<bool> Repositories::mount_blob(const std::string& name, const std::string
   protect(digest.to_string());
   const auto size = blob_size(from, digest);
   if (!size.ok() && size.error().kind() == Kind::NotFound) return false;
-  if (!storage_.stat(blob_key(digest)).ok()) return false;
+  if (!keep_young(blob_key(digest)).ok()) return false;
   TRY(link_blob(name, digest, TRY(size)));
   return true;
 }
@@ -105,7 +111,7 @@ Result<void> Repositories::need(const std::string& name, const ManifestFacts& fa
   for (const auto& blob : facts.blobs) {
     const std::string key = link_key(name, kBlobs, blob);
     protect(key);
-    if (!storage_.stat(key).ok()) return fail(Kind::NotFound, "{}", blob.to_string());
+    if (!keep_young(key).ok()) return fail(Kind::NotFound, "{}", blob.to_string());
   }
   for (const auto& blob : facts.optional_blobs) protect(link_key(name, kBlobs, blob));
   for (const auto& child : facts.manifests) {

@@ -45,7 +45,7 @@ class Repositories {
   /// As blob_size(), for somebody who will push a manifest that names the blob: it stays for `grace`.
   Result<std::uint64_t> use_blob(const std::string& name, const spec::Digest& digest);
   /// NotFound. DataLoss when the repository has it but its bytes are gone.
-  Result<Content> open_blob(const std::string& name, const spec::Digest& digest, std::uint64_t offset);
+  Result<Content> open_blob(const std::string& name, const spec::Digest& digest);
   /// Makes `incoming`, whose digest was checked, a blob of the repository.
   Result<void> add_blob(const std::string& name, const spec::Digest& digest, Incoming& incoming);
   /// False when `from` has no such blob.
@@ -83,6 +83,7 @@ class Repositories {
   };
 
   void protect(const std::string& key);
+  Result<void> keep_young(const std::string& key);
   Result<void> link_blob(const std::string& name, const spec::Digest& digest, std::uint64_t size);
   Result<void> need(const std::string& name, const ManifestFacts& facts);
   Result<void> put_referrer(const std::string& name, const spec::Digest& digest, std::size_t size,

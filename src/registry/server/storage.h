@@ -12,12 +12,15 @@
 
 namespace skiff::registry::server {
 
-/// An object's bytes on their way to a client: a file to send from, or a source to read.
+/// Takes bytes as they come; an error ends it.
+using ByteSink = std::function<Result<void>(std::string_view bytes)>;
+
+/// An object's bytes on their way to a client: a file to send from, or something that copies them.
 struct Content {
   std::uint64_t size = 0;
   sys::Fd file;  ///< of the whole object; invalid where there are no files
-  /// Fills a buffer with the next bytes, from the offset that was asked for; 0 at the end.
-  std::function<Result<std::size_t>(char* buffer, std::size_t size)> read;
+  /// Gives `length` bytes from `first` on to a sink; works with and without a file.
+  std::function<Result<void>(std::uint64_t first, std::uint64_t length, const ByteSink& sink)> copy;
 };
 
 /// Bytes that arrive in several requests, to become an object. One at a time works on it.
@@ -29,8 +32,9 @@ class Incoming {
   virtual Result<void> append(std::string_view bytes) = 0;
   /// The bytes so far can be found again after the program's end.
   virtual Result<void> suspend() = 0;
-  /// Gives all bytes from the first on to `sink`.
-  virtual Result<void> read(const std::function<void(std::string_view)>& sink) = 0;
+  /// Gives `length` bytes from `first` on to `sink`. May be called while others append;
+  /// once it is committed or removed it may be NotFound.
+  virtual Result<void> read(std::uint64_t first, std::uint64_t length, const ByteSink& sink) = 0;
   /// Makes the bytes the object `key`, replacing one that is there, and ends the Incoming.
   virtual Result<void> commit(const std::string& key) = 0;
 };
@@ -58,8 +62,7 @@ class Storage {
   virtual Result<void> remove(const std::string& key) = 0;  ///< NotFound
   /// The names directly below a folder, sorted by their bytes; a missing folder is empty.
   virtual Result<Listing> list(const std::string& folder) = 0;
-  /// NotFound. `offset` is where read() begins; a file is whole whatever it says.
-  virtual Result<Content> open(const std::string& key, std::uint64_t offset) = 0;
+  virtual Result<Content> open(const std::string& key) = 0;  ///< NotFound
 
   /// A new Incoming under `key`, empty; found again by open_incoming() until it is committed or removed.
   virtual Result<std::unique_ptr<Incoming>> create_incoming(const std::string& key) = 0;

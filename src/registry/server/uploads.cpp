@@ -127,7 +127,10 @@ Result<Digest> Uploads::Session::digest_as(std::string_view algorithm) {
   }
   if (known) return known->finish();
   spec::Hasher hasher(algorithm);
-  TRY(incoming_->read([&hasher](std::string_view bytes) { hasher.update(bytes); }));
+  TRY(incoming_->read(0, incoming_->size(), [&hasher](std::string_view bytes) {
+    hasher.update(bytes);
+    return success();
+  }));
   return hasher.finish();
 }
 
