@@ -1,5 +1,5 @@
 # skiff_library(base DEPS ... LIBRARIES ...): one library per folder from its *.cpp, and one unit test
-# program from its *_test.cpp. WITHOUT names subfolders that are targets of their own. LIGHT: see skiff_options.
+# program from its *_test.cpp. WITHOUT names subfolders that are targets of their own, with all below them. LIGHT: see skiff_options.
 # The warnings switched off for GCC are those that GCC 12 gives falsely about its own library when it optimises.
 # HEADERS names the target whose precompiled headers it takes. LIGHT: a person waits for what this code asks of others, not for
 # the code itself, so that it is optimised less, which halves its compile time.
@@ -40,9 +40,9 @@ endif()
 
 function(skiff_library name)
   cmake_parse_arguments(ARG "LIGHT" "" "DEPS;LIBRARIES;WITHOUT" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *.cpp)
   foreach(nested IN LISTS ARG_WITHOUT)
-    list(FILTER sources EXCLUDE REGEX "/${nested}/[^/]*$")
+    list(FILTER sources EXCLUDE REGEX "(^|/)${nested}/")
   endforeach()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
