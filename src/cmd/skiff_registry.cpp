@@ -110,7 +110,6 @@ http::ServerLimits limits_of(const Options& options) {
   http::ServerLimits limits;
   limits.connections = static_cast<int>(options.max_connections);
   limits.body_timeout = std::chrono::seconds(60);
-  limits.stack_bytes = 256 << 10;
   return limits;
 }
 

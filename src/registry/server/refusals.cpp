@@ -12,7 +12,6 @@ struct Row {
 
 constexpr std::array kTable = {
     Row{Code::BlobUnknown, {404, "BLOB_UNKNOWN", "blob unknown to registry"}},
-    Row{Code::BlobUploadInvalid, {400, "BLOB_UPLOAD_INVALID", "blob upload invalid"}},
     Row{Code::BlobUploadUnknown, {404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"}},
     Row{Code::DigestInvalid, {400, "DIGEST_INVALID", "provided digest did not match uploaded content"}},
     Row{Code::ManifestBlobUnknown, {404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"}},
@@ -30,7 +29,6 @@ constexpr std::array kTable = {
     Row{Code::Unsupported, {405, "UNSUPPORTED", "The operation is unsupported."}},
     Row{Code::MethodUnknown, {405, "UNSUPPORTED", "The operation is unsupported."}},
     Row{Code::UploadBusy, {409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload"}},
-    Row{Code::TooManyRequests, {429, "TOOMANYREQUESTS", "too many requests"}},
     Row{Code::NoSpace, {507, "UNKNOWN", "no space is left"}},
     Row{Code::Unavailable, {503, "UNAVAILABLE", "service unavailable"}},
     Row{Code::Unknown, {500, "UNKNOWN", "unknown error"}},

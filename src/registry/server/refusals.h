@@ -11,7 +11,6 @@ namespace skiff::registry::server {
 /// The reasons for which a registry refuses (distribution spec 1.1, "Error Codes").
 enum class Code : std::uint8_t {
   BlobUnknown,
-  BlobUploadInvalid,
   BlobUploadUnknown,
   DigestInvalid,
   ManifestBlobUnknown,
@@ -29,7 +28,6 @@ enum class Code : std::uint8_t {
   Unsupported,
   MethodUnknown,  ///< the endpoint has no such method
   UploadBusy,
-  TooManyRequests,
   NoSpace,
   Unavailable,  ///< an upstream or the storage does not answer
   Unknown,
