@@ -49,8 +49,7 @@ Result<std::string> import_from(Call& call, const std::string& source, LineProgr
   // As Docker does: what has no scheme is looked for by http.
   const std::string url = source.find("://") == std::string::npos ? "http://" + source : source;
   const sys::Fd file = TRY(nameless_file(call));
-  const auto stop = call.http.stop_token();
-  TRY(http::fetch(url, file, [&] { return stop.stop_requested(); }));
+  TRY(http::fetch(url, file, call.http.stop_token()));
   spec::docker::ProgressLine line;
   line.status = "Downloading from " + url;
   progress.line(line);
