@@ -42,11 +42,28 @@ void bind_console(const Context& context, int root, int slave) {
   ::close(dev);
 }
 
+bool is_null(int fd) {
+  struct stat info = {};
+  return ::fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3);
+}
+
+/// The container's own null device for a stream that is the host's, or -1: no stream leads out for nothing,
+/// and criu(8) finds no path to a file of another mount namespace. What the container has there instead is
+/// not taken.
+int null_inside(int stream) {
+  if (!is_null(stream)) return -1;
+  const int mode = ::fcntl(stream, F_GETFL) & O_ACCMODE;
+  // Not to be held up by a FIFO of that name.
+  const int fd = ::open("/dev/null", mode | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0 && is_null(fd) && ::fcntl(fd, F_SETFL, 0) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
 /// Programs open /dev/stdout and the like again by name: as their user they need to own what is behind it.
 void give_to_user(const Context& context, int fd) {
   struct stat info = {};
-  if (::fstat(fd, &info) != 0 || info.st_uid == context.process->uid) return;
-  if (S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3)) return;
+  if (::fstat(fd, &info) != 0 || info.st_uid == context.process->uid || is_null(fd)) return;
   (void)!::fchown(fd, context.process->uid, info.st_gid);
 }
 
@@ -82,6 +99,10 @@ void take_streams(const Context& context) {
     if (wanted[i] < 0) continue;
     moved[i] = ::fcntl(wanted[i], F_DUPFD_CLOEXEC, 3);
     if (moved[i] < 0) fail(context, Step::Streams, errno);
+    if (const int null = null_inside(moved[i]); null >= 0) {
+      ::close(moved[i]);
+      moved[i] = null;
+    }
   }
   for (int i = 0; i < 3; ++i) {
     if (moved[i] < 0) continue;

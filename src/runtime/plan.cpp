@@ -184,21 +184,22 @@ Result<DeviceStep> device_step(const spec::oci::Device& device) {
   return step;
 }
 
+struct DefaultDevice {
+  const char* name;
+  unsigned major;
+  unsigned minor;
+};
+constexpr DefaultDevice kDefaultDevices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                                             {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+
 /// The devices and links that config-linux.md promises to every container.
 Result<void> plan_devices(const Linux& config, Plan& plan) {
-  struct Default {
-    const char* name;
-    unsigned major;
-    unsigned minor;
-  };
-  constexpr Default kDefaults[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
-                                   {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const auto& device : config.devices) plan.devices.push_back(TRY(device_step(device)));
   if (plan.new_mounts && (plan.new_namespaces & CLONE_NEWUSER) != 0)
     TRY(make_device_nodes(plan.devices, config));
   const auto wished = plan.devices.size();
   if (plan.set_up_dev) {
-    for (const auto& device : kDefaults) {
+    for (const auto& device : kDefaultDevices) {
       const bool given =
           std::any_of(plan.devices.begin(), plan.devices.begin() + static_cast<std::ptrdiff_t>(wished),
                       [&](const auto& d) { return d.directory == "/dev" && d.name == device.name; });
@@ -309,6 +310,15 @@ Result<void> check_shared_mounts(const spec::oci::Runtime& config, Plan& plan) {
 }
 
 }  // namespace
+
+std::vector<std::string> device_paths(const Linux& config) {
+  std::vector<std::string> paths;
+  for (const auto& device : config.devices) paths.push_back(sys::clean_path("/" + device.path));
+  for (const auto& device : kDefaultDevices) paths.push_back(std::string("/dev/") + device.name);
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  return paths;
+}
 
 Result<sys::Fd> open_procfs() {
   auto fd = TRY(sys::open_file("/proc", O_PATH | O_DIRECTORY));

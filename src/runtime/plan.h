@@ -209,6 +209,8 @@ struct Plan {
 Result<Plan> make_plan(const CreateOptions& options, const sys::Cgroup& cgroup);
 /// The process part alone, for exec.
 Result<ProcessPlan> make_process_plan(const spec::oci::Process& process);
+/// The devices of a container, those that every one has among them; absolute, sorted, each once.
+std::vector<std::string> device_paths(const spec::oci::Linux& config);
 /// Takes out the capabilities that we do not have ourselves and so cannot give, as runc does; inside a user
 /// namespace there are all of them. Called once plan.user_namespace is known.
 void limit_capabilities(ProcessPlan& plan);

@@ -258,6 +258,17 @@ Result<Fd> Cgroup::open_unified() const {
   return open_directory(directory(*hierarchy));
 }
 
+Result<void> Cgroup::add(pid_t pid) const {
+  for (const auto& hierarchy : layout_.hierarchies())
+    TRY(write_value(directory(hierarchy) + "/cgroup.procs", std::to_string(pid)));
+  return {};
+}
+
+std::string Cgroup::freezer_directory() const {
+  const auto* hierarchy = freezer();
+  return hierarchy ? directory(*hierarchy) : std::string();
+}
+
 Result<std::vector<pid_t>> Cgroup::processes() const {
   // Any hierarchy knows them all; the one with pids or memory is always a complete one.
   const CgroupHierarchy* source = nullptr;

@@ -73,6 +73,11 @@ class Cgroup {
   /// Directory of the version 2 cgroup for CLONE_INTO_CGROUP; invalid when there is no such hierarchy.
   Result<Fd> open_unified() const;
 
+  /// Moves the process `pid` here in every hierarchy, by cgroup.procs.
+  Result<void> add(pid_t pid) const;
+  /// Directory of the hierarchy that stops and lets run; empty when there is none.
+  std::string freezer_directory() const;
+
   /// Pids of this cgroup and those below it, sorted.
   Result<std::vector<pid_t>> processes() const;
   /// Sends `signal` to every process in it and below it, also to those forked meanwhile. Frozen ones are

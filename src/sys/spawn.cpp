@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -53,6 +54,7 @@ struct ChildPlan {
   std::vector<std::pair<int, int>>
       keep;                 ///< (descriptor, wanted number); the first is replaced by a safe copy
   unsigned first_free = 3;  ///< above every wanted number
+  const std::vector<std::pair<std::string, std::string>>* binds = nullptr;
   bool new_session = false;
   bool die_with_parent = false;
   pid_t parent = 0;
@@ -88,6 +90,11 @@ int child_main(void* argument) {
     if (getppid() != plan.parent) _exit(127);
   }
   if (plan.new_session && setsid() < 0) give_up("setsid");
+  if (!plan.binds->empty() && mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
+    give_up("keep mounts private for");
+  for (const auto& [source, target] : *plan.binds)
+    if (mount(source.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+      give_up("bind mounts for");
   // First out of the way of every wanted number, then into place.
   if (plan.image >= 0 &&
       (plan.image = fcntl(plan.image, F_DUPFD_CLOEXEC, static_cast<int>(plan.first_free))) < 0)
@@ -173,6 +180,7 @@ Result<Process> spawn(const SpawnOptions& options) {
   plan.keep = options.keep;
   for (const auto& [fd, wanted] : plan.keep)
     plan.first_free = std::max(plan.first_free, static_cast<unsigned>(wanted) + 1);
+  plan.binds = &options.binds;
   plan.new_session = options.new_session;
   plan.die_with_parent = options.die_with_parent;
   plan.parent = getpid();
@@ -185,8 +193,9 @@ Result<Process> spawn(const SpawnOptions& options) {
   constexpr std::size_t kStack = 64 << 10;
   std::vector<char> stack(kStack);
   int pidfd = -1;
-  const int pid =
-      clone(child_main, stack.data() + kStack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+  const int flags =
+      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (options.binds.empty() ? 0 : CLONE_NEWNS);
+  const int pid = clone(child_main, stack.data() + kStack, flags, &plan, &pidfd);
   const int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return Error::from_errno("clone for " + options.program, clone_error);

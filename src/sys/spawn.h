@@ -51,8 +51,11 @@ struct SpawnOptions {
   int standard_output = -1;
   int standard_error = -1;                ///< -1: the parent's standard error
   std::vector<std::pair<int, int>> keep;  ///< (descriptor here, its number there), numbers from 3 up
-  bool new_session = false;               ///< setsid(2)
-  bool die_with_parent = false;           ///< PR_SET_PDEATHSIG SIGKILL
+  /// (source, target): the program has a mount namespace of its own, in which the mounts at and below each
+  /// source are bound to its target. Ours never has them, and they go with the program and its children.
+  std::vector<std::pair<std::string, std::string>> binds;
+  bool new_session = false;      ///< setsid(2)
+  bool die_with_parent = false;  ///< PR_SET_PDEATHSIG SIGKILL
 };
 
 /// Starts a program by clone3(CLONE_VFORK | CLONE_VM): safe in a program with threads, and cheap however

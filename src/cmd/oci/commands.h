@@ -49,6 +49,7 @@ Result<int> update(const Global& global, const Flags& flags);
 Result<int> events(const Global& global, const Flags& flags);
 // checkpoint.cpp
 Result<int> checkpoint(const Global& global, const Flags& flags);
+// restore.cpp
 Result<int> restore(const Global& global, const Flags& flags);
 // inform.cpp
 Result<int> state(const Global& global, const Flags& flags);

@@ -191,7 +191,7 @@ Result<int> features(const Global&, const Flags&) {
                       {"mountOptions", mount_options()},
                       {"linux", linux_features()},
                       {"annotations",
-                       {{"org.opencontainers.runc.checkpoint.enabled", "false"},
+                       {{"org.opencontainers.runc.checkpoint.enabled", "true"},
                         {"dev.skiff.version", std::string(spec::program_version())},
                         {"dev.skiff.commit", std::string(spec::program_commit())}}},
                       {"potentiallyUnsafeConfigAnnotations", strings({"run.oci.keep_original_groups"})}};

@@ -7,11 +7,13 @@
 
 #include "base/strings.h"
 #include "base/undo.h"
+#include "cmd/oci/bundle.h"
 #include "cmd/oci/clean_up.h"
 #include "cmd/oci/commands.h"
 #include "cmd/oci/flags.h"
 #include "cmd/oci/record.h"
 #include "cmd/oci/terminal.h"
+#include "runtime/checkpoint.h"
 #include "runtime/container.h"
 #include "runtime/handshake.h"
 #include "runtime/hooks.h"
@@ -49,38 +51,6 @@ Result<Fifos> make_fifos(const Home& home) {
     if (::mkfifo(path.c_str(), 0600) != 0) return fail_errno("create {}", path);
   return Fifos{TRY(sys::open_file(home.start_fifo(), O_RDWR)),
                TRY(sys::open_file(home.result_fifo(), O_RDWR))};
-}
-
-/// The text of the configuration: --config, or the bundle's config.json.
-Result<std::string> read_config(const Flags& flags, const std::string& bundle) {
-  if (flags.has("config")) return sys::read_file(flags.get("config"));
-  if (!sys::exists(bundle)) return fail(Kind::NotFound, "chdir {}: no such file or directory", bundle);
-  auto text = sys::read_file(bundle + "/config.json");
-  if (!text && text.error().kind() == Kind::NotFound)
-    return Error(Kind::NotFound, "JSON specification file config.json not found");
-  return text;
-}
-
-Result<void> check_root(const spec::oci::Runtime& config, const std::string& bundle) {
-  if (!config.root || config.root->path.empty())
-    return Error(Kind::InvalidArgument, "root must be specified");
-  const auto path = sys::join_path(bundle, config.root->path);
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) return fail_errno("root.path: invalid rootfs: stat {}", path);
-  if (!S_ISDIR(info.st_mode))
-    return fail(Kind::InvalidArgument, "root.path: invalid rootfs: {} is not a directory", path);
-  return {};
-}
-
-/// Somebody else's processes would share the limits, and die with the container.
-Result<void> check_cgroup(const std::string& path) {
-  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), path);
-  if (!cgroup.exists()) return {};
-  if (const auto inside = cgroup.processes(); inside && !inside->empty())
-    return fail(Kind::Conflict, "container's cgroup is not empty: {} process(es) found", inside->size());
-  if (const auto frozen = cgroup.frozen(); frozen && *frozen)
-    return Error(Kind::Conflict, "container's cgroup unexpectedly frozen");
-  return {};
 }
 
 /// What is wrong with a configuration is said as it is; the rest happened while the container was made.
@@ -161,6 +131,7 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   record.owner = "root";
   record.created = now();
   record.annotations = options.config.annotations;
+  record.external_descriptors = runtime::standard_descriptors(record.pid);
   TRY(home.save(record));
   if (flags.has("pid-file")) TRY(sys::replace_file(flags.get("pid-file"), std::to_string(record.pid), 0644));
   if (flags.has("pidfd-socket"))

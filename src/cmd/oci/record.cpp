@@ -18,6 +18,7 @@ void describe(json::Fields& f, Record& record) {
   f("owner", record.owner);
   f("created", record.created);
   f("annotations", record.annotations, json::Omit::Empty);
+  f("external_descriptors", record.external_descriptors, json::Omit::Empty);
 }
 
 std::string_view to_string(Status status) {

@@ -26,6 +26,7 @@ struct Record {
   std::string owner;
   Time created{};
   std::map<std::string, std::string> annotations;
+  std::vector<std::string> external_descriptors;  ///< what its standard streams were in the beginning
 };
 void describe(json::Fields& f, Record& record);
 
