@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,6 +118,17 @@ Result<void> attend(const RestoreOptions& options, Criu::Notification& notificat
   return {};
 }
 
+/// criu puts the old root on /tmp of the new one, or on a directory that it makes, which a read-only root
+/// does not allow: it has a /tmp for so long.
+Result<void> lend_tmp(const RestoreOptions& options, UndoStack& undo) {
+  const auto path = options.rootfs + "/tmp";
+  struct stat info = {};
+  if (!options.config.root->readonly || ::lstat(path.c_str(), &info) == 0) return {};
+  if (::mkdir(path.c_str(), 0700) != 0) return fail_errno("mkdir {}", path);
+  undo.add([path] { ::rmdir(path.c_str()); });
+  return {};
+}
+
 Result<Restored> perform(const RestoreOptions& options, Criu& criu, const criu::Options& wishes) {
   Restored restored;
   TRY(criu.perform(criu::Type::Restore, wishes, [&](Criu::Notification& notification) {
@@ -163,6 +175,8 @@ Result<Restored> restore(const RestoreOptions& options) {
   wishes.root = options.mount_point;
   wishes.evasive_devices = true;
   wishes.restore_as_sibling = true;
+  UndoStack lent;
+  TRY(lend_tmp(options, lent));
   auto restored = perform(options, criu, wishes);
   if (!restored) return with_log(std::move(restored).error(), options.image, true);
   undo.dismiss();

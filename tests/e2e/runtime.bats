@@ -353,18 +353,81 @@ refused() {
   [ "$(json '["linux"]["mountExtensions"]["idmap"]["enabled"]' <<<"$output")" = true ]
   [ "$(json '["linux"]["namespaces"]' <<<"$output")" = '["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"]' ]
   [[ "$(json '["mountOptions"]' <<<"$output")" == *'"rro"'*'"tmpcopyup"'* ]]
-  [ "$(json '["annotations"]["org.opencontainers.runc.checkpoint.enabled"]' <<<"$output")" = '"false"' ]
+  [ "$(json '["annotations"]["org.opencontainers.runc.checkpoint.enabled"]' <<<"$output")" = '"true"' ]
 }
 
-@test "checkpoint and restore say what is missing" {
+@test "checkpoint and restore: what cannot be is said, and nothing changes" {
   background
   PATH=/nowhere run -1 runtime checkpoint --image-path "$T/image" "$ID"
-  [[ "$output" == *"criu is not installed"* ]]
+  [[ "$output" == *'CRIU version check failed: exec: \"criu\": executable file not found in $PATH'* ]]
+  mkdir "$T/bin"
+  printf '#!/bin/sh\nexit 3\n' >"$T/bin/criu"
+  chmod +x "$T/bin/criu"
+  PATH=$T/bin:$PATH run -1 runtime checkpoint --image-path "$T/image" "$ID"
+  [[ "$output" == *"CRIU version check failed: criu ended without an answer: exit status 3"* ]]
+  run -1 runtime checkpoint --manage-cgroups-mode odd "$ID"
+  [[ "$output" == *"invalid manage-cgroups-mode value"* ]]
+  run -1 runtime checkpoint --empty-ns pid "$ID"
+  [[ "$output" == *'namespace \"pid\" is not supported'* ]]
+  run -1 runtime checkpoint --image-path "$T/image" --page-server localhost "$ID"
+  [[ "$output" == *"Use --page-server ADDRESS:PORT to specify page server"* ]]
+  run -1 runtime checkpoint --image-path "$T/image" --page-server localhost:x "$ID"
+  [[ "$output" == *"Invalid port number"* ]]
+  run -1 runtime checkpoint --image-path "$T/image" --parent-path /elsewhere "$ID"
+  [[ "$output" == *"--parent-path must be relative"* ]]
+  run -1 runtime checkpoint --image-path "$T/image" --parent-path ../none "$ID"
+  [[ "$output" == *"invalid --parent-path: stat $T/image/../none: no such file or directory"* ]]
+  run -1 runtime checkpoint --image-path "$T/image" --lazy-pages --status-fd 77 "$ID"
+  [[ "$output" == *"invalid --status-fd argument 77: bad file descriptor"* ]]
   has_status running
-  PATH=/nowhere run -1 runtime restore -b "$B" --image-path "$T/image" other
-  [[ "$output" == *"criu is not installed"* ]]
   run -1 runtime restore -b "$B" --image-path "$T/image" "$ID"
   [[ "$output" == *"container with given ID already exists"* ]]
+  run -1 runtime restore -b "$B" --image-path "$T/none" other
+  [[ "$output" == *"$T/none/descriptors.json: no such file or directory"* ]]
+  echo '[]' >"$T/image/descriptors.json"
+  PATH=$T/bin:$PATH run -1 runtime restore -b "$B" --image-path "$T/image" other
+  [[ "$output" == *"criu ended without an answer"* ]]
+  [ ! -e "$T/state/other" ]
+  [ -z "$(find /sys/fs/cgroup -type d -name other)" ]
+  run -1 runtime delete other
+  [[ "$output" == *"container does not exist"* ]]
+  runtime kill "$ID" KILL
+  eventually 20 has_status stopped
+  run -1 runtime checkpoint --image-path "$T/image" "$ID"
+  [[ "$output" == *"Container cannot be checkpointed in stopped state"* ]]
+}
+
+# What criu itself does, and tests/conformance/engines has the rest of.
+@test "a container is checkpointed and goes on where it was" {
+  criu check >/dev/null 2>&1 || skip "criu does not work here"
+  program /bin/sh -c 'trap "exit 7" TERM; i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
+  runtime run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
+  counted() { [ "$(cat "$B/rootfs/count" 2>/dev/null || echo 0)" -gt "$1" ]; }
+  eventually 20 counted 2
+  runtime checkpoint --leave-running --image-path "$T/first" "$ID"
+  has_status running
+  runtime checkpoint --image-path "$T/image" --work-path "$T/work" "$ID"
+  [ -s "$T/work/dump.log" ]
+  nothing_left
+  local reached
+  reached=$(cat "$B/rootfs/count")
+  runtime restore -d -b "$B" --image-path "$T/image" --pid-file "$T/pid" "$ID" </dev/null >/dev/null 2>&1
+  [ "$(runtime state "$ID" | json '["pid"]')" = "$(cat "$T/pid")" ]
+  eventually 20 counted "$reached"
+  runtime checkpoint --image-path "$T/image" "$ID"
+  runtime restore -b "$B" --image-path "$T/image" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+  eventually 20 has_status running
+  runtime kill "$ID"
+  local code=0
+  wait $! || code=$?
+  [ "$code" = 7 ]
+  nothing_left
+}
+
+@test "a stream to the host's null device is the container's own" {
+  program /bin/sh -c '[ "$(stat -L -c %d /proc/self/fd/0)" = "$(stat -c %d /dev/null)" ] && echo same'
+  run -0 run_bundle
+  [ "$output" = same ]
 }
 
 @test "an ordinary user runs a container, looks into it and removes it" {

@@ -45,6 +45,8 @@ Record record_for(const Home& home, const runtime::RestoreOptions& options) {
 Result<int> restore(const Global& global, const Flags& flags) {
   const auto& id = flags.arguments().front();
   const bool detached = flags.has("detach");
+  if (global.systemd_cgroup)
+    return Error(Kind::Unsupported, "--systemd-cgroup: criu restores into cgroups that are made directly");
   if (::geteuid() != 0) warn("restore is untested with rootless containers");
   runtime::RestoreOptions options;
   options.id = id;
