@@ -47,7 +47,6 @@ class ExternalProgram {
       : runtime_(std::move(runtime)), id_(std::move(id)), directory_(std::move(directory)) {}
 
   const std::string& id() const { return id_; }
-  const ExternalRuntime& runtime() const { return runtime_; }
   std::string file(std::string_view name) const { return fmt::format("{}/{}", directory_, name); }
 
   struct Command {

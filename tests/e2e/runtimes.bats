@@ -237,6 +237,20 @@ is_unseen() {
 }
 @test "nothing is mounted in the host's namespace" { ours; each is_unseen; }
 
+takes_every_option() {
+  sleeper "$(name c)" --ipc shareable
+  run -0 box --rm --network "container:$(name c)" --pid "container:$(name c)" --ipc "container:$(name c)" e2e-busybox sh -c 'ps | grep -c "trap .exit"'
+  [ "$output" -ge 1 ]
+  run -0 engine run --rm --network "container:$(name c)" e2e-busybox sh -c 'ip -o addr | grep -c eth0'
+  run -0 box --rm --ulimit nofile=123:456 --sysctl net.ipv4.ip_forward=1 --device /dev/zero:/dev/mine --add-host there:10.9.8.7 --shm-size 2m \
+    e2e-busybox sh -c 'ulimit -n; cat /proc/sys/net/ipv4/ip_forward; head -c 3 /dev/mine | wc -c; grep there /etc/hosts; df /dev/shm | grep -c 2048'
+  [[ $output == *123*1*3*10.9.8.7*there*1* ]]
+  run -0 box --rm --privileged e2e-busybox sh -c 'mount -t tmpfs tmpfs /mnt 2>&1 || mkdir /mnt && mount -t tmpfs tmpfs /mnt && grep CapEff /proc/1/status'
+  run -0 box --rm --security-opt no-new-privileges --security-opt seccomp=unconfined e2e-busybox grep -E '^(NoNewPrivs|Seccomp):' /proc/1/status
+  [ "${lines[*]}" = $'NoNewPrivs:\t1 Seccomp:\t0' ]
+}
+@test "namespaces of others, ulimits, sysctls, devices, privileged" { each takes_every_option; }
+
 has_an_init() {
   run -9 box --rm --init e2e-busybox sh -c 'tr "\0" " " </proc/1/cmdline; exit 9'
   [[ $output == *docker-init* ]]
@@ -331,7 +345,9 @@ ends_with_its_monitor() {
 @test "info shows the runtimes" {
   ours
   run -0 engine info
-  [[ $output == *"Runtimes: "*crun*runc*skiff* && $output == *"Default Runtime: skiff"* ]]
+  local name
+  for name in crun runc skiff extra missing; do [[ $output =~ Runtimes:.*$name ]]; done
+  [[ $output == *"Default Runtime: skiff"* ]]
   run -0 api GET /info
   [ "$(jq -c '.Runtimes.crun.path, .Runtimes.extra' <<<"$output")" = $'"/usr/bin/crun"\n{"path":"crun","runtimeArgs":["--debug"]}' ]
 }
