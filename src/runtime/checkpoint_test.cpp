@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/ids.h"
 #include "runtime/external_mounts.h"
 #include "runtime/fake_criu.h"
 #include "sys/file.h"
@@ -60,7 +61,7 @@ class CheckpointTest : public testing::Test {
     options.bundle = path("");
     options.rootfs = path("/root");
     options.mount_point = path("/root");
-    options.cgroup_path = "skiff-checkpoint-test";
+    options.cgroup_path = "skiff-checkpoint-test-" + random_hex(6);
     options.restored = [](const sys::Process&) { return success(); };
     return options;
   }
@@ -138,6 +139,17 @@ TEST_F(CheckpointTest, ARestoresHookThatFailsEndsIt) {
   auto options = restore_options();
   EXPECT_THAT(restore(options).error().message(),
               HasSubstr("error running createRuntime hook #0: exit status 3"));
+}
+
+TEST_F(CheckpointTest, AReadOnlyRootLendsItsTmpAndTakesItBack) {
+  use("fails");
+  ASSERT_TRUE(sys::replace_file(path("/image/descriptors.json"), "[]"));
+  config_.root = spec::oci::Root{"root", true};
+  EXPECT_THAT(restore(restore_options()).error().message(), HasSubstr("criu failed: type RESTORE errno 5"));
+  EXPECT_FALSE(sys::exists(path("/root/tmp")));
+  ASSERT_TRUE(sys::make_directories(path("/root/tmp")));
+  EXPECT_FALSE(restore(restore_options()));
+  EXPECT_TRUE(sys::exists(path("/root/tmp")));
 }
 
 TEST_F(CheckpointTest, NamesAreWhereTheMountsAre) {

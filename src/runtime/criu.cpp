@@ -33,7 +33,8 @@ Result<Criu> Criu::start(const Setting& setting) {
   for (std::size_t i = 0; i < setting.keep.size(); ++i)
     options.keep.emplace_back(setting.keep[i], kFirstKept + static_cast<int>(i));
   auto process = sys::spawn(options);
-  if (!process && process.error().kind() == Kind::NotFound)
+  // Not a directory that could not be bound.
+  if (!process && process.error().kind() == Kind::NotFound && process.error().message().starts_with("exec "))
     return Error(Kind::Unsupported,
                  "CRIU version check failed: exec: \"criu\": executable file not found in $PATH");
   Criu program(std::move(ours), TRY(std::move(process)));
@@ -43,20 +44,23 @@ Result<Criu> Criu::start(const Setting& setting) {
   return program;
 }
 
+Error Criu::ended() {
+  const auto status = finish();
+  if (!status) return Error(Kind::Internal, "criu ended without an answer");
+  return WIFSIGNALED(*status)
+             ? fail(Kind::Internal, "criu ended without an answer: signal {}", WTERMSIG(*status))
+             : fail(Kind::Internal, "criu ended without an answer: exit status {}", WEXITSTATUS(*status));
+}
+
 Result<void> Criu::tell(const criu::Request& request) {
-  return sys::send_packet(socket_, criu::encode(request));
+  // Of a socket pair nothing fails but the other end.
+  if (!sys::send_packet(socket_, criu::encode(request))) return ended();
+  return {};
 }
 
 Result<criu::Response> Criu::hear(std::vector<sys::Fd>* fds) {
   auto packet = sys::receive_packet(socket_);
-  if (!packet && packet.error().kind() == Kind::Unavailable) {
-    const auto status = finish();
-    if (!status) return Error(Kind::Internal, "criu ended without an answer");
-    return WIFSIGNALED(*status)
-               ? fail(Kind::Internal, "criu ended without an answer: signal {}", WTERMSIG(*status))
-               : fail(Kind::Internal, "criu ended without an answer: exit status {}", WEXITSTATUS(*status));
-  }
-  if (!packet) return std::move(packet).error();
+  if (!packet) return ended();
   if (fds) *fds = std::move(packet->fds);
   return criu::decode(packet->bytes);
 }

@@ -62,6 +62,8 @@ class Criu {
   Result<void> tell(const criu::Request& request);
   Result<criu::Response> hear(std::vector<sys::Fd>* fds = nullptr);
   Result<criu::Response> ask(criu::Request request);
+  /// It has hung up: with what status.
+  Error ended();
 
   sys::Fd socket_;
   sys::Process process_;

@@ -123,7 +123,7 @@ Result<void> attend(const RestoreOptions& options, Criu::Notification& notificat
 Result<void> lend_tmp(const RestoreOptions& options, UndoStack& undo) {
   const auto path = options.rootfs + "/tmp";
   struct stat info = {};
-  if (!options.config.root->readonly || ::lstat(path.c_str(), &info) == 0) return {};
+  if (!options.config.root || !options.config.root->readonly || ::lstat(path.c_str(), &info) == 0) return {};
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno("mkdir {}", path);
   undo.add([path] { ::rmdir(path.c_str()); });
   return {};

@@ -106,6 +106,23 @@ TEST(Spawn, OnlyNamedDescriptorsSurvive) {
   EXPECT_EQ(output->standard_output, "0\n1\n2\n3\n7\n");  // 3 is ls reading the folder
 }
 
+TEST_F(Scratch, ABindIsTheProgramsAlone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto source = root + "/source";
+  const auto target = root + "/target";
+  ASSERT_TRUE(sys::make_directories(source).ok());
+  ASSERT_TRUE(sys::make_directories(target).ok());
+  ASSERT_TRUE(sys::replace_file(source + "/file", "here").ok());
+  const auto output =
+      sys::run({.program = "/bin/cat", .arguments = {"cat", target + "/file"}, .binds = {{source, target}}});
+  ASSERT_TRUE(output.ok());
+  EXPECT_EQ(output->standard_output, "here");
+  EXPECT_FALSE(sys::exists(target + "/file"));
+  const auto none = sys::run({.program = "/bin/true", .binds = {{root + "/none", target}}});
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().code(), ENOENT);
+}
+
 TEST(Spawn, MissingProgramIsAnError) {
   const auto process = sys::spawn({.program = "/no/such/program", .arguments = {"x"}});
   ASSERT_FALSE(process.ok());
