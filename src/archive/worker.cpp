@@ -15,7 +15,7 @@ namespace skiff::archive {
 
 namespace {
 
-/// A bundle has twenty thousand entries at most.
+/// An archive of images has twenty thousand entries at most.
 constexpr std::size_t kAnswerLimit = 32 << 20;
 
 std::string& worker_program() {
@@ -116,14 +116,14 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
   return Replayed{TRY(spec::Digest::parse(answer.digest)), answer.tar_bytes};
 }
 
-Result<std::vector<BundleEntry>> unbundle(const sys::Fd& tar, const sys::Fd& folder,
-                                          const std::set<std::string>& known) {
+Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
+                                                     const std::set<std::string>& known) {
   Job job;
-  job.kind = "unbundle";
+  job.kind = "unpack-images";
   job.names.assign(known.begin(), known.end());
   Root root;
   root.directory = folder.get();
-  return TRY(run_job(std::move(job), root, tar.get())).bundle;
+  return TRY(run_job(std::move(job), root, tar.get())).archive_entries;
 }
 
 Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out, PackNames names) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "archive/apply.h"
-#include "archive/bundle.h"
+#include "archive/image_archive.h"
 #include "archive/replay.h"
 #include "base/result.h"
 #include "spec/digest.h"
@@ -61,10 +61,10 @@ Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string&
 Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out,
                             const std::set<std::string>& omit = {});
 
-/// Reads a bundle of images (bundle.h; plain or compressed) from `tar` to its end into the empty folder
-/// `folder`. What stands in the folder afterwards is as little to be trusted as the bytes were.
-Result<std::vector<BundleEntry>> unbundle(const sys::Fd& tar, const sys::Fd& folder,
-                                          const std::set<std::string>& known);
+/// Reads an archive of images (image_archive.h; plain or compressed) from `tar` to its end into the empty
+/// folder `folder`. What stands in the folder afterwards is as little to be trusted as the bytes were.
+Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
+                                                     const std::set<std::string>& known);
 
 /// How the entries of a packed directory are called.
 enum class PackNames : std::uint8_t {

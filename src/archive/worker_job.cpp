@@ -53,7 +53,7 @@ void describe(json::Fields& f, Answer& answer) {
   f("tarBytes", answer.tar_bytes);
   f("digest", answer.digest);
   f("stat", answer.stat, json::Omit::Empty);
-  f("bundle", answer.bundle, json::Omit::Empty);
+  f("archiveEntries", answer.archive_entries, json::Omit::Empty);
 }
 
 }  // namespace skiff::archive

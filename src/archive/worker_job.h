@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "archive/apply.h"
-#include "archive/bundle.h"
+#include "archive/image_archive.h"
 #include "base/json.h"
 #include "spec/docker/container.h"
 #include "spec/mount.h"
@@ -29,13 +29,13 @@ struct JobMount {
 };
 
 struct Job {
-  std::string kind;  ///< "unpack", "pack", "pack-inside", "pack-layer", "unbundle" or "stat"
+  std::string kind;  ///< "unpack", "pack", "pack-inside", "pack-layer", "unpack-images" or "stat"
   std::vector<JobMount> mounts;
   bool join = false;    ///< kNamespaceFd is there
   bool recipe = false;  ///< kRecipeFd is there
   std::string path;
   ApplyOptions options;
-  std::vector<std::string> names;  ///< what "unbundle" knows, what "pack-layer" omits
+  std::vector<std::string> names;  ///< what "unpack-images" knows, what "pack-layer" omits
 };
 
 struct Answer {
@@ -47,7 +47,7 @@ struct Answer {
   std::uint64_t tar_bytes = 0;
   std::string digest;
   std::optional<spec::docker::PathStat> stat;
-  std::vector<BundleEntry> bundle;
+  std::vector<ImageArchiveEntry> archive_entries;
 };
 
 void describe(json::Fields& f, JobMount& mount);

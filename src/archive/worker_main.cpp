@@ -81,11 +81,12 @@ Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
   return answer;
 }
 
-Result<Answer> unbundle_job(const Job& job, const sys::Fd& root) {
+Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root) {
   const sys::Fd data(kDataFd);
   auto source = TRY(open_source(data));
   Answer answer;
-  answer.bundle = TRY(unbundle(*source, root, std::set<std::string>(job.names.begin(), job.names.end())));
+  answer.archive_entries =
+      TRY(unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end())));
   // Whoever sends the rest is waiting for it to be read.
   while (!TRY(source->next()).empty()) {
   }
@@ -95,7 +96,7 @@ Result<Answer> unbundle_job(const Job& job, const sys::Fd& root) {
 Result<Answer> work(const Job& job) {
   const sys::Fd root = TRY(sys::open_directory("/"));
   if (job.kind == "unpack") return unpack_job(job, root);
-  if (job.kind == "unbundle") return unbundle_job(job, root);
+  if (job.kind == "unpack-images") return unpack_images_job(job, root);
   if (job.kind == "pack-layer") return pack_layer_job(job, root);
   Answer answer;
   if (job.kind == "pack") {

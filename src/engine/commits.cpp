@@ -1,11 +1,7 @@
 #include "engine/commits.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
-#include <thread>
 
 #include "archive/changes.h"
 #include "archive/worker.h"
@@ -17,6 +13,7 @@
 #include "engine/create_request.h"
 #include "engine/events.h"
 #include "engine/lifecycle.h"
+#include "image/import.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -74,24 +71,11 @@ Result<void> check_state(const Container& container, State state) {
 /// The container's own files as a layer. It stays the container's: the layer is a copy.
 Result<image::Layer> copy_layer(image::Store& images, const std::string& snapshot, const std::string& parent,
                                 const std::set<std::string>& omit) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-  sys::Fd reading(ends[0]);
-  sys::Fd writing(ends[1]);
   const sys::Fd files = TRY(sys::open_directory(TRY(images.snapshots().layer_directory(snapshot))));
-  Result<archive::Replayed> packed = Error(Kind::Internal, "nothing packed");
-  std::thread packer([&] {
-    packed = archive::pack_layer(files, nullptr, writing, omit);
-    writing.reset();
+  return image::import_written(images, parent, [&](const sys::Fd& out) -> Result<void> {
+    TRY(archive::pack_layer(files, nullptr, out, omit));
+    return {};
   });
-  auto layer = images.import_layer(reading, parent);
-  reading.reset();  // a packer whose reader failed ends with EPIPE
-  packer.join();
-  if (layer && !packed.ok()) {
-    TRY(images.snapshots().remove(layer->snapshot));
-    return packed.error();
-  }
-  return layer;
 }
 
 bool is_empty(const image::Layer& layer) {
@@ -144,8 +128,9 @@ Result<std::string> Commits::commit(std::string_view name, const Commit& request
   const ImageConfig own = image_config(definition.config);
   merge_config(config, own);
 
-  const bool paused = request.pause && container->state_now() == State::Running;
-  if (paused) TRY(lifecycle_.pause(container->id));
+  // One that ended just now is as still as it can be.
+  const bool paused =
+      request.pause && container->state_now() == State::Running && lifecycle_.pause(container->id).ok();
   UndoStack resume;
   if (paused)
     resume.add([&] {

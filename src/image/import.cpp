@@ -1,5 +1,10 @@
 #include "image/import.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <thread>
+
 #include "base/log.h"
 #include "base/undo.h"
 
@@ -24,6 +29,27 @@ Result<Image> import_rootfs(Store& store, const sys::Fd& tar, spec::oci::Image c
     image = TRY(store.resolve(image.id.to_string()));
   }
   return image;
+}
+
+Result<Layer> import_written(Store& store, const std::string& parent,
+                             const std::function<Result<void>(const sys::Fd& out)>& write) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
+  sys::Fd reading(ends[0]);
+  sys::Fd writing(ends[1]);
+  Result<void> written;
+  std::thread writer([&] {
+    written = write(writing);
+    writing.reset();
+  });
+  auto layer = store.import_layer(reading, parent);
+  reading.reset();  // a writer whose reader failed ends with EPIPE
+  writer.join();
+  if (layer && !written.ok()) {
+    TRY(store.snapshots().remove(layer->snapshot));
+    return written.error();
+  }
+  return layer;
 }
 
 }  // namespace skiff::image

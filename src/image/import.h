@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -12,5 +13,10 @@ namespace skiff::image {
 /// id.
 Result<Image> import_rootfs(Store& store, const sys::Fd& tar, spec::oci::Image config,
                             spec::oci::History history, const std::optional<spec::Reference>& name);
+
+/// Store::import_layer() of the tar that `write` writes, on a thread of its own, to the descriptor it is
+/// given.
+Result<Layer> import_written(Store& store, const std::string& parent,
+                             const std::function<Result<void>(const sys::Fd& out)>& write);
 
 }  // namespace skiff::image

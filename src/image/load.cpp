@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/undo.h"
-#include "image/bundle_reader.h"
+#include "image/archive_reader.h"
 #include "image/docker_manifest.h"
 #include "spec/manifest.h"
 
@@ -37,13 +37,13 @@ std::optional<Reference> name_of(const spec::oci::Descriptor& descriptor) {
 
 class Loader {
  public:
-  Loader(Store& store, BundleReader& bundle, const std::optional<spec::Platform>& platform,
+  Loader(Store& store, ArchiveReader& archive, const std::optional<spec::Platform>& platform,
          const LoadListener& listener)
-      : store_(store), bundle_(bundle), platform_(platform), listener_(listener) {}
+      : store_(store), archive_(archive), platform_(platform), listener_(listener) {}
 
   Result<void> run() {
-    if (bundle_.has("manifest.json")) return docker_archive();
-    if (bundle_.has("index.json")) return layout();
+    if (archive_.has("manifest.json")) return docker_archive();
+    if (archive_.has("index.json")) return layout();
     return Error(Kind::InvalidArgument,
                  "invalid archive: neither manifest.json nor index.json is in it, so it holds no images");
   }
@@ -60,14 +60,16 @@ class Loader {
   Result<void> image(const std::string& config, const std::vector<std::string>& layers,
                      std::vector<Reference> names);
   Result<Image> make(const std::string& config, const std::vector<std::string>& layers);
-  Result<Layer> layer(const std::string& name, const Digest& diff_id, const Digest& chain,
-                      const std::string& parent, UndoStack& undo);
+  Result<std::vector<Layer>> layers_here(const std::vector<Digest>& diff_ids,
+                                         const std::vector<Digest>& chains);
+  Result<Layer> layer(const std::string& name, const Digest& diff_id, const std::string& parent,
+                      UndoStack& undo);
   void remove(const std::string& id);
   Result<void> announce();
   Result<std::string> blob(const Digest& digest);
 
   Store& store_;
-  BundleReader& bundle_;
+  ArchiveReader& archive_;
   const std::optional<spec::Platform>& platform_;
   const LoadListener& listener_;
   std::vector<Found> found_;
@@ -75,7 +77,7 @@ class Loader {
 };
 
 Result<void> Loader::docker_archive() {
-  const std::string text = TRY(bundle_.document("manifest.json"));
+  const std::string text = TRY(archive_.document("manifest.json"));
   for (const auto& manifest : TRY_CONTEXT(parse_docker_manifests(text), "manifest.json")) {
     std::vector<Reference> names;
     for (const auto& tag : manifest.repo_tags) {
@@ -83,20 +85,20 @@ Result<void> Loader::docker_archive() {
       if (name.tag().empty()) return fail(Kind::InvalidArgument, "invalid tag {}", quote(tag));
       names.push_back(std::move(name));
     }
-    TRY(image(TRY(bundle_.document(manifest.config)), manifest.layers, std::move(names)));
+    TRY(image(TRY(archive_.document(manifest.config)), manifest.layers, std::move(names)));
   }
   return announce();
 }
 
 Result<void> Loader::layout() {
-  const std::string text = TRY(bundle_.document("index.json"));
+  const std::string text = TRY(archive_.document("index.json"));
   const auto index = TRY_CONTEXT(json::decode<spec::oci::Index>(text), "index.json");
   for (const auto& entry : index.manifests) TRY(descriptor(entry, name_of(entry), 0));
   return announce();
 }
 
 Result<std::string> Loader::blob(const Digest& digest) {
-  std::string bytes = TRY(bundle_.document(blob_name(digest)));
+  std::string bytes = TRY(archive_.document(blob_name(digest)));
   if (Digest::of(bytes) != digest)
     return fail(Kind::InvalidArgument, "invalid archive: {} has the digest {}", blob_name(digest),
                 Digest::of(bytes).to_string());
@@ -144,11 +146,10 @@ Result<Image> Loader::make(const std::string& config, const std::vector<std::str
     return fail(Kind::NotFound, "the image is for {}, and {} is wanted", image.platform.to_string(),
                 platform_->to_string());
   const auto chains = spec::oci::chain_ids(diff_ids);
-  std::vector<Layer> made;
+  std::vector<Layer> made = TRY(layers_here(diff_ids, chains));
   UndoStack undo;  // from the top down, as layers can go
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    made.push_back(
-        TRY(layer(layers[i], diff_ids[i], chains[i], made.empty() ? "" : made.back().snapshot, undo)));
+  for (std::size_t i = made.size(); i < layers.size(); ++i)
+    made.push_back(TRY(layer(layers[i], diff_ids[i], made.empty() ? "" : made.back().snapshot, undo)));
   const bool known = store_.resolve(Digest::of(config).to_string()).ok();
   Image result = TRY(store_.create_from(config, made, ""));
   if (!known) made_.add([this, id = result.id.to_string()] { remove(id); });
@@ -162,13 +163,28 @@ void Loader::remove(const std::string& id) {
     log::warning("{}", removed.error().message());
 }
 
-Result<Layer> Loader::layer(const std::string& name, const Digest& diff_id, const Digest& chain,
-                            const std::string& parent, UndoStack& undo) {
-  if (const auto there = TRY(store_.snapshots().find_chain(chain))) {
-    const auto info = TRY(store_.snapshots().info(*there));
-    if (info.parent == parent) return Layer{diff_id, *there, info.bytes, bundle_.tar_bytes(diff_id)};
+/// The layers that need not come from the archive: those below the topmost one that is here.
+Result<std::vector<Layer>> Loader::layers_here(const std::vector<Digest>& diff_ids,
+                                               const std::vector<Digest>& chains) {
+  std::vector<Layer> layers;
+  for (std::size_t i = chains.size(); i-- > 0;) {
+    const auto top = TRY(store_.snapshots().find_chain(chains[i]));
+    if (!top) continue;
+    layers.resize(i + 1);
+    std::string key = *top;
+    for (std::size_t j = i + 1; j-- > 0;) {
+      const auto info = TRY(store_.snapshots().info(key));
+      layers[j] = {diff_ids[j], key, info.bytes, archive_.tar_bytes(diff_ids[j])};
+      key = info.parent;
+    }
+    break;
   }
-  Layer layer = TRY(bundle_.layer(name, diff_id, parent));
+  return layers;
+}
+
+Result<Layer> Loader::layer(const std::string& name, const Digest& diff_id, const std::string& parent,
+                            UndoStack& undo) {
+  Layer layer = TRY(archive_.layer(name, diff_id, parent));
   undo.add([this, snapshot = layer.snapshot] {
     if (auto removed = store_.snapshots().remove(snapshot); !removed)
       log::warning("{}", removed.error().message());
@@ -198,8 +214,8 @@ Result<void> Loader::announce() {
 
 Result<void> load(Store& store, const sys::Fd& tar, const std::optional<spec::Platform>& platform,
                   const LoadListener& listener) {
-  const auto bundle = TRY(BundleReader::read(store, tar));
-  return Loader(store, *bundle, platform, listener).run();
+  const auto archive = TRY(ArchiveReader::read(store, tar));
+  return Loader(store, *archive, platform, listener).run();
 }
 
 }  // namespace skiff::image

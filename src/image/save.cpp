@@ -19,6 +19,7 @@ using spec::oci::Descriptor;
 struct Blob {
   std::string bytes;
   const Layer* layer = nullptr;
+  std::uint64_t size = 0;  ///< of the layer's tar
 };
 
 Descriptor descriptor(std::string_view media_type, const Digest& digest, std::uint64_t size) {
@@ -46,7 +47,7 @@ class Saver {
  private:
   Result<void> entry(const std::string& name, Entry::Type type, mode_t mode, std::uint64_t size);
   Result<void> file(const std::string& name, std::string_view bytes);
-  Result<void> layer(const std::string& name, const Layer& layer);
+  Result<void> layer(const std::string& name, const Blob& blob);
   Digest keep(std::string bytes);
 
   Store& store_;
@@ -74,8 +75,8 @@ Result<void> Saver::add(const Saved& saved) {
   DockerManifest docker;
   docker.config = blob_name(image.id);
   for (const Layer& layer : image.layers) {
-    blobs_[layer.diff_id].layer = &layer;
     const std::uint64_t size = TRY(store_.layer_tar_bytes(layer));
+    blobs_[layer.diff_id] = {"", &layer, size};
     manifest.layers.push_back(descriptor(spec::oci::kMediaTypeLayer, layer.diff_id, size));
     docker.layers.push_back(blob_name(layer.diff_id));
     docker.layer_sources[layer.diff_id.to_string()] = manifest.layers.back();
@@ -110,12 +111,11 @@ Result<void> Saver::file(const std::string& name, std::string_view bytes) {
   return tar_.data(bytes);
 }
 
-Result<void> Saver::layer(const std::string& name, const Layer& layer) {
-  const std::uint64_t size = TRY(store_.layer_tar_bytes(layer));
-  TRY(entry(name, Entry::Type::Regular, 0644, size));
+Result<void> Saver::layer(const std::string& name, const Blob& blob) {
+  TRY(entry(name, Entry::Type::Regular, 0644, blob.size));
   // A layer that turned out to have another size is damaged, which write_layer() says.
-  TRY(store_.write_layer(layer, out_));
-  return tar_.passed(size);
+  TRY(store_.write_layer(*blob.layer, out_));
+  return tar_.passed(blob.size);
 }
 
 Result<void> Saver::write() {
@@ -124,7 +124,7 @@ Result<void> Saver::write() {
     TRY(entry("blobs/sha256", Entry::Type::Directory, 0755, 0));
   }
   for (const auto& [digest, blob] : blobs_)
-    TRY(blob.layer ? layer(blob_name(digest), *blob.layer) : file(blob_name(digest), blob.bytes));
+    TRY(blob.layer ? layer(blob_name(digest), blob) : file(blob_name(digest), blob.bytes));
   TRY(file("index.json", json::encode(index_)));
   TRY(file("manifest.json", encode_docker_manifests(manifests_) + "\n"));
   TRY(file("oci-layout", R"({"imageLayoutVersion": "1.0.0"})"));

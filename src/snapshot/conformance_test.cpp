@@ -105,6 +105,51 @@ TEST_P(SnapshotConformance, AnEmptyTreeCanBeWrittenAndRead) {
   EXPECT_EQ(store_->info("c")->parent, "");
 }
 
+TEST_P(SnapshotConformance, AFolderIsAdoptedOnTopOfAParent) {
+  layer("l1", "", "a", "from l1");
+  const std::string scratch = *store_->scratch();
+  fs::create_directories(scratch + "/one/fs");
+  std::ofstream(scratch + "/one/fs/b") << "adopted";
+  std::ofstream(scratch + "/one/note-x") << "a note";
+  fs::create_directory(scratch + "/none");
+  fs::create_symlink("/etc", scratch + "/link");
+  ASSERT_TRUE(store_->adopt(scratch + "/one", "l2", "l1").ok());
+  EXPECT_EQ(store_->info("l2")->state, State::Committed);
+  EXPECT_EQ(read("l2", "/a"), "from l1");
+  EXPECT_EQ(read("l2", "/b"), "adopted");
+  EXPECT_EQ(*sys::read_file(*store_->note("l2", "x")), "a note");
+  EXPECT_FALSE(sys::exists(scratch + "/one"));
+  EXPECT_EQ(store_->adopt(scratch + "/none", "l3", "l2").error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->adopt(scratch + "/link", "l3", "l2").error().kind(), Kind::InvalidArgument);
+  fs::create_directories(scratch + "/two/fs");
+  EXPECT_EQ(store_->adopt(scratch + "/two", "l2", "").error().kind(), Kind::Conflict);
+  EXPECT_EQ(store_->adopt(scratch + "/two", "l3", "nowhere").error().kind(), Kind::NotFound);
+  prepare("active", "l2");
+  EXPECT_EQ(store_->adopt(scratch + "/two", "l3", "active").error().kind(), Kind::Conflict);
+  // What is left of the scratch folder goes, at once or after a crash.
+  store_->discard(scratch);
+  EXPECT_FALSE(sys::exists(scratch));
+  const std::string lost = *store_->scratch();
+  restart();
+  EXPECT_FALSE(sys::exists(lost));
+  EXPECT_EQ(read("l2", "/b"), "adopted");
+}
+
+TEST_P(SnapshotConformance, AnActiveOneIsShownBesideItsWriter) {
+  layer("l1", "", "a", "1");
+  prepare("c", "l1");
+  ASSERT_TRUE(write("c", "b", "2").ok());
+  archive::Root root;
+  root.mounts = *store_->frozen("c");
+  const sys::Fd out = *sys::open_file(base_ + "/out.tar", O_RDWR | O_CREAT | O_TRUNC);
+  ASSERT_TRUE(archive::pack(root, "/", out, archive::PackNames::Inside).ok());
+  const std::string bytes = *sys::read_file(base_ + "/out.tar");
+  EXPECT_EQ(bytes.substr(0, 2), std::string("a\0", 2));
+  EXPECT_EQ(bytes.substr(1024, 2), std::string("b\0", 2));
+  EXPECT_EQ(store_->info("c")->state, State::Active);
+  ASSERT_TRUE(write("c", "d", "3").ok());
+}
+
 TEST_P(SnapshotConformance, AChildSeesItsParentsAndChangesOnlyItself) {
   layer("l1", "", "a", "from l1");
   layer("l2", "l1", "b", "from l2");

@@ -204,7 +204,11 @@ Result<void> OverlayStore::adopt(const std::string& folder, const std::string& c
   const MutexLock lock(mutex_);
   if (records_.contains(committed)) return fail(Kind::Conflict, "snapshot {} already exists", committed);
   const Record* below = nullptr;
-  if (!parent.empty()) below = TRY_CONTEXT(find(parent), "adopt {}", committed);
+  if (!parent.empty()) {
+    below = TRY_CONTEXT(find(parent), "adopt {}", committed);
+    if (!below->committed)
+      return fail(Kind::Conflict, "snapshot {} cannot be a parent before it is committed", parent);
+  }
   for (const auto& path : {folder, folder + "/fs"}) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) return fail_errno("stat {}", path);

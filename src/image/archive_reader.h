@@ -5,19 +5,19 @@
 #include <string>
 #include <string_view>
 
-#include "archive/bundle.h"
+#include "archive/image_archive.h"
 #include "image/store.h"
 
 namespace skiff::image {
 
 /// The entries of an archive of images, once a worker has unpacked them into a scratch folder of the snapshot
 /// store; the folder goes with this object. Nothing in it is trusted.
-class BundleReader {
+class ArchiveReader {
  public:
-  static Result<std::unique_ptr<BundleReader>> read(Store& store, const sys::Fd& tar);
-  BundleReader(const BundleReader&) = delete;
-  BundleReader& operator=(const BundleReader&) = delete;
-  ~BundleReader();
+  static Result<std::unique_ptr<ArchiveReader>> read(Store& store, const sys::Fd& tar);
+  ArchiveReader(const ArchiveReader&) = delete;
+  ArchiveReader& operator=(const ArchiveReader&) = delete;
+  ~ArchiveReader();
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
   /// The text of a document. NotFound when the archive has none of that name.
@@ -34,14 +34,13 @@ class BundleReader {
   }
 
  private:
-  BundleReader(Store& store, std::string folder) : store_(store), folder_(std::move(folder)) {}
+  ArchiveReader(Store& store, std::string folder) : store_(store), folder_(std::move(folder)) {}
   Result<void> fill(const sys::Fd& tar);
-  const archive::BundleEntry* find(std::string_view name) const;
-  Result<Layer> copy(const Layer& from, const std::string& parent);
+  const archive::ImageArchiveEntry* find(std::string_view name) const;
 
   Store& store_;
   const std::string folder_;
-  std::map<std::string, archive::BundleEntry, std::less<>> entries_;
+  std::map<std::string, archive::ImageArchiveEntry, std::less<>> entries_;
   std::map<spec::Digest, Layer> layers_;  ///< by diff id: those of the store, and those taken
 };
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "archive/bundle.h"
+#include "archive/image_archive.h"
 #include "image/docker_manifest.h"
 #include "spec/manifest.h"
 #include "sys/file.h"
@@ -23,10 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::filesystem::create_directory(scratch);
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   auto source = archive::memory_source(bytes);
-  const auto entries = archive::unbundle(*source, *sys::open_directory(scratch), {std::string(64, 'a')});
+  const auto entries = archive::unpack_images(*source, *sys::open_directory(scratch), {std::string(64, 'a')});
   if (entries.ok())
     for (const auto& entry : *entries) {
-      if (entry.kind != archive::BundleEntry::Kind::Document) continue;
+      if (entry.kind != archive::ImageArchiveEntry::Kind::Document) continue;
       const auto text = sys::read_file(scratch + "/" + entry.place);
       if (!text.ok()) std::abort();
       (void)image::parse_docker_manifests(*text);

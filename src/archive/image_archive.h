@@ -10,11 +10,11 @@
 #include "base/result.h"
 #include "sys/fd.h"
 
-/// A bundle is a tar of images: `docker save` in all its forms, an OCI layout. Layers and documents lie in it
-/// in any order, and what they are to each other stands in documents that mostly come last.
+/// An archive of images is one tar: `docker save` in all its forms, an OCI layout. Layers and documents lie
+/// in it in any order, and what they are to each other stands in documents that mostly come last.
 namespace skiff::archive {
 
-struct BundleEntry {
+struct ImageArchiveEntry {
   enum class Kind : std::uint8_t {
     Document,  ///< a small file, stored as `place`
     Layer,     ///< unpacked: `place`/fs has its files, `place`/note-recipe the recipe of its tar
@@ -32,17 +32,17 @@ struct BundleEntry {
   int error_kind = 0;
 };
 
-void describe(json::Fields& f, BundleEntry& entry);
+void describe(json::Fields& f, ImageArchiveEntry& entry);
 
 /// What a document may hold at most. Larger entries that are no layers are left out, as are names that no
 /// format has.
 inline constexpr std::uint64_t kMostDocument = 8 << 20;
 
-/// Reads a bundle from front to back, once: layers are unpacked as they come, each into a folder of its own
-/// below `folder`, documents become files there. `known` has the hexadecimal digits of digests whose layers
-/// need not be unpacked. InvalidArgument: no tar archive, or a truncated one; Exhausted: more entries or
-/// documents than images have.
-Result<std::vector<BundleEntry>> unbundle(Source& tar, const sys::Fd& folder,
-                                          const std::set<std::string>& known);
+/// Reads an archive of images from front to back, once: layers are unpacked as they come, each into a folder
+/// of its own below `folder`, documents become files there. `known` has the hexadecimal digits of digests
+/// whose layers need not be unpacked. InvalidArgument: no tar archive, or a truncated one; Exhausted: more
+/// entries or documents than images have.
+Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
+                                                     const std::set<std::string>& known);
 
 }  // namespace skiff::archive

@@ -1,4 +1,4 @@
-#include "archive/bundle.h"
+#include "archive/image_archive.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -66,12 +66,12 @@ bool begins_like_tar(std::string_view block) {
   return octal(block.substr(at, size)) == sum;
 }
 
-class Unbundler {
+class Unpacker {
  public:
-  Unbundler(Source& tar, const sys::Fd& folder, const std::set<std::string>& known)
+  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known)
       : tar_(tar), folder_(folder), known_(known) {}
 
-  Result<std::vector<BundleEntry>> run() {
+  Result<std::vector<ImageArchiveEntry>> run() {
     Entry entry;
     while (TRY(tar_.next(entry))) {
       if (++seen_ > kMostEntries)
@@ -83,21 +83,21 @@ class Unbundler {
 
  private:
   Result<void> take(const Entry& entry);
-  Result<void> file(BundleEntry taken, std::uint64_t size);
-  Result<void> layer(BundleEntry taken, std::unique_ptr<HeadSource> source);
-  Result<void> unpack(BundleEntry& taken, std::unique_ptr<HeadSource> source);
-  Result<void> document(BundleEntry taken, Source& source);
+  Result<void> file(ImageArchiveEntry taken, std::uint64_t size);
+  Result<void> layer(ImageArchiveEntry taken, std::unique_ptr<HeadSource> source);
+  Result<void> unpack(ImageArchiveEntry& taken, std::unique_ptr<HeadSource> source);
+  Result<void> document(ImageArchiveEntry taken, Source& source);
 
   TarReader tar_;
   const sys::Fd& folder_;
   const std::set<std::string>& known_;
-  std::vector<BundleEntry> entries_;
+  std::vector<ImageArchiveEntry> entries_;
   std::size_t seen_ = 0;
   std::uint64_t documents_ = 0;  ///< bytes
 };
 
-Result<void> Unbundler::take(const Entry& entry) {
-  BundleEntry taken;
+Result<void> Unpacker::take(const Entry& entry) {
+  ImageArchiveEntry taken;
   taken.name = sys::clean_path("/" + entry.path).substr(1);
   if (taken.name.empty() || taken.name.size() > kMostName) return {};
   switch (entry.type) {
@@ -106,7 +106,7 @@ Result<void> Unbundler::take(const Entry& entry) {
     case Entry::Type::Symlink:
     case Entry::Type::HardLink: {
       const std::string folder(entry.type == Entry::Type::Symlink ? sys::dir_name(taken.name) : "");
-      taken.kind = BundleEntry::Kind::Link;
+      taken.kind = ImageArchiveEntry::Kind::Link;
       taken.link = sys::clean_path("/" + folder + "/" + entry.link).substr(1);
       if (taken.link.size() <= kMostName) entries_.push_back(std::move(taken));
       return {};
@@ -116,9 +116,9 @@ Result<void> Unbundler::take(const Entry& entry) {
   }
 }
 
-Result<void> Unbundler::file(BundleEntry taken, std::uint64_t size) {
+Result<void> Unpacker::file(ImageArchiveEntry taken, std::uint64_t size) {
   if (taken.name.starts_with(kBlobs) && known_.contains(taken.name.substr(kBlobs.size()))) {
-    taken.kind = BundleEntry::Kind::Known;
+    taken.kind = ImageArchiveEntry::Kind::Known;
     taken.digest = "sha256:" + taken.name.substr(kBlobs.size());
     entries_.push_back(std::move(taken));
     return {};
@@ -132,7 +132,7 @@ Result<void> Unbundler::file(BundleEntry taken, std::uint64_t size) {
   return document(std::move(taken), *source);
 }
 
-Result<void> Unbundler::document(BundleEntry taken, Source& source) {
+Result<void> Unpacker::document(ImageArchiveEntry taken, Source& source) {
   taken.place = fmt::format("document-{}", entries_.size());
   const sys::Fd out = TRY(sys::open_at(folder_, taken.place, O_WRONLY | O_CREAT | O_EXCL, 0600));
   for (;;) {
@@ -148,8 +148,8 @@ Result<void> Unbundler::document(BundleEntry taken, Source& source) {
   return {};
 }
 
-Result<void> Unbundler::layer(BundleEntry taken, std::unique_ptr<HeadSource> source) {
-  taken.kind = BundleEntry::Kind::Layer;
+Result<void> Unpacker::layer(ImageArchiveEntry taken, std::unique_ptr<HeadSource> source) {
+  taken.kind = ImageArchiveEntry::Kind::Layer;
   taken.place = fmt::format("layer-{}", entries_.size());
   const auto unpacked = unpack(taken, std::move(source));
   if (!unpacked) {
@@ -163,7 +163,7 @@ Result<void> Unbundler::layer(BundleEntry taken, std::unique_ptr<HeadSource> sou
   return {};
 }
 
-Result<void> Unbundler::unpack(BundleEntry& taken, std::unique_ptr<HeadSource> source) {
+Result<void> Unpacker::unpack(ImageArchiveEntry& taken, std::unique_ptr<HeadSource> source) {
   if (::mkdirat(folder_.get(), taken.place.c_str(), 0700) != 0) return fail_errno("mkdir {}", taken.place);
   const std::string files = taken.place + "/fs";
   if (::mkdirat(folder_.get(), files.c_str(), 0755) != 0) return fail_errno("mkdir {}", files);
@@ -183,12 +183,12 @@ Result<void> Unbundler::unpack(BundleEntry& taken, std::unique_ptr<HeadSource> s
 
 }  // namespace
 
-void describe(json::Fields& f, BundleEntry& entry) {
+void describe(json::Fields& f, ImageArchiveEntry& entry) {
   f("name", entry.name);
   int kind = static_cast<int>(entry.kind);
   f("kind", kind);
-  if (kind < 0 || kind > static_cast<int>(BundleEntry::Kind::Link)) kind = 0;
-  entry.kind = static_cast<BundleEntry::Kind>(kind);
+  if (kind < 0 || kind > static_cast<int>(ImageArchiveEntry::Kind::Link)) kind = 0;
+  entry.kind = static_cast<ImageArchiveEntry::Kind>(kind);
   f("link", entry.link, json::Omit::Empty);
   f("place", entry.place, json::Omit::Empty);
   f("digest", entry.digest, json::Omit::Empty);
@@ -198,9 +198,9 @@ void describe(json::Fields& f, BundleEntry& entry) {
   f("errorKind", entry.error_kind, json::Omit::Empty);
 }
 
-Result<std::vector<BundleEntry>> unbundle(Source& tar, const sys::Fd& folder,
-                                          const std::set<std::string>& known) {
-  return Unbundler(tar, folder, known).run();
+Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
+                                                     const std::set<std::string>& known) {
+  return Unpacker(tar, folder, known).run();
 }
 
 }  // namespace skiff::archive
