@@ -193,6 +193,18 @@ def load_new(engine):
     return timed(lambda: engine("load", "-i", path))
 
 
+def pull(engine):
+    """An image from a registry into a store that has nothing of it."""
+    subprocess.run(engine.prefix + ["rmi", "-f", PULLED], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return timed(lambda: engine("pull", "-q", PULLED))
+
+
+# A registry is not everywhere: SKIFF_BENCH_IMAGE names what is pulled, "localhost:5000/debian:bookworm".
+PULLED = os.environ.get("SKIFF_BENCH_IMAGE", "")
+if PULLED:
+    case(pull)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=9)

@@ -68,7 +68,7 @@ _skiff() {
     import | image\ import | load | image\ load)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return ;;
-    image\ * | images | rmi | tag | history | save | run | create | *\ run | *\ create)
+    image\ * | images | rmi | tag | push | history | save | run | create | *\ run | *\ create)
       if ((${#path[@]} > depth)) && [[ $verb == run || $verb == create ]]; then
         return
       fi

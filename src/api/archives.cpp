@@ -57,7 +57,9 @@ Result<std::string> import_from(Call& call, const std::string& source, LineProgr
   return call.engine.archives.import(file, import);
 }
 
-Result<void> import_image(Call& call) {
+}  // namespace
+
+Result<void> image_import(Call& call) {
   engine::Archives::Import import;
   import.name = TRY(target_name(call));
   import.message = call.query.get("message");
@@ -79,8 +81,6 @@ Result<void> import_image(Call& call) {
   return {};
 }
 
-}  // namespace
-
 Result<void> image_get(Call& call) { return save(call, {call.name()}); }
 
 Result<void> image_get_all(Call& call) { return save(call, call.query.all("names")); }
@@ -96,10 +96,6 @@ Result<void> image_load(Call& call) {
   // Docker answers 200 before it looks at the archive, and its clients show such errors as they are.
   if (!loaded.ok()) progress.fail(loaded.error());
   return call.http.answered() ? success() : call.http.send(200, "");
-}
-
-Result<void> image_create(Call& call) {
-  return call.query.has("fromSrc") ? import_image(call) : no_registry(call);
 }
 
 Result<void> container_export(Call& call) {

@@ -40,6 +40,7 @@ void LineProgress::fail(const Error& error) {
 }
 
 void LineProgress::send(const docker::ProgressLine& line) {
+  const MutexLock lock(mutex_);
   // A client that is gone is noticed by the stop token of the work.
   if (!call_.http.answered() && !call_.http.start(200).ok()) return;
   (void)call_.http.write(json::encode(line) + "\r\n");

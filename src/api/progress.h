@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "api/call.h"
+#include "base/thread.h"
 #include "build/service.h"
 #include "spec/docker/system.h"
 
@@ -19,6 +20,8 @@ class LineProgress : public build::Progress {
   void withhold(std::string_view text) override;
   void image(const std::string& id) override;
   void failed_command(int code) override { exit_code_ = code; }
+  /// A line as it is; from any thread.
+  void send(const spec::docker::ProgressLine& line) EXCLUDES(mutex_);
   /// The last line of work that failed, after what was withheld.
   void fail(const Error& error);
 
@@ -28,9 +31,8 @@ class LineProgress : public build::Progress {
   bool said_something() const { return call_.http.answered() || !withheld_.empty(); }
 
  private:
-  void send(const spec::docker::ProgressLine& line);
-
   Call& call_;
+  Mutex mutex_;
   int exit_code_ = 0;
   std::string withheld_;  ///< the end of what was withheld
 };

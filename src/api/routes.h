@@ -29,7 +29,6 @@ Result<void> plugin_list(Call& call);
 // unavailable.cpp
 Result<void> no_swarm(Call& call);
 Result<void> not_in_swarm(Call& call);
-Result<void> no_registry(Call& call);
 Result<void> no_plugin(Call& call);
 Result<void> not_offered(Call& call);
 // containers.cpp
@@ -74,10 +73,17 @@ Result<void> image_prune(Call& call);
 Result<void> image_get(Call& call);
 Result<void> image_get_all(Call& call);
 Result<void> image_load(Call& call);
-Result<void> image_create(Call& call);
+/// POST /images/create with fromSrc.
+Result<void> image_import(Call& call);
 Result<void> container_export(Call& call);
 Result<void> container_changes(Call& call);
 Result<void> container_commit(Call& call);
+// registries.cpp
+/// POST /images/create: a pull, or an import.
+Result<void> image_create(Call& call);
+Result<void> image_push(Call& call);
+Result<void> auth(Call& call);
+Result<void> distribution_inspect(Call& call);
 // bootstrap.cpp
 Result<void> image_bootstrap(Call& call);
 // builds.cpp

@@ -13,12 +13,6 @@ Result<void> no_swarm(Call&) {
 
 Result<void> not_in_swarm(Call&) { return Error(Kind::Unavailable, "This node is not part of a swarm"); }
 
-Result<void> no_registry(Call&) {
-  return Error(
-      Kind::Unsupported,
-      "this engine has no registry client: make a base image with 'skiff image bootstrap', or build one");
-}
-
 Result<void> no_plugin(Call& call) { return fail(Kind::NotFound, "plugin {} not found", quote(call.name())); }
 
 Result<void> not_offered(Call& call) {

@@ -16,16 +16,29 @@ namespace {
 
 constexpr std::size_t kDockerfileLimit = 16 << 20;
 
+/// The images that are here, and those that the request lets us bring here.
 class StoredImages : public BaseImages {
  public:
-  explicit StoredImages(image::Store& images) : images_(images) {}
-  Result<BaseImage> resolve(const std::string& name) override {
-    image::Image image = TRY(images_.resolve(name));
-    return BaseImage{image.id.to_string(), image.snapshot, std::move(image.config)};
+  StoredImages(image::Store& images, const Request& request) : images_(images), request_(request) {}
+
+  Result<BaseImage> resolve(const std::string& name, const std::string& platform) override {
+    std::optional<spec::Platform> wanted;
+    if (const std::string& text = platform.empty() ? request_.platform : platform; !text.empty())
+      wanted = TRY(spec::Platform::parse(text));
+    auto image = images_.resolve(name);
+    const bool fits = image.ok() && (!wanted || wanted->accepts(image->config.platform));
+    const auto reference = spec::Reference::parse_tagged(name);
+    if ((!fits || request_.pull) && request_.fetch && reference.ok()) {
+      TRY(request_.fetch(*reference, wanted));
+      image = images_.resolve(name);
+    }
+    if (!image.ok()) return image.error();
+    return BaseImage{image->id.to_string(), image->snapshot, std::move(image->config)};
   }
 
  private:
   image::Store& images_;
+  const Request& request_;
 };
 
 bool leads_out(std::string_view path) { return sys::clean_path(path).starts_with(".."); }
@@ -74,7 +87,7 @@ class BuildService : public Service {
     const IgnoreRules ignore = TRY(read_ignore(request.context));
     const CompileOptions options{request.build_arguments, request.labels,      request.target,
                                  request.network_mode,    request.extra_hosts, request.limits};
-    StoredImages images(parts_.images);
+    StoredImages images(parts_.images, request);
     Graph graph = TRY(compile(file, options, images));
 
     const Running running(*this);

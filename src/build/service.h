@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +15,8 @@
 #include "meta/database.h"
 #include "network/service.h"
 #include "runner/runner.h"
+#include "spec/platform.h"
+#include "spec/reference.h"
 #include "sys/fd.h"
 
 namespace skiff::build {
@@ -29,7 +32,11 @@ struct Request {
   std::vector<std::string> extra_hosts;
   std::string platform;
   bool no_cache = false;
-  bool pull = false;
+  bool pull = false;  ///< bases are asked for at their registries although they are here
+  /// Brings a base image here that is missing, or is to be asked for. Without it there are only those that
+  /// are here.
+  std::function<Result<void>(const spec::Reference& name, const std::optional<spec::Platform>& platform)>
+      fetch;
   bool quiet = false;
   bool remove_intermediate = true;
   Limits limits;

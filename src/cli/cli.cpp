@@ -203,14 +203,6 @@ void add_global_flags(FlagSet& flags, GlobalOptions& options) {
   flags.boolean(options.version, "version", 'v', "Print version information and quit");
 }
 
-/// Commands that Docker has and this program has not yet, with why.
-std::string_view absent_command(std::string_view name) {
-  for (const std::string_view registry : {"login", "logout", "pull", "push", "search"})
-    if (name == registry)
-      return "this release has no registry client: make a base image with 'image bootstrap', or build one";
-  return {};
-}
-
 int run_words(Cli& cli, const Arguments& words, const std::string& help) {
   if (words[0] == "help") {
     const Arguments rest(words.begin() + 1, words.end());
@@ -226,10 +218,6 @@ int run_words(Cli& cli, const Arguments& words, const std::string& help) {
     return run_entry(cli, *entry, Arguments(words.begin() + static_cast<std::ptrdiff_t>(used), words.end()));
   if (const Group* group = find_group(words[0]))
     return run_group(cli, *group, Arguments(words.begin() + 1, words.end()));
-  if (const auto why = absent_command(words[0]); !why.empty()) {
-    cli.err.print("{0}: unknown command: {0} {1}\n\n{2}\n", cli.program, words[0], why);
-    return 1;
-  }
   cli.err.print("{0}: unknown command: {0} {1}\n\nRun '{0} --help' for more information\n", cli.program,
                 words[0]);
   return 1;

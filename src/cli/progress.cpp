@@ -1,44 +1,17 @@
 #include "cli/progress.h"
 
-#include <map>
-
 #include "base/strings.h"
+#include "cli/terminal.h"
+#include "spec/docker/progress_bar.h"
 
 namespace skiff::cli {
 
 namespace {
 
-/// Lines with an id keep their place on a terminal, as a pull's layers do.
-class Lines {
- public:
-  Lines(Output& out, bool in_place) : out_(out), in_place_(in_place) {}
-
-  void show(const spec::docker::ProgressLine& line) {
-    std::string text = line.status;
-    if (!line.id.empty()) text = line.id + ": " + text;
-    if (!in_place_ || line.id.empty()) {
-      if (!line.progress.empty() && !in_place_) return;  // a bar that cannot move says nothing
-      out_.write(text + "\n");
-      ++printed_;
-      return;
-    }
-    if (!line.progress.empty()) text += " " + line.progress;
-    const auto [place, is_new] = places_.try_emplace(line.id, printed_);
-    if (is_new) {
-      out_.write(text + "\n");
-      ++printed_;
-      return;
-    }
-    const auto up = printed_ - place->second;
-    out_.write(fmt::format("\x1b[{0}A\x1b[2K\r{1}\r\x1b[{0}B", up, text));
-  }
-
- private:
-  Output& out_;
-  bool in_place_;
-  std::size_t printed_ = 0;
-  std::map<std::string, std::size_t> places_;
-};
+int columns() {
+  const auto size = terminal_size();
+  return size && size->second > 0 ? size->second : 80;
+}
 
 void note_result(const json::Value& aux, BuildOutcome& outcome) {
   const json::Value* id = aux.is_object() ? aux.get_object().if_contains("ID") : nullptr;
@@ -47,8 +20,36 @@ void note_result(const json::Value& aux, BuildOutcome& outcome) {
 
 }  // namespace
 
+void ProgressLines::show_in_place(const std::string& id, const std::string& text) {
+  const auto [place, is_new] = places_.try_emplace(id, printed_);
+  if (is_new) {
+    write_(text + "\n");
+    ++printed_;
+    return;
+  }
+  const auto up = printed_ - place->second;
+  write_(fmt::format("\x1b[{0}A\x1b[2K\r{1}\r\x1b[{0}B", up, text));
+}
+
+void ProgressLines::show(const spec::docker::ProgressLine& line) {
+  std::string text = line.id.empty() ? line.status : line.id + ": " + line.status;
+  const bool is_bar =
+      line.progress_detail && (line.progress_detail->current > 0 || line.progress_detail->total > 0);
+  if (!in_place_ || line.id.empty() || !line.progress_detail) {
+    if (is_bar && !in_place_) return;  // a bar that cannot move says nothing
+    // What comes later under the same names is something else.
+    places_.clear();
+    printed_ = 0;
+    write_(text + "\n");
+    return;
+  }
+  if (is_bar) text += " " + spec::docker::progress_bar(*line.progress_detail, columns());
+  show_in_place(line.id, text);
+}
+
 Result<void> show_progress(client::Stream& stream, Output& out, ProgressStyle style, BuildOutcome* outcome) {
-  Lines lines(out, style == ProgressStyle::Auto && out.is_terminal());
+  ProgressLines lines([&out](std::string_view text) { out.write(text); },
+                      style == ProgressStyle::Auto && out.is_terminal());
   while (true) {
     auto value = TRY(stream.next_json());
     if (!value) return {};

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "cli/output.h"
@@ -12,6 +16,23 @@ enum class ProgressStyle : std::uint8_t {
   Auto,   ///< lines that change in place on a terminal, else one after the other
   Plain,  ///< one after the other
   Quiet,  ///< nothing but the failure
+};
+
+/// The lines of a stream of progress as Docker's client shows them: on a terminal those of one part keep
+/// their place and have a bar, elsewhere bars are left out.
+class ProgressLines {
+ public:
+  using Write = std::function<void(std::string_view)>;
+  ProgressLines(Write write, bool in_place) : write_(std::move(write)), in_place_(in_place) {}
+  void show(const spec::docker::ProgressLine& line);
+
+ private:
+  void show_in_place(const std::string& id, const std::string& text);
+
+  const Write write_;
+  const bool in_place_;
+  std::size_t printed_ = 0;                    ///< lines since the last that was none of a part
+  std::map<std::string, std::size_t> places_;  ///< by the part's id
 };
 
 struct BuildOutcome {

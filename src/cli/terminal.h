@@ -22,6 +22,18 @@ class RawTerminal {
   std::optional<termios> saved_;
 };
 
+/// What is typed is not shown, for a scope: passwords.
+class HiddenInput {
+ public:
+  HiddenInput();
+  ~HiddenInput();
+  HiddenInput(const HiddenInput&) = delete;
+  HiddenInput& operator=(const HiddenInput&) = delete;
+
+ private:
+  std::optional<termios> saved_;
+};
+
 /// Rows and columns of the terminal on standard output; nothing when it is none.
 std::optional<std::pair<int, int>> terminal_size();
 

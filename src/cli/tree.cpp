@@ -92,8 +92,8 @@ const std::vector<Group>& groups() {
 }
 
 const std::vector<std::string_view>& common_commands() {
-  static const std::vector<std::string_view> kCommon = {"run",    "exec",    "ps",  "build",
-                                                        "images", "version", "info"};
+  static const std::vector<std::string_view> kCommon = {
+      "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "version", "info"};
   return kCommon;
 }
 

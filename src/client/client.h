@@ -14,8 +14,10 @@
 #include "spec/docker/exec.h"
 #include "spec/docker/image.h"
 #include "spec/docker/network.h"
+#include "spec/docker/registry.h"
 #include "spec/docker/system.h"
 #include "spec/docker/volume.h"
+#include "spec/reference.h"
 
 namespace skiff::client {
 
@@ -141,10 +143,13 @@ class Client {
   Result<void> tag_image(std::string_view source, std::string_view repository, std::string_view tag);
   Result<std::vector<docker::ImageDeleteItem>> remove_image(std::string_view name, bool force, bool prune);
   Result<docker::ImagePruneReport> prune_images(const Filters& filters);
-  /// Progress lines of a pull.
-  Result<Stream> pull(std::string_view repository, std::string_view tag, std::string_view platform);
-  /// `parameters` is the query of POST /build; the context is a tar.
-  Result<Stream> build(const Query& parameters, http::BodySource context);
+  /// Progress lines of a pull; all tags without tag and digest. `auth` is the X-Registry-Auth header.
+  Result<Stream> pull(const spec::Reference& reference, std::string_view platform, const std::string& auth);
+  /// Progress lines of a push; `platform` is JSON.
+  Result<Stream> push(const spec::Reference& reference, std::string_view platform, const std::string& auth);
+  Result<docker::AuthAnswer> login(const docker::AuthConfig& config);
+  /// `parameters` is the query of POST /build; the context is a tar. `auths` is the X-Registry-Config header.
+  Result<Stream> build(const Query& parameters, const std::string& auths, http::BodySource context);
   /// A tar of images. `platform` is JSON, or "".
   Result<Stream> save_images(const std::vector<std::string>& names, std::string_view platform);
   /// Progress lines of a load.

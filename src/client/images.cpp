@@ -1,3 +1,4 @@
+#include "base/strings.h"
 #include "client/client.h"
 
 namespace skiff::client {
@@ -37,22 +38,41 @@ Result<docker::ImagePruneReport> Client::prune_images(const Filters& filters) {
   return call_as<docker::ImagePruneReport>("POST", Query("/images/prune").filters(filters).text());
 }
 
-Result<Stream> Client::pull(std::string_view repository, std::string_view tag, std::string_view platform) {
+Result<Stream> Client::pull(const spec::Reference& reference, std::string_view platform,
+                            const std::string& auth) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = Query("/images/create")
-                       .add("fromImage", repository)
-                       .add_if("tag", tag)
-                       .add_if("platform", platform)
+                       .add("fromImage", reference.familiar_name())
+                       .add_if("tag", reference.digest() ? reference.digest()->to_string() : reference.tag())
+                       .add_if("platform", to_lower(platform))
                        .text();
+  request.fields.add("X-Registry-Auth", auth);
   return open(std::move(request));
 }
 
-Result<Stream> Client::build(const Query& parameters, http::BodySource context) {
+Result<Stream> Client::push(const spec::Reference& reference, std::string_view platform,
+                            const std::string& auth) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = Query(fmt::format("/images/{}/push", encode_path(reference.familiar_name())))
+                       .add_if("tag", reference.tag())
+                       .add_if("platform", platform)
+                       .text();
+  request.fields.add("X-Registry-Auth", auth);
+  return open(std::move(request));
+}
+
+Result<docker::AuthAnswer> Client::login(const docker::AuthConfig& config) {
+  return call_as<docker::AuthAnswer>("POST", "/auth", json::encode(config));
+}
+
+Result<Stream> Client::build(const Query& parameters, const std::string& auths, http::BodySource context) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = parameters.text();
   request.content_type = "application/x-tar";
+  request.fields.add("X-Registry-Config", auths);
   request.source = std::move(context);
   return open(std::move(request));
 }

@@ -18,6 +18,9 @@ struct Engine::Wiring {
   std::unique_ptr<content::Store> content;
   std::unique_ptr<snapshot::Store> snapshots;
   std::unique_ptr<image::Store> images;
+  std::unique_ptr<image::BlobLedger> blob_ledger;
+  std::unique_ptr<image::Puller> puller;
+  std::unique_ptr<image::Pusher> pusher;
   std::unique_ptr<network::Service> networks;
   std::unique_ptr<volume::Service> volumes;
   std::unique_ptr<ContainerSet> set;
@@ -34,6 +37,7 @@ struct Engine::Wiring {
   std::unique_ptr<Images> image_service;
   std::unique_ptr<Archives> archives;
   std::unique_ptr<Commits> commits;
+  std::unique_ptr<Registries> registries;
   std::unique_ptr<Networks> network_service;
   std::unique_ptr<Volumes> volume_service;
   std::unique_ptr<System> system;
@@ -58,6 +62,9 @@ Result<void> Engine::Wiring::open_stores(const spec::EngineConfig& config) {
   content = TRY(content::Store::open(config.data_root + "/content"));
   snapshots = TRY(snapshot::Store::open(config.data_root + "/snapshots", *database));
   images = TRY(image::Store::open(*content, *snapshots, *database));
+  blob_ledger = std::make_unique<image::BlobLedger>(*database);
+  puller = image::Puller::create(*images, *blob_ledger, config.registries);
+  pusher = image::Pusher::create(*images, *blob_ledger, config.registries);
   networks = TRY(network::Service::open(config, *database));
   volumes = TRY(volume::Service::open(config.data_root + "/volumes", *database));
   return {};
@@ -83,6 +90,7 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   image_service = std::make_unique<Images>(*parts, *set, events);
   archives = std::make_unique<Archives>(*parts, events);
   commits = std::make_unique<Commits>(*parts, *set, events, *lifecycle);
+  registries = std::make_unique<Registries>(*parts, *puller, *pusher, events);
   network_service = std::make_unique<Networks>(*parts, *set, events);
   volume_service = std::make_unique<Volumes>(*parts, events);
   system = std::make_unique<System>(*parts, *set, events, *containers, *image_service, *volume_service);
@@ -136,6 +144,7 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       networks(*wiring->network_service),
       volumes(*wiring->volume_service),
       system(*wiring->system),
+      registries(*wiring->registries),
       builds(*wiring->builds),
       image_store(*wiring->images),
       wiring_(std::move(wiring)) {}

@@ -16,6 +16,7 @@
 #include "engine/lifecycle.h"
 #include "engine/logs.h"
 #include "engine/networks.h"
+#include "engine/registries.h"
 #include "engine/stats.h"
 #include "engine/system.h"
 #include "engine/volumes.h"
@@ -45,6 +46,7 @@ struct Engine {
   Networks& networks;
   Volumes& volumes;
   System& system;
+  Registries& registries;
   Builds& builds;
   image::Store& image_store;  ///< for bootstrap
 

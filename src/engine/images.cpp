@@ -16,22 +16,23 @@ std::int64_t seconds_of(const std::optional<Time>& time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time->time_since_epoch()).count();
 }
 
-/// The names of an image that the reference filter lets through; all of them when there is none. A pattern
-/// without a tag matches any tag, and no wildcard matches a "/".
-Result<std::vector<std::string>> matching_tags(const Filters& filters, const image::Image& image) {
-  if (!filters.has("reference")) return image.tags;
+/// Those of an image's names, its tags or its digests, that the reference filter lets through; all of them
+/// when there is none. A pattern without a tag matches any, and no wildcard matches a "/".
+Result<std::vector<std::string>> matching(const Filters& filters, const std::vector<std::string>& names) {
+  if (!filters.has("reference")) return names;
   std::vector<build::Pattern> patterns;
   for (const std::string& text : filters.values("reference"))
     patterns.push_back(TRY(build::Pattern::compile(text, build::Pattern::Style::File)));
-  std::vector<std::string> tags;
-  for (const std::string& tag : image.tags) {
-    const std::string name = tag.substr(0, tag.rfind(':'));
+  std::vector<std::string> found;
+  for (const std::string& name : names) {
+    const auto at = name.find('@');
+    const std::string repository = name.substr(0, at == std::string::npos ? name.rfind(':') : at);
     const auto meant = [&](const build::Pattern& pattern) {
-      return pattern.matches(tag) || pattern.matches(name);
+      return pattern.matches(name) || pattern.matches(repository);
     };
-    if (std::any_of(patterns.begin(), patterns.end(), meant)) tags.push_back(tag);
+    if (std::any_of(patterns.begin(), patterns.end(), meant)) found.push_back(name);
   }
-  return tags;
+  return found;
 }
 
 struct Layer {
@@ -123,16 +124,17 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     const bool nameless = image.tags.empty() && image.repo_digests.empty();
     // Steps of the classic builder are nameless parents: shown with -a only.
     if (nameless && children[id] > 0 && (!all || by_name)) continue;
-    if (by_name && nameless != dangling) continue;
+    if (by_name && (dangling ? !image.tags.empty() : nameless)) continue;
     if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels)) continue;
-    std::vector<std::string> tags = TRY(matching_tags(filters, image));
-    if (tags.empty() && filters.has("reference")) continue;
+    std::vector<std::string> tags = TRY(matching(filters, image.tags));
+    std::vector<std::string> digests = TRY(matching(filters, image.repo_digests));
+    if (tags.empty() && digests.empty() && filters.has("reference")) continue;
     spec::docker::ImageSummary summary;
     summary.id = id;
     summary.created = seconds_of(image.config.created);
     summary.labels = image.config.config.labels;
     summary.parent_id = image.parent;
-    summary.repo_digests = image.repo_digests;
+    summary.repo_digests = std::move(digests);
     summary.repo_tags = std::move(tags);
     summary.size = static_cast<std::int64_t>(image.size);
     if (shared_size) summary.containers = used[id];

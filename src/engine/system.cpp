@@ -20,6 +20,20 @@ constexpr std::string_view kOldestApiVersion = "1.24";
 constexpr std::string_view kEngineVersion = "28.5.2";
 constexpr std::string_view kIdTable = "engine";
 
+spec::docker::RegistryConfig registry_config(const spec::RegistrySettings& settings) {
+  spec::docker::RegistryConfig shown;
+  shown.index_configs["docker.io"] = {settings.mirrors, "docker.io", true, true};
+  shown.insecure_registry_cidrs = {"::1/128", "127.0.0.0/8"};
+  for (const auto& entry : settings.insecure) {
+    if (entry.find('/') != std::string::npos)
+      shown.insecure_registry_cidrs.push_back(entry);
+    else
+      shown.index_configs[entry] = {{}, entry, false, false};
+  }
+  shown.mirrors = settings.mirrors;
+  return shown;
+}
+
 /// A number for this data root, made once.
 Result<std::string> engine_id(meta::Database& database) {
   std::string id;
@@ -119,8 +133,7 @@ Result<spec::docker::Info> System::info() {
   info.logging_driver = parts_.config.log_driver;
   info.n_events_listener = events_.listeners();
   info.index_server_address = "https://index.docker.io/v1/";
-  info.registry_config.index_configs["docker.io"] = {{}, "docker.io", true, true};
-  info.registry_config.insecure_registry_cidrs = {"::1/128", "127.0.0.0/8"};
+  info.registry_config = registry_config(parts_.config.registries);
   info.docker_root_dir = parts_.config.data_root;
   info.labels = parts_.config.labels;
   info.server_version = kEngineVersion;

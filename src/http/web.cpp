@@ -1,5 +1,6 @@
 #include "http/web.h"
 
+#include <cstdlib>
 #include <memory>
 
 #include "base/strings.h"
@@ -23,6 +24,14 @@ struct Transfer {
   WebResponse response;
   std::optional<Error> failure;
 };
+
+/// "http://localhost:5000/x", "https://127.0.0.1/x", "http://[::1]:80/".
+bool is_loopback(std::string_view url) {
+  if (const auto begin = url.find("://"); begin != std::string_view::npos) url.remove_prefix(begin + 3);
+  const auto server = url.substr(0, url.find_first_of("/?#"));
+  const auto host = server.substr(0, server.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
 
 /// An answer's header lines; a new status line (after a redirect, or 100 Continue) begins them anew.
 std::size_t take_header(char* bytes, std::size_t, std::size_t size, void* context) {
@@ -135,6 +144,7 @@ class CurlSession final : public WebSession {
     set(CURLOPT_WRITEDATA, &transfer);
     set_method(request, transfer);
     set_trust();
+    set_proxy(request.url);
   }
 
   void set_method(const WebRequest& request, Transfer& transfer) {
@@ -152,6 +162,17 @@ class CurlSession final : public WebSession {
       set(CURLOPT_POSTFIELDSIZE, 0L);
       set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
+  }
+
+  /// As Go's programs do, and libcurl does not: loopback addresses are reached directly, and HTTP_PROXY
+  /// counts.
+  void set_proxy(std::string_view url) {
+    if (is_loopback(url)) {
+      set(CURLOPT_NOPROXY, "*");
+      return;
+    }
+    const char* proxy = std::getenv("HTTP_PROXY");
+    if (proxy && url.starts_with("http://") && !std::getenv("http_proxy")) set(CURLOPT_PROXY, proxy);
   }
 
   void set_trust() {

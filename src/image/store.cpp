@@ -125,6 +125,8 @@ Result<Image> CatalogueStore::create_from(const std::string& text, const std::ve
   const spec::Digest id = TRY(content_.put(text));
   const MutexLock lock(mutex_);
   if (const Image* known = catalogue_.find(id.to_string())) return *known;
+  // A layer that was there may have gone with another image meanwhile; now none goes.
+  for (const auto& layer : layers) TRY(snapshots_.info(layer.snapshot));
   Record record;
   record.layers = layers;
   record.parent = parent;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "spec/registry_settings.h"
+
 namespace skiff::spec {
 
 /// The name of the runtime that is built in.
@@ -44,6 +46,7 @@ struct EngineConfig {
   std::string default_runtime = kOwnRuntime;
   std::string log_driver = "local";
   std::map<std::string, std::string> log_options;
+  RegistrySettings registries;
   int mtu = 1500;
   bool debug = false;
   std::int64_t max_body_bytes = 16 << 20;  ///< of a JSON request body; more is answered 413

@@ -96,15 +96,17 @@ class Compiler {
     stage.first_step = graph_.steps.size();
     arguments_.start_stage();
     stage_ = std::make_unique<StageCompiler>(file_, options_, arguments_, images_, graph_);
-    if (const auto platform = in.flags.find("platform"); platform != in.flags.end()) {
-      const std::string text = TRY(expand_global(platform->second));
-      if (!text.empty()) TRY_CONTEXT(spec::Platform::parse(text), "failed to parse platform {}", text);
+    std::string platform;
+    if (const auto flag = in.flags.find("platform"); flag != in.flags.end()) {
+      platform = TRY(expand_global(flag->second));
+      if (!platform.empty())
+        TRY_CONTEXT(spec::Platform::parse(platform), "failed to parse platform {}", platform);
     }
     const std::string name = TRY(expand_global(in.arguments[0]));
     if (name.empty())
       return fail(Kind::InvalidArgument, "base name ({}) should not be blank", in.arguments[0]);
     stage.base_name = name;
-    TRY(find_base(stage, name));
+    TRY(find_base(stage, name, platform));
     if (in.arguments.size() > 1) {
       for (const Stage& earlier : graph_.stages)
         if (equals_ignore_case(earlier.name, in.arguments[1]))
@@ -120,7 +122,7 @@ class Compiler {
     return {};
   }
 
-  Result<void> find_base(Stage& stage, const std::string& name) {
+  Result<void> find_base(Stage& stage, const std::string& name, const std::string& platform) {
     for (std::size_t i = 0; i + 1 < graph_.stages.size(); ++i) {
       const Stage& earlier = graph_.stages[i];
       if (earlier.name.empty() || !equals_ignore_case(earlier.name, name)) continue;
@@ -134,7 +136,7 @@ class Compiler {
     if (name == "scratch") {
       base.image.platform = spec::Platform::host();
     } else {
-      base = TRY(images_.resolve(name));
+      base = TRY(images_.resolve(name, platform));
     }
     stage.base_image = base.id;
     stage.image = std::move(base.image);

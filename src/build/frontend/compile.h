@@ -22,7 +22,8 @@ struct BaseImage {
 class BaseImages {
  public:
   virtual ~BaseImages() = default;
-  virtual Result<BaseImage> resolve(const std::string& name) = 0;
+  /// `platform` is what FROM --platform says, or "".
+  virtual Result<BaseImage> resolve(const std::string& name, const std::string& platform) = 0;
 };
 
 struct CompileOptions {

@@ -10,7 +10,7 @@ namespace {
 
 class FakeImages : public BaseImages {
  public:
-  Result<BaseImage> resolve(const std::string& name) override {
+  Result<BaseImage> resolve(const std::string& name, const std::string&) override {
     if (name == "missing") return fail(Kind::NotFound, "No such image: missing:latest");
     BaseImage base;
     base.id = "sha256:" + name;

@@ -234,7 +234,7 @@ Result<std::size_t> StageCompiler::copy_from(const std::string& name) {
     return *graph_.stages[*index].result;
   }
   if (here == graph_.stages.size()) return wrong("no stage");
-  const BaseImage base = TRY_CONTEXT(images_.resolve(name), "invalid from flag value {}", name);
+  const BaseImage base = TRY_CONTEXT(images_.resolve(name, ""), "invalid from flag value {}", name);
   graph_.vertices.push_back({SourceOperation{base.id, base.snapshot}, {}});
   return graph_.vertices.size() - 1;
 }

@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/ids.h"
 #include "base/strings.h"
+#include "cli/auth/credentials.h"
 #include "cli/commands/build_context.h"
 #include "cli/commands/image_progress.h"
 #include "cli/commands/resource_entries.h"
@@ -195,11 +197,13 @@ class Build : public Command {
                          human_size(static_cast<double>(sent))));
       return got;
     };
-    auto stream = TRY(TRY(cli.engine())->build(query(context.dockerfile), std::move(counted)));
+    auto stream =
+        TRY(TRY(cli.engine())->build(query(context.dockerfile), TRY(auths(cli)), std::move(counted)));
     std::string id;
     std::string last;
+    ProgressLines lines(show, !quiet_ && cli.out.is_terminal());
     const auto end = TRY(read_progress(
-        stream,
+        stream, lines,
         [&](std::string_view text) {
           show(text);
           last = text;
@@ -238,6 +242,14 @@ class Build : public Command {
           "unable to prepare context: this release builds from a directory or standard input, not from {}",
           place);
     return TRY_CONTEXT(directory_context(place, file_), "unable to prepare context");
+  }
+
+  /// What bases may need to be pulled with.
+  static Result<std::string> auths(Cli& cli) {
+    auto store = TRY(CredentialStore::open(cli.globals.config_directory));
+    json::Object all;
+    for (const auto& [server, config] : TRY(store.all())) all[server] = json::to_value(config);
+    return encode_base64_url(json::to_text(all));
   }
 
   client::Query query(const std::string& dockerfile) const {

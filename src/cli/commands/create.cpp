@@ -1,5 +1,6 @@
 #include <cerrno>
 
+#include "cli/auth/credentials.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/run.h"
 #include "cli/progress.h"
@@ -27,10 +28,9 @@ int start_error_code(const Error& error) {
 namespace {
 
 Result<void> pull_image(Cli& cli, const ContainerOptions& options, const spec::Reference& reference) {
-  auto* engine = TRY(cli.engine());
-  auto stream = TRY(engine->pull(reference.familiar_name(),
-                                 reference.digest() ? reference.digest()->to_string() : reference.tag(),
-                                 options.platform));
+  auto credentials = TRY(CredentialStore::open(cli.globals.config_directory));
+  const std::string auth = spec::docker::encode_auth(TRY(credentials.for_image(reference)));
+  auto stream = TRY(TRY(cli.engine())->pull(reference, options.platform, auth));
   return show_progress(stream, cli.err, options.quiet ? ProgressStyle::Quiet : ProgressStyle::Auto);
 }
 

@@ -122,11 +122,13 @@ class ImageBootstrap : public Command {
     client::Query query("/skiff/images/bootstrap");
     query.add("reference", arguments[0]).add_if("mirror", mirror_).flag("nocache", no_cache_);
     auto stream = TRY(TRY(cli.engine())->bootstrap(query));
-    const auto end = TRY(read_progress(stream, [&](std::string_view text) {
+    const auto write = [&](std::string_view text) {
       if (quiet_) return;
       cli.out.write(text);
       cli.out.flush();
-    }));
+    };
+    ProgressLines lines(write, cli.out.is_terminal());
+    const auto end = TRY(read_progress(stream, lines, write));
     if (end.error.empty()) return 0;
     cli.err.write(end.error + "\n");
     return end.code;

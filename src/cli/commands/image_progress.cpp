@@ -2,7 +2,8 @@
 
 namespace skiff::cli {
 
-Result<ProgressEnd> read_progress(client::Stream& stream, const std::function<void(std::string_view)>& write,
+Result<ProgressEnd> read_progress(client::Stream& stream, ProgressLines& lines,
+                                  const std::function<void(std::string_view)>& write,
                                   const std::function<void(const json::Value&)>& aux) {
   while (auto value = TRY(stream.next_json())) {
     const auto line = TRY(json::from_value<spec::docker::ProgressLine>(*std::move(value)));
@@ -17,9 +18,7 @@ Result<ProgressEnd> read_progress(client::Stream& stream, const std::function<vo
     if (!line.stream.empty()) {
       write(line.stream);
     } else if (!line.status.empty()) {
-      std::string text = line.id.empty() ? line.status : line.id + ": " + line.status;
-      if (!line.progress.empty()) text += " " + line.progress;
-      write(text + "\n");
+      lines.show(line);
     }
   }
   return ProgressEnd{};

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 namespace skiff::cli {
 
@@ -14,8 +15,10 @@ struct ProgressEnd {
   std::string error;  ///< empty when all went well
 };
 
-/// Reads progress lines to their end: text goes to `write`, "aux" objects to `aux`.
-Result<ProgressEnd> read_progress(client::Stream& stream, const std::function<void(std::string_view)>& write,
+/// Reads progress lines to their end: text goes to `write`, what is said of a pull to `lines`, "aux" objects
+/// to `aux`.
+Result<ProgressEnd> read_progress(client::Stream& stream, ProgressLines& lines,
+                                  const std::function<void(std::string_view)>& write,
                                   const std::function<void(const json::Value&)>& aux = {});
 
 }  // namespace skiff::cli

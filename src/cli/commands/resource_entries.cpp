@@ -10,6 +10,8 @@ constexpr std::string_view kBuild = "image build|build|builder build";
 constexpr std::string_view kImageLs = "image ls|image list|images";
 constexpr std::string_view kImageRm = "image rm|image remove|rmi";
 constexpr std::string_view kTag = "image tag|tag";
+constexpr std::string_view kPull = "image pull|pull";
+constexpr std::string_view kPush = "image push|push";
 constexpr std::string_view kHistory = "image history|history";
 constexpr std::string_view kSave = "image save|save";
 constexpr std::string_view kLoad = "image load|load";
@@ -69,6 +71,17 @@ void add_images(std::vector<Entry>& rows) {
 void add_registry(std::vector<Entry>& rows) {
   rows.push_back({"registry serve", "[OPTIONS]", "Serve a registry of container images", "", any_arguments(),
                   make::registry_serve});
+  for (const std::string_view path : {"pull", "image pull"})
+    rows.push_back({path, "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry", kPull,
+                    exactly(1), make::image_pull});
+  for (const std::string_view path : {"push", "image push"})
+    rows.push_back(
+        {path, "[OPTIONS] NAME[:TAG]", "Upload an image to a registry", kPush, exactly(1), make::image_push});
+  rows.push_back({"login", "[OPTIONS] [SERVER]", "Authenticate to a registry", "", at_most(1), make::login,
+                  "Authenticate to a registry.\nDefaults to Docker Hub if no server is specified."});
+  rows.push_back(
+      {"logout", "[SERVER]", "Log out from a registry", "", at_most(1), make::logout,
+       "Log out from a registry.\nIf no server is specified, the default is defined by the daemon."});
 }
 
 void add_networks(std::vector<Entry>& rows) {

@@ -8,6 +8,7 @@
 #include "engine/log_options.h"
 #include "engine/runtimes.h"
 #include "http/address.h"
+#include "registry/client/endpoint.h"
 #include "spec/digest.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -17,8 +18,14 @@ namespace {
 
 /// Flags whose name in the file is another one.
 constexpr std::pair<std::string_view, std::string_view> kFileNames[] = {
-    {"host", "hosts"},       {"label", "labels"},         {"log-opt", "log-opts"},
-    {"dns-opt", "dns-opts"}, {"add-runtime", "runtimes"}, {"default-address-pool", "default-address-pools"},
+    {"host", "hosts"},
+    {"label", "labels"},
+    {"log-opt", "log-opts"},
+    {"dns-opt", "dns-opts"},
+    {"add-runtime", "runtimes"},
+    {"default-address-pool", "default-address-pools"},
+    {"registry-mirror", "registry-mirrors"},
+    {"insecure-registry", "insecure-registries"},
 };
 /// Flags that mean nothing in a file.
 constexpr std::string_view kOnlyFlags[] = {"config-file", "validate", "version", "help"};
@@ -37,6 +44,9 @@ std::string flag_name(std::string_view key) {
 
 struct Numbers {
   std::int64_t mtu = 1500;
+  std::int64_t downloads = 3;
+  std::int64_t uploads = 5;
+  std::int64_t attempts = 5;
   std::string log_level = "info";
 };
 
@@ -105,6 +115,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.string(config.socket_group, "group", 'G', "Group for the unix socket").show_default("\"docker\"");
   flags.boolean(options.help, "help", 'h', "Print usage");
   flags.list(config.hosts, "host", 'H', "Daemon socket(s) to connect to", check_host);
+  flags.list(config.registries.insecure, "insecure-registry", 0, "Enable insecure registry communication",
+             registry::check_insecure);
   flags.list(config.labels, "label", 0, "Set key=value labels to the daemon");
   flags.string(config.log_driver, "log-driver", 0, "Default driver for container logs")
       .show_default("\"local\"");
@@ -114,9 +126,14 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
       .show_default("\"info\"");
   flags.map(config.log_options, "log-opt", 0, "Default log driver options for containers");
   flags.integer(config.max_body_bytes, "max-body-bytes", 0, "Largest JSON body of a request");
+  flags.integer(numbers.downloads, "max-concurrent-downloads", 0, "Set the max concurrent downloads");
+  flags.integer(numbers.uploads, "max-concurrent-uploads", 0, "Set the max concurrent uploads");
+  flags.integer(numbers.attempts, "max-download-attempts", 0, "Set the max download attempts for each pull");
   flags.string(config.monitor_program, "monitor-program", 0, "Path of skiff-monitor");
   flags.integer(numbers.mtu, "mtu", 0, "Set the MTU for the default bridge network");
   flags.string(config.pidfile, "pidfile", 'p', "Path to use for daemon PID file");
+  flags.list(config.registries.mirrors, "registry-mirror", 0, "Preferred registry mirror",
+             registry::check_mirror);
   flags.boolean(options.validate, "validate", 0, "Validate daemon configuration and exit");
   flags.boolean(options.version, "version", 'v', "Print version information and quit");
 }
@@ -257,8 +274,22 @@ void complete(spec::EngineConfig& config, const std::string& own_program) {
     config.monitor_program = sys::join_path(sys::dir_name(own_program), "skiff-monitor");
 }
 
+/// Numbers of transfers: at least one, and no more than a machine has threads for.
+Result<void> check_transfers(spec::RegistrySettings& registries, const Numbers& numbers) {
+  constexpr std::int64_t kMost = 256;
+  const auto take = [](int& to, std::int64_t number, std::string_view what) -> Result<void> {
+    if (number < 1 || number > kMost) return fail(Kind::InvalidArgument, "invalid {}: {}", what, number);
+    to = static_cast<int>(number);
+    return {};
+  };
+  TRY(take(registries.concurrent_downloads, numbers.downloads, "max concurrent downloads"));
+  TRY(take(registries.concurrent_uploads, numbers.uploads, "max concurrent uploads"));
+  return take(registries.attempts, numbers.attempts, "max download attempts");
+}
+
 Result<void> check(Options& options, const Numbers& numbers) {
   auto& config = options.config;
+  TRY(check_transfers(config.registries, numbers));
   if (numbers.mtu < 68 || numbers.mtu > 65535)
     return fail(Kind::InvalidArgument, "invalid MTU {}: must be between 68 and 65535", numbers.mtu);
   config.mtu = static_cast<int>(numbers.mtu);

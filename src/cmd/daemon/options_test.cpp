@@ -63,6 +63,21 @@ TEST_F(OptionsTest, AnOptionInBothPlacesIsAnError) {
       << options.error().message();
 }
 
+TEST_F(OptionsTest, RegistriesAreRead) {
+  const auto options =
+      read({"--insecure-registry", "host:5000", "--max-concurrent-uploads", "2"},
+           R"({"registry-mirrors": ["https://mirror.example"], "max-concurrent-downloads": 7})");
+  ASSERT_TRUE(options.ok()) << options.error().message();
+  const auto& registries = options->config.registries;
+  EXPECT_EQ(registries.insecure, (std::vector<std::string>{"host:5000"}));
+  EXPECT_EQ(registries.mirrors, (std::vector<std::string>{"https://mirror.example/"}));
+  EXPECT_EQ(registries.concurrent_downloads, 7);
+  EXPECT_EQ(registries.concurrent_uploads, 2);
+  EXPECT_FALSE(read({"--registry-mirror", "mirror.example"}, "{}").ok());
+  EXPECT_FALSE(read({"--insecure-registry", "http://x"}, "{}").ok());
+  EXPECT_FALSE(read({"--max-concurrent-downloads", "0"}, "{}").ok());
+}
+
 TEST_F(OptionsTest, MistakesAreNamed) {
   const auto message = [&](std::vector<std::string> arguments, const std::string& file) {
     const auto options = read(std::move(arguments), file);

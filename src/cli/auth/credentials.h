@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "cli/auth/config_file.h"
+#include "spec/reference.h"
+
+namespace skiff::cli {
+
+/// The name under which Docker keeps what belongs to Docker Hub.
+inline constexpr std::string_view kHubServer = "https://index.docker.io/v1/";
+
+/// A user's credentials for registries: in the configuration file, or with the helper program that it names
+/// (docker-credential-<name>, github.com/docker/docker-credential-helpers). Errors of helpers are theirs.
+class CredentialStore {
+ public:
+  explicit CredentialStore(ConfigFile file) : file_(std::move(file)) {}
+  static Result<CredentialStore> open(const std::string& config_directory);
+
+  /// Empty when there are none.
+  Result<spec::docker::AuthConfig> get(const std::string& server);
+  /// Those of the registry that an image's name means.
+  Result<spec::docker::AuthConfig> for_image(const spec::Reference& image);
+  /// For the X-Registry-Config header of a build: all that there are.
+  Result<std::map<std::string, spec::docker::AuthConfig>> all();
+  /// True when they are kept in the file, where anybody who can read it can read them.
+  Result<bool> store(const std::string& server, const spec::docker::AuthConfig& config);
+  Result<void> erase(const std::string& server);
+
+  const std::string& path() const { return file_.path(); }
+
+ private:
+  ConfigFile file_;
+};
+
+/// "https://registry.example/v2/" as the file names it: "registry.example".
+std::string server_name(std::string_view address);
+
+}  // namespace skiff::cli

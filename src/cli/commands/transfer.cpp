@@ -1,0 +1,103 @@
+#include "base/strings.h"
+#include "cli/auth/credentials.h"
+#include "cli/cli.h"
+#include "cli/commands/resource_entries.h"
+#include "cli/progress.h"
+#include "spec/platform.h"
+
+namespace skiff::cli {
+namespace {
+
+constexpr std::string_view kPlatformNote =
+    "\n Info -> Using --platform pushes only the specified platform manifest of a multi-platform image "
+    "index.\n"
+    "         Other components, like attestations, will not be included.\n"
+    "         To push the complete multi-platform image, remove the --platform flag.\n"
+    "         \n";
+
+/// What pull and push have in common.
+class Transfer : public Command {
+ protected:
+  /// The name, with a tag unless all are meant.
+  Result<spec::Reference> reference_of(Cli& cli, const std::string& text) const {
+    auto reference = TRY(spec::Reference::parse(text));
+    const bool bare = reference.tag().empty() && !reference.digest();
+    if (all_ && !bare) return Error(Kind::InvalidArgument, "tag can't be used with --all-tags/-a");
+    if (all_ || !bare) return reference;
+    reference = reference.with_default_tag();
+    if (!quiet_) {
+      cli.out.print("Using default tag: {}\n", reference.tag());
+      cli.out.flush();
+    }
+    return reference;
+  }
+
+  static Result<std::string> auth_for(Cli& cli, const spec::Reference& reference) {
+    auto store = TRY(CredentialStore::open(cli.globals.config_directory));
+    return spec::docker::encode_auth(TRY(store.for_image(reference)));
+  }
+
+  ProgressStyle style() const { return quiet_ ? ProgressStyle::Quiet : ProgressStyle::Auto; }
+
+  std::string platform_;
+  bool all_ = false, quiet_ = false, no_trust_ = true;
+};
+
+class Pull : public Transfer {
+ public:
+  Pull() {
+    flags.boolean(all_, "all-tags", 'a', "Download all tagged images in the repository");
+    flags.boolean(no_trust_, "disable-content-trust", 0, "Skip image verification");
+    flags.string(platform_, "platform", 0, "Set platform if server is multi-platform capable");
+    flags.boolean(quiet_, "quiet", 'q', "Suppress verbose output");
+  }
+
+  Result<int> run(Cli& cli, const Arguments& arguments) override {
+    const auto reference = TRY(reference_of(cli, arguments[0]));
+    auto stream = TRY(TRY(cli.engine())->pull(reference, platform_, TRY(auth_for(cli, reference))));
+    TRY(show_progress(stream, cli.out, style()));
+    cli.out.print("{}\n", reference.to_string());
+    return 0;
+  }
+};
+
+class Push : public Transfer {
+ public:
+  Push() {
+    flags.boolean(all_, "all-tags", 'a', "Push all tags of an image to the repository");
+    flags.boolean(no_trust_, "disable-content-trust", 0, "Skip image signing");
+    flags.string(platform_, "platform", 0,
+                 "Push a platform-specific manifest as a single-platform image to the registry.\n"
+                 "Image index won't be pushed, meaning that other manifests, including attestations won't be "
+                 "preserved.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)");
+    flags.boolean(quiet_, "quiet", 'q', "Suppress verbose output");
+  }
+
+  Result<int> run(Cli& cli, const Arguments& arguments) override {
+    const auto reference = TRY(reference_of(cli, arguments[0]));
+    std::string platform;
+    if (!platform_.empty()) {
+      auto parsed = spec::Platform::parse(platform_);
+      if (!parsed.ok()) {
+        cli.err.print("Invalid platform {}", platform_);
+        return std::move(parsed).error();
+      }
+      platform = json::encode(*parsed);
+      if (!quiet_) cli.err.write(kPlatformNote);
+    }
+    if (reference.digest()) return Error(Kind::InvalidArgument, "cannot push a digest reference");
+    auto stream = TRY(TRY(cli.engine())->push(reference, platform, TRY(auth_for(cli, reference))));
+    TRY(show_progress(stream, cli.out, style()));
+    if (quiet_) cli.out.print("{}\n", reference.to_string());
+    return 0;
+  }
+};
+
+}  // namespace
+
+namespace make {
+std::unique_ptr<Command> image_pull() { return std::make_unique<Pull>(); }
+std::unique_ptr<Command> image_push() { return std::make_unique<Push>(); }
+}  // namespace make
+
+}  // namespace skiff::cli

@@ -1,0 +1,217 @@
+#include "image/pull.h"
+
+#include <algorithm>
+
+#include "image/transfer/download.h"
+#include "image/transfer/layer_pool.h"
+#include "image/transfer/layer_progress.h"
+#include "image/transfer/source.h"
+#include "image/transfer/unpack.h"
+
+namespace skiff::image {
+namespace {
+
+constexpr int kMostAttempts = 3;
+
+/// The layers of one image on their way here, from the lowest that is missing up.
+class LayerStack {
+ public:
+  LayerStack(Store& store, LayerPool& pool, Downloads& downloads, const Source& source, Progress& progress)
+      : store_(store), pool_(pool), downloads_(downloads), source_(source), progress_(progress) {}
+  /// Upper layers go before those that they stand on.
+  ~LayerStack() {
+    while (!leases_.empty()) leases_.pop_back();
+  }
+
+  /// Bottom first, once all are here.
+  Result<std::vector<Layer>> bring(const spec::oci::Image& config, const std::stop_token& stop) {
+    const auto& diff_ids = config.rootfs.diff_ids;
+    if (diff_ids.size() != source_.manifest.layers.size())
+      return Error(Kind::InvalidArgument,
+                   "invalid manifest: layers from manifest don't match image configuration");
+    const auto chains = spec::oci::chain_ids(diff_ids);
+    const std::size_t known = TRY(hold_known(chains));
+    announce(known);
+    for (std::size_t i = known; i < chains.size(); ++i) {
+      leases_.push_back(TRY(pool_.get(chains[i], stop, [&] { return make(i, diff_ids[i], stop); })));
+      // Another pull may have made it; then the blob is needed no more.
+      parts_[i - known]->download().used();
+      parts_[i - known]->done();
+    }
+    return layers(diff_ids);
+  }
+
+  void keep() {
+    for (auto& lease : leases_) lease.keep();
+  }
+
+ private:
+  /// Takes the highest layer that is here and all below it; how many that are.
+  Result<std::size_t> hold_known(const std::vector<spec::Digest>& chains) {
+    for (std::size_t count = chains.size(); count > 0; --count) {
+      const auto top = TRY(store_.snapshots().find_chain(chains[count - 1]));
+      if (!top) continue;
+      std::vector<std::string> keys;
+      for (std::string key = *top; !key.empty() && keys.size() < count;) {
+        keys.push_back(key);
+        key = TRY(store_.snapshots().info(key)).parent;
+      }
+      if (keys.size() != count) continue;
+      for (auto key = keys.rbegin(); key != keys.rend(); ++key) leases_.push_back(pool_.hold(*key));
+      return count;
+    }
+    return std::size_t{0};
+  }
+
+  /// Begins all downloads.
+  void announce(std::size_t known) {
+    const auto& blobs = source_.manifest.layers;
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      const std::string id(blobs[i].digest.short_hex());
+      progress_.action(id, i < known ? "Already exists" : "Pulling fs layer");
+    }
+    for (std::size_t i = known; i < blobs.size(); ++i)
+      parts_.push_back(
+          std::make_unique<LayerProgress>(progress_, downloads_.get(blobs[i], source_.repository)));
+    missing_from_ = known;
+  }
+
+  Result<Layer> make(std::size_t index, const spec::Digest& diff_id, const std::stop_token& stop) {
+    LayerProgress& part = *parts_[index - missing_from_];
+    const std::string parent = leases_.empty() ? "" : leases_.back().snapshot();
+    Layer layer = TRY(
+        unpack(store_, part.download(), parent, stop, [&](std::uint64_t bytes) { part.unpacked(bytes); }));
+    if (layer.diff_id != diff_id) {
+      // The lease that would remove it does not exist yet.
+      const auto lease = pool_.hold_made(layer.snapshot);
+      return fail(Kind::DataLoss,
+                  "layers from manifest don't match image configuration: layer {} holds {}, not {}",
+                  part.download().blob().digest.to_string(), layer.diff_id.to_string(), diff_id.to_string());
+    }
+    tar_bytes_[layer.snapshot] = layer.tar_bytes;
+    return layer;
+  }
+
+  /// From the top down: another pull may have made some of them, and what stands below them is what counts.
+  Result<std::vector<Layer>> layers(const std::vector<spec::Digest>& diff_ids) {
+    std::vector<Layer> found(diff_ids.size());
+    std::string key = leases_.empty() ? "" : leases_.back().snapshot();
+    for (std::size_t i = diff_ids.size(); i > 0; --i) {
+      const auto info = TRY(store_.snapshots().info(key));
+      found[i - 1].diff_id = diff_ids[i - 1];
+      found[i - 1].snapshot = key;
+      found[i - 1].bytes = info.bytes;
+      if (const auto made = tar_bytes_.find(key); made != tar_bytes_.end())
+        found[i - 1].tar_bytes = made->second;
+      key = info.parent;
+    }
+    return found;
+  }
+
+  Store& store_;
+  LayerPool& pool_;
+  Downloads& downloads_;
+  const Source& source_;
+  Progress& progress_;
+  std::vector<std::unique_ptr<LayerProgress>> parts_;  ///< of the missing layers
+  std::size_t missing_from_ = 0;
+  std::map<std::string, std::uint64_t> tar_bytes_;  ///< of the layers made here, by snapshot
+  std::vector<LayerPool::Lease> leases_;
+};
+
+class RegistryPuller final : public Puller {
+ public:
+  RegistryPuller(Store& store, BlobLedger& ledger, const registry::Settings& settings)
+      : store_(store),
+        ledger_(ledger),
+        settings_(settings),
+        downloads_(store.content(), settings),
+        pool_(store.snapshots()) {}
+
+  Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) override {
+    const auto& reference = request.reference;
+    bool newer = false;
+    if (!reference.tag().empty() || reference.digest()) {
+      newer = TRY(pull_one(request, reference, progress, stop));
+    } else {
+      for (const auto& tag : TRY(find_tags(reference, request.credentials, settings_, stop)))
+        newer = TRY(pull_one(request, reference.with_tag(tag), progress, stop)) || newer;
+    }
+    progress.message(fmt::format(
+        "Status: {} for {}", newer ? "Downloaded newer image" : "Image is up to date", reference.familiar()));
+    return {};
+  }
+
+ private:
+  /// True when the name stands for another image now.
+  Result<bool> pull_one(const PullRequest& request, const spec::Reference& asked, Progress& progress,
+                        const std::stop_token& stop) {
+    // With a digest the tag says nothing more.
+    const auto reference = asked.digest() ? asked.with_tag("") : asked;
+    const auto platform = request.platform.value_or(spec::Platform::host());
+    const auto source =
+        TRY(find_source(reference, platform, request.credentials, settings_, store_.content(), stop));
+    progress.message(fmt::format("Pulling from {}", reference.path()),
+                     reference.digest() ? reference.familiar() : reference.tag());
+    const auto before = store_.resolve(reference.to_string());
+    const auto image = TRY(bring_image(source, progress, stop));
+    const auto canonical = reference.with_digest(source.digest);
+    std::vector<spec::Digest> documents;
+    for (const auto& document : source.documents)
+      documents.push_back(TRY(store_.content().put(document.bytes)));
+    TRY(store_.add_digest(image.id, canonical, documents));
+    const bool newer = !before.ok() || before->id != image.id;
+    if (newer && !reference.digest()) TRY(store_.tag(image.id, reference));
+    progress.message(fmt::format("Digest: {}", source.digest.to_string()));
+    if (request.platform && !request.platform->accepts(image.config.platform))
+      progress.message(fmt::format(
+          "WARNING: image with reference {} was found but its platform ({}) does not match "
+          "the specified platform ({})",
+          reference.familiar(), image.config.platform.to_string(), request.platform->to_string()));
+    return newer;
+  }
+
+  Result<Image> bring_image(const Source& source, Progress& progress, const std::stop_token& stop) {
+    const auto& descriptor = source.manifest.config;
+    if (auto known = store_.resolve(descriptor.digest.to_string()); known.ok()) return known;
+    const std::string text = TRY(source.repository->read_blob(descriptor, stop));
+    const auto config = TRY_CONTEXT(json::decode<spec::oci::Image>(text), "invalid image configuration");
+    for (int attempt = 1;; ++attempt) {
+      LayerStack stack(store_, pool_, downloads_, source, progress);
+      const auto layers = TRY(stack.bring(config, stop));
+      auto image = store_.create_from(text, layers, "");
+      if (image.ok()) {
+        stack.keep();
+        TRY(remember_blobs(source, layers));
+      }
+      // A layer that was here may have gone with the last image that had it: then it is fetched.
+      const bool lost = !image.ok() && image.error().kind() == Kind::NotFound;
+      if (!lost || attempt == kMostAttempts) return image;
+    }
+  }
+
+  /// What a push of this image will want to know.
+  Result<void> remember_blobs(const Source& source, const std::vector<Layer>& layers) {
+    const auto& name = source.repository->name();
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const auto& blob = source.manifest.layers[i];
+      TRY(ledger_.add(layers[i].diff_id,
+                      {blob.digest, blob.size, blob.media_type, name.domain(), name.path()}));
+    }
+    return {};
+  }
+
+  Store& store_;
+  BlobLedger& ledger_;
+  const registry::Settings& settings_;
+  Downloads downloads_;
+  LayerPool pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<Puller> Puller::create(Store& store, BlobLedger& ledger, const registry::Settings& settings) {
+  return std::make_unique<RegistryPuller>(store, ledger, settings);
+}
+
+}  // namespace skiff::image

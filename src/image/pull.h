@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "image/store.h"
+#include "image/transfer/blob_ledger.h"
+#include "image/transfer/progress.h"
+#include "registry/client/authorizer.h"
+#include "registry/client/settings.h"
+#include "spec/platform.h"
+#include "spec/reference.h"
+
+namespace skiff::image {
+
+struct PullRequest {
+  spec::Reference reference;  ///< with a tag or digest, or all tags are meant
+  std::optional<spec::Platform> platform;
+  registry::Credentials credentials;
+};
+
+/// Brings images here from registries. The layers of an image are downloaded together and unpacked while they
+/// come, each once however many ask for it. An image appears whole or not at all: names and repo digests are
+/// given when everything is on disk; what was downloaded of an image that did not come to be is kept to go on
+/// from. Thread-safe.
+class Puller {
+ public:
+  /// All outlive it.
+  static std::unique_ptr<Puller> create(Store& store, BlobLedger& ledger, const registry::Settings& settings);
+  virtual ~Puller() = default;
+
+  /// Errors in Docker's words: NotFound, Forbidden, Unavailable, Exhausted, DataLoss, Unsupported, Cancelled
+  /// (at once when `stop` says so). Those of the first step come before any word of progress.
+  virtual Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) = 0;
+};
+
+}  // namespace skiff::image

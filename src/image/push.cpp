@@ -1,0 +1,154 @@
+#include "image/push.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "image/transfer/layer_push.h"
+
+namespace skiff::image {
+namespace {
+
+constexpr std::string_view kIndent = "   ";  // as Docker's engine writes manifests
+
+using registry::Repository;
+
+Result<void> push_config(Repository& repository, const spec::Digest& digest, const std::string& text,
+                         const std::stop_token& stop) {
+  if (TRY(repository.blob_size(digest, stop))) return {};
+  std::size_t at = 0;
+  registry::Upload upload;
+  upload.source = [&](char* buffer, std::size_t size) -> Result<std::size_t> {
+    const std::size_t count = text.copy(buffer, size, at);
+    at += count;
+    return count;
+  };
+  upload.size = text.size();
+  upload.digest = [&] { return digest; };
+  return repository.upload(std::move(upload), stop);
+}
+
+/// With its members in the order in which Docker's engine writes them, so that the same image has the same
+/// digest.
+std::string manifest_of(const spec::Digest& config, std::size_t size, const std::vector<KnownBlob>& layers) {
+  const auto descriptor = [](std::string_view type, std::int64_t bytes, const spec::Digest& digest) {
+    return json::Object{{"mediaType", type}, {"size", bytes}, {"digest", digest.to_string()}};
+  };
+  json::Object manifest{
+      {"schemaVersion", 2},
+      {"mediaType", spec::oci::kDockerManifest},
+      {"config", descriptor(spec::oci::kDockerConfig, static_cast<std::int64_t>(size), config)}};
+  json::Array blobs;
+  for (const auto& layer : layers) blobs.push_back(descriptor(layer.media_type, layer.size, layer.digest));
+  manifest["layers"] = std::move(blobs);
+  return json::to_pretty_text(manifest, kIndent);
+}
+
+class RegistryPusher final : public Pusher {
+ public:
+  RegistryPusher(Store& store, BlobLedger& ledger, const registry::Settings& settings)
+      : store_(store), ledger_(ledger), settings_(settings) {}
+
+  Result<void> push(const PushRequest& request, Progress& progress, const std::stop_token& stop) override {
+    const auto& reference = request.reference;
+    TRY(check_platform(request));
+    progress.message(fmt::format("The push refers to repository [{}]", reference.name()));
+    const auto images = TRY(images_of(reference));
+    const auto repository =
+        TRY(Repository::connect(reference, registry::Purpose::Push, request.credentials, settings_, stop));
+    for (const auto& [tag, image] : images) TRY(push_one(*repository, tag, image, progress, stop));
+    return {};
+  }
+
+ private:
+  Result<void> check_platform(const PushRequest& request) {
+    if (!request.platform) return {};
+    const auto image = store_.resolve(request.reference.with_default_tag().to_string());
+    if (!image.ok() || request.platform->accepts(image->config.platform)) return {};
+    return fail(
+        Kind::NotFound,
+        "image with reference {} was found but its platform ({}) does not match the specified platform ({})",
+        request.reference.familiar(), image->config.platform.to_string(), request.platform->to_string());
+  }
+
+  /// What is to be pushed: a tag, or all that the repository has here.
+  Result<std::vector<std::pair<std::string, Image>>> images_of(const spec::Reference& reference) {
+    std::vector<std::pair<std::string, Image>> found;
+    for (auto& image : TRY(store_.list()))
+      for (const auto& text : image.tags) {
+        const auto name = TRY(spec::Reference::parse(text));
+        if (name.name() != reference.name()) continue;
+        if (reference.tag().empty() || name.tag() == reference.tag()) found.emplace_back(name.tag(), image);
+      }
+    if (found.empty())
+      return fail(Kind::NotFound, "An image does not exist locally with the tag: {}",
+                  reference.familiar_name());
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    return found;
+  }
+
+  Result<void> push_one(Repository& repository, const std::string& tag, const Image& image,
+                        Progress& progress, const std::stop_token& stop) {
+    const auto blobs = TRY(push_layers(repository, image, progress, stop));
+    const std::string config = TRY(store_.content().read(image.id));
+    TRY(push_config(repository, image.id, config, stop));
+    const std::string manifest = manifest_of(image.id, config.size(), blobs);
+    const auto digest =
+        TRY(repository.put_manifest(tag, std::string(spec::oci::kDockerManifest), manifest, stop));
+    TRY(store_.add_digest(image.id, repository.name().with_digest(digest), {}));
+    progress.message(fmt::format("{}: digest: {} size: {}", tag, digest.to_string(), manifest.size()));
+    progress.result(json::Object{{"Tag", tag}, {"Digest", digest.to_string()}, {"Size", manifest.size()}});
+    return {};
+  }
+
+  /// Several at a time; the blobs come back bottom first. The first failure ends the others.
+  Result<std::vector<KnownBlob>> push_layers(Repository& repository, const Image& image, Progress& progress,
+                                             const std::stop_token& stop) {
+    LayerPush work(store_, ledger_, settings_, repository, progress);
+    std::map<spec::Digest, std::optional<Result<KnownBlob>>> blobs;  // a layer may stand in an image twice
+    std::vector<const Layer*> order;
+    for (auto layer = image.layers.rbegin(); layer != image.layers.rend(); ++layer)
+      if (blobs.try_emplace(layer->diff_id).second) {
+        order.push_back(&*layer);
+        progress.action(layer->diff_id.short_hex(), "Preparing");
+      }
+    std::stop_source end;
+    const std::stop_callback chain(stop, [&] { end.request_stop(); });
+    std::atomic<std::size_t> next = 0;
+    const auto work_on = [&] {
+      for (std::size_t at = next++; at < order.size(); at = next++) {
+        auto pushed = work.run(*order[at], end.get_token());
+        if (!pushed.ok()) end.request_stop();
+        blobs[order[at]->diff_id] = std::move(pushed);
+      }
+    };
+    std::vector<std::thread> threads;
+    const auto count = std::min(order.size(), static_cast<std::size_t>(settings_.concurrent_uploads));
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work_on);
+    for (auto& thread : threads) thread.join();
+    TRY(first_failure(blobs));
+    std::vector<KnownBlob> all;
+    for (const auto& layer : image.layers) all.push_back(**blobs[layer.diff_id]);
+    return all;
+  }
+
+  /// The one that ended the others, not one that was ended.
+  static Result<void> first_failure(const std::map<spec::Digest, std::optional<Result<KnownBlob>>>& blobs) {
+    std::optional<Error> failure;
+    for (const auto& [diff_id, blob] : blobs)
+      if (!(*blob).ok() && (!failure || failure->kind() == Kind::Cancelled)) failure = (*blob).error();
+    return failure ? Result<void>(*failure) : success();
+  }
+
+  Store& store_;
+  BlobLedger& ledger_;
+  const registry::Settings& settings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Pusher> Pusher::create(Store& store, BlobLedger& ledger, const registry::Settings& settings) {
+  return std::make_unique<RegistryPusher>(store, ledger, settings);
+}
+
+}  // namespace skiff::image

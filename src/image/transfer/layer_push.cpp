@@ -1,0 +1,109 @@
+#include "image/transfer/layer_push.h"
+
+#include <condition_variable>
+#include <set>
+
+#include "image/transfer/layer_upload.h"
+#include "spec/manifest.h"
+
+namespace skiff::image {
+namespace {
+
+constexpr int kMostLookUps = 4;  ///< questions about one layer before it is simply sent
+constexpr int kMostMounts = 3;
+
+std::string id_of(const Layer& layer) { return std::string(layer.diff_id.short_hex()); }
+
+}  // namespace
+
+/// The same blob in our repository.
+KnownBlob LayerPush::here(const KnownBlob& blob) const {
+  KnownBlob ours = blob;
+  ours.domain = repository_.name().domain();
+  ours.path = repository_.name().path();
+  // The manifest is of Docker's types; the bytes are the same in both.
+  if (ours.media_type == spec::oci::kMediaTypeLayerGzip) ours.media_type = spec::oci::kDockerLayerGzip;
+  if (ours.media_type == spec::oci::kMediaTypeLayer) ours.media_type = spec::oci::kDockerLayer;
+  if (ours.media_type == spec::oci::kMediaTypeLayerZstd) ours.media_type = spec::oci::kDockerLayerZstd;
+  return ours;
+}
+
+Result<KnownBlob> LayerPush::run(const Layer& layer, const std::stop_token& stop) {
+  const auto known = TRY(ledger_.blobs_of(layer.diff_id));
+  auto blob = TRY(find(layer, known, stop));
+  if (!blob) blob = TRY(mount(layer, known, stop));
+  if (!blob) blob = TRY(send(layer, stop));
+  TRY(ledger_.add(layer.diff_id, *blob));
+  return *blob;
+}
+
+/// Those that we know to be there are asked about first; any other form of the layer may be there too.
+Result<std::optional<KnownBlob>> LayerPush::find(const Layer& layer, const std::vector<KnownBlob>& known,
+                                                 const std::stop_token& stop) {
+  std::vector<KnownBlob> order;
+  for (const bool expected : {true, false})
+    for (const auto& blob : known)
+      if ((blob == here(blob)) == expected) order.push_back(blob);
+  std::set<spec::Digest> asked;
+  for (const auto& blob : order) {
+    if (!asked.insert(blob.digest).second) continue;
+    if (asked.size() > kMostLookUps) break;
+    if (const auto size = TRY(repository_.blob_size(blob.digest, stop))) {
+      progress_.action(id_of(layer), "Layer already exists");
+      KnownBlob found = here(blob);
+      if (*size > 0) found.size = static_cast<std::int64_t>(*size);
+      return std::optional(found);
+    }
+    if (blob == here(blob)) TRY(ledger_.forget(layer.diff_id, blob));
+  }
+  return std::optional<KnownBlob>();
+}
+
+Result<std::optional<KnownBlob>> LayerPush::mount(const Layer& layer, const std::vector<KnownBlob>& known,
+                                                  const std::stop_token& stop) {
+  int tried = 0;
+  for (const auto& blob : known) {
+    const auto ours = here(blob);
+    if (blob.domain != ours.domain || blob.path == ours.path) continue;
+    if (++tried > kMostMounts) break;
+    if (!TRY(repository_.mount(blob.digest, blob.path, stop))) continue;
+    progress_.action(id_of(layer), fmt::format("Mounted from {}", blob.path));
+    return std::optional(ours);
+  }
+  return std::optional<KnownBlob>();
+}
+
+/// As often as it may help: what a registry broke off begins anew, since the bytes are made on the way.
+Result<KnownBlob> LayerPush::send(const Layer& layer, const std::stop_token& stop) {
+  auto wait = settings_.first_pause;
+  for (int attempt = 1;; ++attempt) {
+    auto sent = send_once(layer, stop);
+    if (sent.ok() || sent.error().kind() != Kind::Unavailable || attempt >= settings_.attempts) return sent;
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+    progress_.action(id_of(layer), fmt::format("Retrying in {} second{}", seconds, seconds == 1 ? "" : "s"));
+    std::mutex mutex;
+    std::condition_variable_any condition;
+    std::unique_lock lock(mutex);
+    condition.wait_for(lock, stop, wait, [] { return false; });
+    if (stop.stop_requested()) return Error(Kind::Cancelled, "context canceled");
+    wait *= 2;
+  }
+}
+
+Result<KnownBlob> LayerPush::send_once(const Layer& layer, const std::stop_token& stop) {
+  const std::uint64_t total = TRY(store_.layer_tar_bytes(layer));
+  Meter meter(progress_, id_of(layer));
+  LayerReader reader(store_, layer, [&](std::uint64_t bytes) { meter.show("Pushing", bytes, total); });
+  TRY(reader.open());
+  KnownBlob blob;
+  blob.media_type = spec::oci::kDockerLayerGzip;
+  registry::Upload upload;
+  upload.source = [&](char* buffer, std::size_t size) { return reader.read(buffer, size); };
+  upload.digest = [&] { return blob.digest = reader.digest(); };
+  TRY(repository_.upload(std::move(upload), stop));
+  blob.size = static_cast<std::int64_t>(reader.size());
+  progress_.action(id_of(layer), "Pushed");
+  return here(blob);
+}
+
+}  // namespace skiff::image

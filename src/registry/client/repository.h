@@ -1,0 +1,117 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread.h"
+#include "http/web.h"
+#include "registry/client/authorizer.h"
+#include "registry/client/endpoint.h"
+#include "registry/client/settings.h"
+#include "spec/digest.h"
+#include "spec/oci_image.h"
+#include "spec/reference.h"
+
+namespace skiff::registry {
+
+/// A manifest or an index as it came, verified against the digest it was asked for by.
+struct ManifestBytes {
+  std::string bytes;
+  std::string media_type;
+  spec::Digest digest;
+};
+
+/// Takes a blob's bytes: those from `offset` of the blob on.
+using BlobSink = std::function<Result<void>(std::uint64_t offset, std::string_view piece)>;
+
+/// A blob on its way out: its bytes once, and the digest of what was given, known when they are.
+struct Upload {
+  http::BodySource source;
+  std::optional<std::uint64_t> size;
+  std::function<spec::Digest()> digest;
+};
+
+/// One repository of a registry (distribution-spec): its manifests, tags and blobs. Blocking, thread-safe;
+/// each thread that is at work has a connection of its own. Requests that can be repeated are, as long as the
+/// server cannot be reached, is busy, or breaks off before the body; after a pause that grows, or that the
+/// server names. Errors: see refusal(); Unavailable `Get "<url>": <why>`; Cancelled; DataLoss for bytes that
+/// are not what their digest says.
+class Repository {
+ public:
+  /// Asks the registry at `endpoint` what it is, and how it wants to be asked. Unavailable when there is
+  /// none.
+  static Result<std::shared_ptr<Repository>> open(const Endpoint& endpoint, const spec::Reference& name,
+                                                  Purpose purpose, Credentials credentials,
+                                                  const Settings& settings, const std::stop_token& stop);
+
+  /// The first of a registry's endpoints that leads there, mirrors left out; the last one's error when none
+  /// does.
+  static Result<std::shared_ptr<Repository>> connect(const spec::Reference& name, Purpose purpose,
+                                                     const Credentials& credentials, const Settings& settings,
+                                                     const std::stop_token& stop);
+
+  /// What a tag or digest stands for now. NotFound.
+  Result<spec::oci::Descriptor> resolve(const std::string& tag_or_digest, const std::stop_token& stop);
+  Result<ManifestBytes> manifest(const std::string& tag_or_digest, const std::stop_token& stop);
+  Result<std::vector<std::string>> tags(const std::stop_token& stop);
+
+  /// A small blob whole: a config.
+  Result<std::string> read_blob(const spec::oci::Descriptor& blob, const std::stop_token& stop);
+  /// A blob from `offset` on, once: whoever wants to resume asks again. A server that knows no ranges sends
+  /// from the start; `sink` is told where each piece belongs. Returns the blob's size when it is known. An
+  /// error of kind Unavailable or Exhausted may pass.
+  Result<void> read_blob(const spec::Digest& digest, std::uint64_t offset, const BlobSink& sink,
+                         const std::stop_token& stop);
+  /// The size of a blob, nothing when it is not here.
+  Result<std::optional<std::uint64_t>> blob_size(const spec::Digest& digest, const std::stop_token& stop);
+
+  /// Asks the registry to take the blob over from another repository of its own. False when it will not.
+  Result<bool> mount(const spec::Digest& digest, const std::string& from_path, const std::stop_token& stop);
+  Result<void> upload(Upload upload, const std::stop_token& stop);
+  /// Gives the digest under which it is known.
+  Result<spec::Digest> put_manifest(const std::string& tag_or_digest, const std::string& media_type,
+                                    const std::string& bytes, const std::stop_token& stop);
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  const spec::Reference& name() const { return name_; }
+
+ private:
+  Repository(Endpoint endpoint, const spec::Reference& name, Purpose purpose, Credentials credentials,
+             const Settings& settings);
+
+  Result<void> ping(const std::stop_token& stop);
+  std::string url(std::string_view rest) const;
+  std::string scope(std::string_view path) const;
+  /// One request with authorization, redirects and repetition.
+  Result<http::WebResponse> request(http::WebRequest request, const std::stop_token& stop,
+                                    const http::WebSink& sink = {}, std::vector<std::string> scopes = {});
+  Result<http::WebResponse> once(http::WebRequest request, const std::vector<std::string>& scopes,
+                                 const std::stop_token& stop, const http::WebSink& sink);
+  Result<http::WebResponse> follow(http::WebRequest request, const std::string& authorization,
+                                   const std::stop_token& stop, const http::WebSink& sink);
+  Result<http::WebResponse> perform(const http::WebRequest& request, bool ours, const std::stop_token& stop,
+                                    const http::WebSink& sink);
+  Result<std::string> start_upload(const std::stop_token& stop);
+  Result<std::string> location_of(const http::WebResponse& response, const std::string& base) const;
+
+  const Endpoint endpoint_;
+  const spec::Reference name_;
+  const Purpose purpose_;
+  const Settings settings_;
+  Authorizer authorizer_;
+  Mutex mutex_;
+  std::vector<std::unique_ptr<http::WebSession>> idle_ GUARDED_BY(mutex_);
+};
+
+/// Whether the registry at `endpoint` takes these credentials, as a login asks: an identity token that it
+/// offers in place of the password, or "". Forbidden "login attempt to <url> failed with status: 401
+/// Unauthorized".
+Result<std::string> log_in(const Endpoint& endpoint, const Credentials& credentials,
+                           const std::stop_token& stop);
+
+}  // namespace skiff::registry

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "spec/registry_settings.h"
+
+namespace skiff::registry {
+
+using Settings = spec::RegistrySettings;
+
+}  // namespace skiff::registry
