@@ -11,6 +11,7 @@ DEAF='trap "" TERM; echo ready; while :; do sleep 0.05; done'
 client() {
   local ENGINE; engine_words
   OUT=$BATS_TEST_TMPDIR/client
+  : >"$OUT" # what a client before it said must not be taken for its own
   "${ENGINE[@]}" "$@" >"$OUT" 2>&1 </dev/null 3>&- &
   CLIENT=$!
 }
