@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "monitor/gzip_members.h"
 #include "monitor/json_text.h"
 #include "sys/file.h"
 
@@ -12,7 +12,9 @@ namespace skiff::monitor {
 namespace {
 
 constexpr std::size_t kPendingLimit = 256 << 10;
-constexpr std::size_t kChunk = 128 << 10;
+// What a tail begins with.
+constexpr std::string_view kNewline = "\\n";
+constexpr std::string_view kEndOfText = "\",";
 
 }  // namespace
 
@@ -26,33 +28,6 @@ std::optional<std::string> plain_rotated_file(const std::string& path, int max_f
     if (sys::exists(name)) return name;
   }
   return std::nullopt;
-}
-
-Result<void> gzip_file(const std::string& path) {
-  const sys::Fd source = TRY(sys::open_file(path, O_RDONLY));
-  const std::string temporary = path + ".gz.tmp";
-  sys::Fd target = TRY(sys::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0640));
-  const int number = ::dup(target.get());  // gzclose closes it
-  gzFile out = ::gzdopen(number, "wb");
-  if (!out) {
-    ::close(number);
-    return fail(Kind::Exhausted, "compress {}: no memory", path);
-  }
-  std::string chunk(kChunk, '\0');
-  bool good = true;
-  while (good) {
-    const std::size_t count = TRY(sys::read_some(source, chunk.data(), chunk.size()));
-    if (count == 0) break;
-    good = ::gzwrite(out, chunk.data(), static_cast<unsigned>(count)) == static_cast<int>(count);
-  }
-  good = ::gzclose(out) == Z_OK && good;
-  if (!good || ::fdatasync(target.get()) != 0 || ::rename(temporary.c_str(), (path + ".gz").c_str()) != 0) {
-    const int code = errno;
-    ::unlink(temporary.c_str());
-    return Error::from_errno(fmt::format("compress {}", path), code);
-  }
-  ::unlink(path.c_str());
-  return success();
 }
 
 Result<std::unique_ptr<JsonFileLog>> JsonFileLog::open(Loop& loop, const LogSettings& settings) {
@@ -106,28 +81,26 @@ Result<void> JsonFileLog::rotate() {
   return open_file(0);
 }
 
+void JsonFileLog::make_tail(Stream stream, Time time) {
+  tail_stream_ = stream;
+  tail_time_ = time;
+  tail_ = fmt::format("{}{}\"stream\":\"{}\",{}\"time\":\"{}\"}}\n", kNewline, kEndOfText,
+                      stream == Stream::Stdout ? "stdout" : "stderr", attributes_, format_rfc3339(time));
+}
+
 void JsonFileLog::put(Stream stream, const LogLines::Line& line, Time time) {
   if (max_bytes_ > 0 && size_ + pending_.size() >= max_bytes_) {
     write_out();
     if (auto rotated = rotate(); !rotated && !failure_) failure_ = std::move(rotated).error();
   }
-  if (time != time_ || time_text_.empty()) {
-    time_ = time;
-    time_text_ = format_rfc3339(time);
+  if (time != tail_time_ || stream != tail_stream_ || tail_.empty()) make_tail(stream, time);
+  if (line.partial && line.bytes.empty()) {
+    pending_.append("{").append(tail_, kNewline.size() + kEndOfText.size());
+  } else {
+    pending_ += "{\"log\":\"";
+    append_json_escaped(pending_, line.bytes);
+    pending_.append(tail_, line.partial ? kNewline.size() : 0);
   }
-  pending_ += '{';
-  if (!line.bytes.empty() || !line.partial) {
-    pending_ += "\"log\":";
-    append_json_string(pending_, line.bytes);
-    if (!line.partial) {
-      pending_.pop_back();
-      pending_ += "\\n\"";
-    }
-    pending_ += ',';
-  }
-  pending_ += stream == Stream::Stdout ? "\"stream\":\"stdout\"," : "\"stream\":\"stderr\",";
-  pending_ += attributes_;
-  pending_.append("\"time\":\"").append(time_text_).append("\"}\n");
   ++pending_lines_;
   if (pending_.size() > kPendingLimit) write_out();
 }

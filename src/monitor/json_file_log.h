@@ -34,6 +34,7 @@ class JsonFileLog final : public LogDriver {
   JsonFileLog() = default;
 
   void put(Stream stream, const LogLines::Line& line, Time time);
+  void make_tail(Stream stream, Time time);
   void write_out();
   Result<void> open_file(int flags);
   Result<void> rotate();
@@ -46,8 +47,9 @@ class JsonFileLog final : public LogDriver {
   std::uint64_t size_ = 0;  ///< of the file
   std::string pending_;
   std::uint64_t pending_lines_ = 0;
-  std::string time_text_;  ///< of time_
-  Time time_{};
+  std::string tail_;  ///< what stands behind the text of a line of this stream and time
+  Stream tail_stream_ = Stream::Stdout;
+  Time tail_time_{};
   LogLines lines_;
   std::uint64_t lost_ = 0;
   std::optional<Error> failure_;
@@ -58,7 +60,5 @@ class JsonFileLog final : public LogDriver {
 std::string rotated_path(const std::string& path, int index, bool compressed);
 /// The lowest-numbered old file of the log at `path` that is not compressed.
 std::optional<std::string> plain_rotated_file(const std::string& path, int max_files);
-/// Replaces `path` by `path`.gz.
-Result<void> gzip_file(const std::string& path);
 
 }  // namespace skiff::monitor

@@ -1,6 +1,8 @@
 #include "monitor/json_text.h"
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 namespace skiff::monitor {
@@ -15,6 +17,25 @@ constexpr std::array<bool, 256> plain_bytes() {
   return plain;
 }
 constexpr std::array<bool, 256> kPlain = plain_bytes();
+
+/// How many bytes at the start of `bytes` stand for themselves.
+std::size_t plain_length(std::string_view bytes) {
+  // One of these is compared by one instruction.
+  using Group [[gnu::vector_size(16)]] = signed char;
+  std::size_t length = 0;
+  for (; length + sizeof(Group) <= bytes.size(); length += sizeof(Group)) {
+    Group group;
+    std::memcpy(&group, bytes.data() + length, sizeof group);
+    // Controls, and as negative numbers what is not ASCII.
+    const Group special =
+        (group < 0x20) | (group == '"') | (group == '\\') | (group == '<') | (group == '>') | (group == '&');
+    std::uint64_t halves[2];
+    std::memcpy(halves, &special, sizeof halves);
+    if ((halves[0] | halves[1]) != 0) break;
+  }
+  while (length < bytes.size() && kPlain[static_cast<unsigned char>(bytes[length])]) ++length;
+  return length;
+}
 
 /// The length of the UTF-8 sequence at the start of `bytes`, whose first byte is not ASCII; 0 when it is
 /// none.
@@ -76,15 +97,18 @@ std::size_t append_special(std::string& out, std::string_view bytes) {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view bytes) {
-  out += '"';
+void append_json_escaped(std::string& out, std::string_view bytes) {
   while (!bytes.empty()) {
-    std::size_t plain = 0;
-    while (plain < bytes.size() && kPlain[static_cast<unsigned char>(bytes[plain])]) ++plain;
+    const std::size_t plain = plain_length(bytes);
     out.append(bytes.substr(0, plain));
     bytes.remove_prefix(plain);
     if (!bytes.empty()) bytes.remove_prefix(append_special(out, bytes));
   }
+}
+
+void append_json_string(std::string& out, std::string_view bytes) {
+  out += '"';
+  append_json_escaped(out, bytes);
   out += '"';
 }
 

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "monitor/gzip_members.h"
 #include "monitor/json_file_log.h"
 #include "monitor/json_log_reader.h"
 #include "monitor/json_text.h"
@@ -20,6 +22,7 @@
 #include "monitor/log_reader.h"
 #include "monitor/remote_log.h"
 #include "sys/file.h"
+#include "sys/spawn.h"
 
 namespace skiff::monitor {
 namespace {
@@ -111,6 +114,20 @@ TEST(JsonText, EscapesLikeGo) {
             "\"a\\u0000b\\\"\\\\\\n\\r\\u0009\\u001b\\u003c\\u003e\\u0026\x7f\"");
   EXPECT_EQ(escaped("\xff\xc3\xa9\xe2\x80\xa8\xe2\x80\xa9\xed\xa0\x80\xf0\x9f\x98\x80\xc3"),
             "\"\\ufffd\xc3\xa9\\u2028\\u2029\\ufffd\\ufffd\\ufffd\xf0\x9f\x98\x80\\ufffd\"");
+  // Wherever it stands.
+  for (std::size_t before = 0; before < 40; ++before) {
+    const std::string plain(before, '~');
+    for (const auto& [special, as] : std::map<std::string, std::string>{{"\"", "\\\""},
+                                                                        {"\\", "\\\\"},
+                                                                        {"<", "\\u003c"},
+                                                                        {">", "\\u003e"},
+                                                                        {"&", "\\u0026"},
+                                                                        {"\x1f", "\\u001f"},
+                                                                        {"\x80", "\\ufffd"}}) {
+      EXPECT_EQ(escaped(plain + special + " and more than sixteen bytes"),
+                "\"" + plain + as + " and more than sixteen bytes\"");
+    }
+  }
 }
 
 TEST_F(JsonFileTest, LinesHaveDockersForm) {
@@ -228,6 +245,84 @@ TEST_F(JsonFileTest, MomentsAreFoundInALargeFile) {
     EXPECT_EQ(std::count(found.begin(), found.end(), '\n'), 30000 - since);
   }
   EXPECT_EQ(read({.since = moment(30000)}), "");
+}
+
+TEST_F(JsonFileTest, MomentsAndLastLinesAreFoundInCompressedFiles) {
+  const LogSettings wanted = settings(1500000, 5);
+  auto log = open(wanted);
+  constexpr int kLines = 40000;
+  for (int i = 0; i < kLines; ++i)
+    log->append(Stream::Stdout, "a line of some length, the " + std::to_string(i) + "th\n", moment(i));
+  ASSERT_TRUE(log->flush().ok());
+  const std::string all = read();
+  while (const auto old = plain_rotated_file(wanted.path, 5)) ASSERT_TRUE(gzip_file(*old).ok());
+  const auto file = sys::open_file(wanted.path + ".2.gz", O_RDONLY);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(gzip_members(*file)->size(), 6U);
+  // Any tool unpacks it, as one.
+  const auto unpacked =
+      sys::run({.program = "/bin/gzip", .arguments = {"gzip", "-dc", wanted.path + ".2.gz"}});
+  ASSERT_TRUE(unpacked.ok());
+  EXPECT_GT(unpacked->standard_output.size(), 1500000U);
+  EXPECT_EQ(read(), all);
+  const auto rest_from = [&](int first) {
+    return all.substr(all.find(fmt::format("the {}th\n", first)) - 23);
+  };
+  for (const int first : {0, 1, 777, 11111, 12345, 23456, 29998, kLines - 1}) {
+    EXPECT_EQ(read({.since = moment(first)}), rest_from(first)) << first;
+    EXPECT_EQ(read({.tail = kLines - first}), rest_from(first)) << first;
+  }
+  // Where blocks and files meet.
+  for (int first = 11000; first < 14000; first += 17) {
+    auto one = reader({.since = moment(first), .until = moment(first)});
+    EXPECT_EQ(drain(*one), fmt::format("a line of some length, the {}th\n", first));
+    auto last = reader({.tail = static_cast<std::uint64_t>(kLines - first)});
+    const auto record = last->next();
+    ASSERT_TRUE(record.ok() && *record);
+    EXPECT_EQ((*record)->time, moment(first));
+  }
+  EXPECT_EQ(read({.since = moment(kLines)}), "");
+}
+
+/// As gzip(1) or Docker compress it: one member without a word about its lines.
+TEST_F(JsonFileTest, FilesThatOthersCompressedAreRead) {
+  const LogSettings wanted = settings(10000, 3);
+  auto log = open(wanted);
+  for (int i = 0; i < 250; ++i) log->append(Stream::Stdout, "line " + std::to_string(i) + "\n", moment(i));
+  ASSERT_TRUE(log->flush().ok());
+  const std::string all = read();
+  ASSERT_TRUE(sys::run({.program = "/bin/gzip", .arguments = {"gzip", wanted.path + ".1"}}).ok());
+  ASSERT_TRUE(sys::exists(wanted.path + ".1.gz"));
+  EXPECT_EQ(read(), all);
+  EXPECT_EQ(read({.since = moment(100), .until = moment(101)}), "line 100\nline 101\n");
+  const std::string last = read({.tail = 150});
+  EXPECT_TRUE(last.starts_with("line 100\n")) << last;
+}
+
+/// The reader stands at the end of a file that was rotated and compressed in the meantime, and finds the
+/// next.
+TEST_F(JsonFileTest, AFollowerOutlivesRotationAndCompression) {
+  const LogSettings wanted = settings(2000, 9);
+  auto log = open(wanted);
+  std::string expected;
+  std::string followed;
+  int count = 0;
+  const auto write = [&](int lines) {
+    for (int i = 0; i < lines; ++i, ++count) {
+      log->append(Stream::Stdout, "line " + std::to_string(count) + "\n", moment(count));
+      expected += "line " + std::to_string(count) + "\n";
+    }
+    ASSERT_TRUE(log->flush().ok());
+  };
+  write(30);
+  auto following = reader();
+  for (int round = 0; round < 6; ++round) {
+    followed += drain(*following);
+    write(60);  // three files
+    while (const auto old = plain_rotated_file(wanted.path, 9)) ASSERT_TRUE(gzip_file(*old).ok());
+  }
+  followed += drain(*following);
+  EXPECT_EQ(followed, expected);
 }
 
 TEST_F(JsonFileTest, FullDiskCostsItsLinesOnly) {

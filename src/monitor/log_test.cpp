@@ -304,6 +304,37 @@ TEST_F(LogTest, RotationKeepsTheNewestSegments) {
   EXPECT_EQ(read({.tail = 1000}), all);
 }
 
+TEST_F(LogTest, BordersOfSegmentsAreNoneForReaders) {
+  constexpr int kLines = 300;
+  auto log = writer(600, 100);
+  std::vector<std::size_t> begins;
+  std::string text;
+  for (int i = 0; i < kLines; ++i) {
+    const std::string line = "line " + std::to_string(i) + "\n";
+    begins.push_back(text.size());
+    text += line;
+    // Every third line lies in two records, and now and then in two segments.
+    const std::size_t cut = i % 3 == 0 ? 4 : line.size();
+    log.append(Stream::Stdout, line.substr(0, cut), at(i));
+    ASSERT_TRUE(log.flush().ok());
+    log.append(Stream::Stdout, line.substr(cut), at(i));
+    ASSERT_TRUE(log.flush().ok());
+  }
+  ASSERT_GT(log.current_segment(), 15U);
+  const auto check = [&] {
+    for (std::size_t i = 0; i < kLines; ++i) {
+      const auto time = at(static_cast<std::int64_t>(i));
+      ASSERT_EQ(read({.tail = kLines - i}), text.substr(begins[i])) << i;
+      ASSERT_EQ(read({.since = time}), text.substr(begins[i])) << i;
+      ASSERT_EQ(read({.until = time}), text.substr(0, i + 1 < kLines ? begins[i + 1] : text.size())) << i;
+    }
+  };
+  check();
+  for (std::uint64_t number = 1; number < log.current_segment(); number += 2)
+    ASSERT_TRUE(compress_segment(directory_, number).ok());
+  check();
+}
+
 TEST_F(LogTest, TailCountsLines) {
   auto log = writer();
   for (int i = 0; i < 10; ++i) log.append(Stream::Stdout, std::to_string(i) + "\n", at(i));
