@@ -26,13 +26,25 @@ void prepare_root(Context& context) {
   if (context.root < 0) fail(context, Step::MountRoot, errno, root_name(root));
 }
 
-/// Mounts the container's root over our own "/": it needs no directory of its own, and in this namespace
-/// nobody looks at what it covers; our root stays the old one until pivot_root.
+/// Where the root is mounted until pivot_root. Over our own "/" it needs no directory of its own, and in this
+/// namespace nobody looks at what it covers; our root stays the old one. createContainer hooks, however, look
+/// for it where config.json says.
+int open_mount_point(const Context& context) {
+  const RootPlan& root = context.plan->root;
+  if (!context.plan->create_container.empty() && !root.bind_path.empty()) {
+    const int here = ::open(root.bind_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (here >= 0) return here;
+    // Root of a user namespace may not be let through to it.
+    warn(context, Step::RootForHooks, errno, root.bind_path.c_str());
+  }
+  return ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 void attach_root(Context& context) {
   const RootPlan& root = context.plan->root;
-  const char* name = root_name(root);
-  const int here = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (here < 0 || sys::raw::attach(context.root, here) != 0) fail(context, Step::MountRoot, errno, name);
+  const int here = open_mount_point(context);
+  if (here < 0 || sys::raw::attach(context.root, here) != 0)
+    fail(context, Step::MountRoot, errno, root_name(root));
   ::close(here);
   for (std::size_t i = 1; i < root.mounts.size(); ++i) make_mount(context, root.mounts[i]);
 }
@@ -134,10 +146,10 @@ void set_up_root(Context& context) {
   if (::mount(nullptr, "/", nullptr, plan.root.propagation, nullptr) != 0)
     fail(context, Step::Propagation, errno);
   ::umask(0);
-  // Before the container's root lies over "/": from then on a link of the host with one ".." too many would
-  // lead into it, and an absolute link of the image from there to wherever it likes. All kinds of mounts at
-  // once, because the kernel lists them in the order in which they were made, and programs look for the
-  // configuration's.
+  // Before the container's root may lie over "/": from then on a link of the host with one ".." too many
+  // would lead into it, and an absolute link of the image from there to wherever it likes. All kinds of
+  // mounts at once, because the kernel lists them in the order in which they were made, and programs look for
+  // the configuration's.
   prepare_root(context);
   for (const auto& step : plan.mounts) prepare_mount(context, step);
   attach_root(context);

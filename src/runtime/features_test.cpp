@@ -259,5 +259,21 @@ TEST(Features, HooksThatFailAreNamed) {
   EXPECT_FALSE(sys::Cgroup(*sys::CgroupLayout::detect(), bundle.id()).exists());
 }
 
+/// As the tools of graphics cards do: files are mounted into the root, which is found through config.json.
+TEST(Features, CreateContainerHooksFindTheRootAtItsPath) {
+  const Bundle bundle;
+  auto options = bundle.options({"/bin/cat", "/area/made"});
+  const auto script = fmt::format(
+      "cd {0} && stat -f -c %T dev proc >/dev/null && grep -q ' {0} ' /proc/self/mountinfo && [ -e dev/null "
+      "] && "
+      "mount -t tmpfs hook area && stat -f -c '%T' dev proc area >area/made",
+      bundle.root());
+  options.config.hooks.emplace().create_container = {{"/bin/sh", {"sh", "-c", script}, {}, std::nullopt}};
+  const auto outcome = bundle.run(options);
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.output, "tmpfs\nproc\ntmpfs\n");
+  EXPECT_THAT(*sys::read_file("/proc/self/mountinfo"), testing::Not(testing::HasSubstr(bundle.root())));
+}
+
 }  // namespace
 }  // namespace skiff::runtime

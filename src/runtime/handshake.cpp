@@ -52,6 +52,7 @@ constexpr StepText kSteps[] = {
     {Step::Capabilities, "set the capabilities", true},
     {Step::NoNewPrivileges, "set no_new_privs", false},
     {Step::Personality, "set the personality", false},
+    {Step::RootForHooks, "createContainer hooks do not find the root file system at", true},
 };
 
 std::string errno_text(int code) {

@@ -67,8 +67,9 @@ enum class Step : std::uint8_t {
   User,
   Capabilities,
   NoNewPrivileges,
-  HookSetUp,  ///< detail is what could not be done: "createContainer hook #0: fork/exec /x"
-  Hook,       ///< detail says all: "createContainer hook #0: exit status 1"
+  RootForHooks,  ///< createContainer hooks do not find the root
+  HookSetUp,     ///< detail is what could not be done: "createContainer hook #0: fork/exec /x"
+  Hook,          ///< detail says all: "createContainer hook #0: exit status 1"
   Personality,
   ProgramNotFound,  ///< not in $PATH
   ProgramStat,      ///< the path itself could not be looked at
