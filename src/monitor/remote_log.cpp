@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "sys/socket.h"
 
 namespace skiff::monitor {
 namespace {
@@ -65,17 +66,8 @@ bool send_as_file(int socket, std::string_view bytes) {
   const sys::Fd file(::memfd_create("journal", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.valid() || !sys::write_all(file, bytes)) return false;
   ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  const int number = file.get();
-  std::memcpy(CMSG_DATA(header), &number, sizeof(number));
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+  const int fds[] = {file.get()};
+  return sys::send_with_fds(socket, {}, fds, MSG_DONTWAIT) >= 0;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "base/undo.h"
 #include "monitor/protocol.h"
 #include "monitor/remains.h"
 #include "runner/task.h"
@@ -84,8 +85,9 @@ class EpollRunner final : public Runner {
   Result<void> make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make);
   Exit clean_up_after_monitor(const std::string& id) const;
   std::optional<monitor::Remains> clean_up_remains(const std::string& id) const;
-  Result<std::uint64_t> add(int fd, Entry entry) EXCLUDES(mutex_);
+  Result<std::uint64_t> add(int fd, Entry& entry) EXCLUDES(mutex_);
   void remove(std::uint64_t key) EXCLUDES(mutex_);
+  sys::Process take_child(std::uint64_t key) EXCLUDES(mutex_);
   std::shared_ptr<MonitorTask> find(std::uint64_t key) EXCLUDES(mutex_);
 
   void read_loop();
@@ -159,16 +161,13 @@ Result<void> EpollRunner::open() {
   return success();
 }
 
-Result<std::uint64_t> EpollRunner::add(int fd, Entry entry) {
+/// Takes `entry` when it succeeds.
+Result<std::uint64_t> EpollRunner::add(int fd, Entry& entry) {
   const MutexLock lock(mutex_);
   const std::uint64_t key = ++last_key_;
-  entries_.emplace(key, std::move(entry));
   epoll_event event{.events = EPOLLIN, .data = {.u64 = key}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-    const int code = errno;
-    entries_.erase(key);
-    return Error::from_errno("epoll_ctl", code);
-  }
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("epoll_ctl");
+  entries_.emplace(key, std::move(entry));
   return key;
 }
 
@@ -177,10 +176,19 @@ void EpollRunner::remove(std::uint64_t key) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return;
   // Explicitly, and not by closing: a Task may be held, and its socket open, for longer.
-  const int fd =
-      found->second.task ? found->second.task->link().socket().get() : found->second.child.pidfd().get();
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.task->link().socket().get(), nullptr);
   entries_.erase(found);
+}
+
+/// The monitor is no longer watched; invalid when it was reaped already.
+sys::Process EpollRunner::take_child(std::uint64_t key) {
+  const MutexLock lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end() || !found->second.child.valid()) return {};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.child.pidfd().get(), nullptr);
+  sys::Process child = std::move(found->second.child);
+  entries_.erase(found);
+  return child;
 }
 
 std::shared_ptr<MonitorTask> EpollRunner::find(std::uint64_t key) {
@@ -229,6 +237,7 @@ void EpollRunner::prepare_next() {
 /// Hanging up makes a monitor undo everything and end; one that does not is ended.
 void EpollRunner::end(Newborn monitor) {
   monitor.socket.reset();
+  if (!monitor.process.valid()) return;
   auto ended = monitor.process.wait_for(5s);
   if (ended && ended->has_value()) return;
   (void)monitor.process.signal(SIGKILL);
@@ -275,27 +284,26 @@ Result<std::shared_ptr<Task>> EpollRunner::create(const std::string& id,
                                                   const std::function<Result<Bundle>()>& make) {
   auto monitor = take_spare();
   if (!monitor) monitor = TRY_CONTEXT(spawn_monitor(), "start monitor");
-  sys::Process process = std::move(monitor->process);
   auto task = std::make_shared<MonitorTask>(id, std::move(monitor->socket));
-  task->set_monitor_pid(process.pid());
-  auto added = add(task->link().socket().get(), {.task = task, .child = {}});
-  if (!added) {
-    task->link().close();
-    end({.process = std::move(process), .socket = {}});
-    return std::move(added).error();
-  }
-  const std::uint64_t key = *added;
-  if (auto created = make_container(*task, make); !created) {
-    task->first_end();  // no event: the caller is told
-    remove(key);
+  task->set_monitor_pid(monitor->process.pid());
+  Entry talk{.task = task, .child = {}};
+  Entry child{.task = nullptr, .child = std::move(monitor->process)};
+  UndoStack undo;
+  undo.add([&] {
     task->link().close();
     task.reset();
-    end({.process = std::move(process), .socket = {}});
+    end({.process = std::move(child.child), .socket = {}});
     clean_up_remains(id);  // of a monitor that did not come to undo it all
-    return std::move(created).error();
-  }
-  const int number = process.pidfd().get();
-  TRY(add(number, {.task = nullptr, .child = std::move(process)}));
+  });
+  const auto child_key = TRY(add(child.child.pidfd().get(), child));
+  undo.add([&, child_key] { child.child = take_child(child_key); });
+  const auto key = TRY(add(task->link().socket().get(), talk));
+  undo.add([&, key] {
+    task->first_end();  // no event: the caller is told
+    remove(key);
+  });
+  TRY(make_container(*task, make));
+  undo.dismiss();
   return std::shared_ptr<Task>(std::move(task));
 }
 
@@ -310,7 +318,8 @@ Result<std::shared_ptr<Task>> EpollRunner::recover(const std::string& id) {
   }
   TRY(set_nonblocking(*socket));
   auto task = std::make_shared<MonitorTask>(id, *std::move(socket));
-  const std::uint64_t key = TRY(add(task->link().socket().get(), {.task = task, .child = {}}));
+  Entry talk{.task = task, .child = {}};
+  const std::uint64_t key = TRY(add(task->link().socket().get(), talk));
   auto state = task->take_over();
   if (!state) {
     remove(key);
@@ -361,15 +370,8 @@ void EpollRunner::read_socket(std::uint64_t key, const std::shared_ptr<MonitorTa
 }
 
 void EpollRunner::reap(std::uint64_t key) {
-  sys::Process child;
-  {
-    const MutexLock lock(mutex_);
-    const auto found = entries_.find(key);
-    if (found == entries_.end() || !found->second.child.valid()) return;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.child.pidfd().get(), nullptr);
-    child = std::move(found->second.child);
-    entries_.erase(found);
-  }
+  const sys::Process child = take_child(key);
+  if (!child.valid()) return;
   if (auto status = child.wait(); !status) log::warning("monitor: {}", status.error().message());
 }
 

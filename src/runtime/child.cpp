@@ -12,6 +12,7 @@
 
 #include <cstring>
 
+#include "sys/socket.h"
 #include "sys/syscalls.h"
 
 #ifndef CLONE_NEWTIME
@@ -183,19 +184,8 @@ void tell(const Context& context, Message message) {
 void hand_over(const Context& context, Message message, int fd) {
   Packet packet;
   packet.message = message;
-  iovec part = {&packet, sizeof packet};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header = {};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  cmsghdr* entry = CMSG_FIRSTHDR(&header);
-  entry->cmsg_level = SOL_SOCKET;
-  entry->cmsg_type = SCM_RIGHTS;
-  entry->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(entry), &fd, sizeof fd);
-  if (::sendmsg(context.socket, &header, MSG_NOSIGNAL) < 0)
+  const int fds[] = {fd};
+  if (sys::send_with_fds(context.socket, {reinterpret_cast<const char*>(&packet), sizeof packet}, fds) < 0)
     fail(context, Step::Handshake, errno, "hand over a descriptor");
 }
 

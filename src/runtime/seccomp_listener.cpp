@@ -1,11 +1,7 @@
 #include "runtime/seccomp_listener.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cstring>
-
 #include "base/json.h"
+#include "sys/socket.h"
 
 namespace skiff::runtime {
 namespace {
@@ -32,31 +28,11 @@ Result<void> send_seccomp_listener(const spec::oci::Seccomp& profile, const spec
                                    const sys::Fd& listener) {
   if (profile.listener_path.empty())
     return Error(Kind::InvalidArgument, "seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
-  const sys::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno("socket");
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (profile.listener_path.size() >= sizeof address.sun_path)
-    return Error(Kind::InvalidArgument, "seccomp: listenerPath is too long");
-  std::strcpy(address.sun_path, profile.listener_path.c_str());
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("seccomp: connect to {}", profile.listener_path);
-  auto text = json::encode(
+  const auto socket = TRY_CONTEXT(sys::connect_stream(profile.listener_path), "seccomp");
+  const auto text = json::encode(
       ProcessState{state.oci_version, {"seccompFd"}, state.pid, profile.listener_metadata, state});
-  iovec part = {text.data(), text.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header = {};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  cmsghdr* entry = CMSG_FIRSTHDR(&header);
-  entry->cmsg_level = SOL_SOCKET;
-  entry->cmsg_type = SCM_RIGHTS;
-  entry->cmsg_len = CMSG_LEN(sizeof(int));
-  const int fd = listener.get();
-  std::memcpy(CMSG_DATA(entry), &fd, sizeof fd);
-  if (::sendmsg(socket.get(), &header, MSG_NOSIGNAL) < 0)
+  const int fds[] = {listener.get()};
+  if (sys::send_with_fds(socket.get(), text, fds) < 0)
     return fail_errno("seccomp: send to {}", profile.listener_path);
   return {};
 }

@@ -80,9 +80,9 @@ Result<void> write_value(const std::string& path, std::string_view value) {
 /// A version 1 cpuset without cpus and mems takes no process: they are copied down from the parent.
 Result<void> inherit_cpuset(const std::string& parent, const std::string& child) {
   for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
-    if (!trim(TRY_CONTEXT(read_file(child + file), "read {}{}", child, file)).empty()) continue;
-    const auto inherited = TRY_CONTEXT(read_file(parent + file), "read {}{}", parent, file);
-    TRY_CONTEXT(write_value(child + file, trim(inherited)), "write {}{}", child, file);
+    if (!trim(TRY(read_file(child + file))).empty()) continue;
+    const auto inherited = TRY(read_file(parent + file));
+    TRY(write_existing(child + file, trim(inherited)));
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "sys/file.h"
@@ -14,7 +15,6 @@ namespace skiff::sys {
 namespace {
 
 constexpr std::size_t kMaxPacket = 1 << 20;
-constexpr std::size_t kMaxFds = 16;
 
 /// A socket address for `path`. A path too long for sun_path is reached through its folder, which `keep`
 /// holds open.
@@ -32,23 +32,37 @@ Result<sockaddr_un> address_of(const std::string& path, Fd& keep) {
   return address;
 }
 
-Result<Fd> make_socket(int type) {
+Result<Fd> unix_socket(int type) {
   Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!fd) return fail_errno("socket");
   return fd;
 }
 
-Result<Fd> listen_at(const std::string& path, int type) {
+/// fchmod on the unbound socket makes bind(2) create the file with that mode: there is no moment of wider
+/// rights. The mask of the process still counts.
+Result<Fd> bound_socket(const std::string& path, int type, mode_t mode) {
   Fd keep;
   const sockaddr_un address = TRY(address_of(path, keep));
-  Fd fd = TRY(make_socket(type));
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove {}", path);
-  // fchmod on the unbound socket makes bind(2) create the file with that mode: there is no moment of wider
-  // rights.
-  if (::fchmod(fd.get(), 0600) != 0) return fail_errno("chmod socket {}", path);
+  Fd fd = TRY(unix_socket(type));
+  if (::fchmod(fd.get(), mode) != 0) return fail_errno("chmod socket {}", path);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno("bind {}", path);
+  return fd;
+}
+
+Result<Fd> listening_socket(const std::string& path, int type) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove {}", path);
+  Fd fd = TRY(bound_socket(path, type, 0600));
   if (::listen(fd.get(), 16) != 0) return fail_errno("listen {}", path);
+  return fd;
+}
+
+Result<Fd> connected_socket(const std::string& path, int type) {
+  Fd keep;
+  const sockaddr_un address = TRY(address_of(path, keep));
+  Fd fd = TRY(unix_socket(type));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail_errno("connect to {}", path);
   return fd;
 }
 
@@ -73,20 +87,35 @@ Result<std::pair<Fd, Fd>> packet_pair() {
   return std::pair(Fd(ends[0]), Fd(ends[1]));
 }
 
-Result<Fd> listen_packets(const std::string& path) { return listen_at(path, SOCK_SEQPACKET); }
-Result<Fd> listen_streams(const std::string& path) { return listen_at(path, SOCK_STREAM | SOCK_NONBLOCK); }
+Result<Fd> listen_packets(const std::string& path) { return listening_socket(path, SOCK_SEQPACKET); }
+Result<Fd> listen_streams(const std::string& path) {
+  return listening_socket(path, SOCK_STREAM | SOCK_NONBLOCK);
+}
 
-Result<Fd> connect_packets(const std::string& path) {
-  Fd keep;
-  const sockaddr_un address = TRY(address_of(path, keep));
-  Fd fd = TRY(make_socket(SOCK_SEQPACKET));
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("connect {}", path);
+Result<Fd> connect_packets(const std::string& path) { return connected_socket(path, SOCK_SEQPACKET); }
+Result<Fd> connect_stream(const std::string& path) { return connected_socket(path, SOCK_STREAM); }
+
+Result<Fd> bind_datagrams(const std::string& path, mode_t mode) {
+  Fd fd = TRY(bound_socket(path, SOCK_DGRAM, mode));
+  if (::chmod(path.c_str(), mode) != 0) return fail_errno("chmod socket {}", path);  // whatever the mask says
   return fd;
 }
 
-Result<void> send_packet(const Fd& socket, std::string_view bytes, const std::vector<int>& fds) {
-  if (fds.size() > kMaxFds) return fail(Kind::InvalidArgument, "{} descriptors in one message", fds.size());
+Result<Fd> connect_datagrams(const std::string& name) {
+  if (!name.starts_with('@')) return connected_socket(name, SOCK_DGRAM);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() > sizeof address.sun_path)
+    return fail(Kind::InvalidArgument, "socket name {} is too long", name);
+  std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
+  Fd fd = TRY(unix_socket(SOCK_DGRAM));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
+    return fail_errno("connect to {}", name);
+  return fd;
+}
+
+ssize_t send_with_fds(int socket, std::string_view bytes, std::span<const int> fds, int flags) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))] = {};
   msghdr header{};
@@ -94,19 +123,24 @@ Result<void> send_packet(const Fd& socket, std::string_view bytes, const std::ve
   header.msg_iovlen = 1;
   if (!fds.empty()) {
     header.msg_control = control;
-    header.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+    header.msg_controllen = CMSG_SPACE(fds.size_bytes());
     cmsghdr* message = CMSG_FIRSTHDR(&header);
     message->cmsg_level = SOL_SOCKET;
     message->cmsg_type = SCM_RIGHTS;
-    message->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(message), fds.data(), fds.size() * sizeof(int));
+    message->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(message), fds.data(), fds.size_bytes());
   }
-  for (;;) {
-    if (::sendmsg(socket.get(), &header, MSG_NOSIGNAL) >= 0) return {};
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN) return Error(Kind::Unavailable, "send: the other side does not read", EAGAIN);
-    return fail_errno("send");
-  }
+  ssize_t sent = 0;
+  do sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | flags);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+Result<void> send_packet(const Fd& socket, std::string_view bytes, const std::vector<int>& fds) {
+  if (fds.size() > kMaxFds) return fail(Kind::InvalidArgument, "{} descriptors in one message", fds.size());
+  if (send_with_fds(socket.get(), bytes, fds) >= 0) return {};
+  if (errno == EAGAIN) return Error(Kind::Unavailable, "send: the other side does not read", EAGAIN);
+  return fail_errno("send");
 }
 
 Result<Packet> receive_packet(const Fd& socket) {

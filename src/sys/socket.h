@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +25,24 @@ Result<Fd> listen_streams(const std::string& path);
 /// message that is not there yet is an error.
 Result<Fd> accept_descriptor(const Fd& listener);
 
+/// Connects to the stream socket at `path`.
+Result<Fd> connect_stream(const std::string& path);
+/// A datagram socket at `path`, which must not be there yet, with that mode.
+Result<Fd> bind_datagrams(const std::string& path, mode_t mode);
+/// A datagram socket that sends to `name`: a path, or with a leading "@" a name without a file (unix(7)).
+Result<Fd> connect_datagrams(const std::string& name);
+
+/// sendmsg(2) of `bytes` and copies of `fds` (at most kMaxFds), with MSG_NOSIGNAL and `flags`: -1 with errno.
+/// Allocates nothing: code between clone and execve may use it.
+ssize_t send_with_fds(int socket, std::string_view bytes, std::span<const int> fds, int flags = 0);
+constexpr std::size_t kMaxFds = 16;
+
 struct Packet {
   std::string bytes;
   std::vector<Fd> fds;
 };
 
-/// Sends one message and copies of `fds` (at most 16). A closed peer is Unavailable, never SIGPIPE.
+/// Sends one message and copies of `fds` (at most kMaxFds). A closed peer is Unavailable, never SIGPIPE.
 Result<void> send_packet(const Fd& socket, std::string_view bytes, const std::vector<int>& fds = {});
 /// Receives one message of at most 1 MiB; received descriptors are close-on-exec. An orderly end is
 /// Unavailable with the message "connection closed"; EAGAIN on a non-blocking socket is Unavailable with code

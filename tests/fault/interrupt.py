@@ -171,10 +171,15 @@ class Supervised:
                 os._exit(97)
         os.close(output_write)
         self.pidfd = os.pidfd_open(self.pid)
-        self.listener = self._fetch()
+        self.listener = -1
         self.started = False
         self.status = None
         self.output = b""
+        try:
+            self.listener = self._fetch()
+        except BaseException:
+            self.close()
+            raise
 
     def _fetch(self):
         for _ in range(40000):
@@ -256,6 +261,10 @@ class Supervised:
         return self.status
 
     def close(self):
+        """The command ends with the supervision: every further call of it would wait for an answer."""
+        if self.ended() is None:
+            os.kill(self.pid, 9)
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         for fd in (*self.descriptors(), self.pidfd):
             os.close(fd)
         self.listener = self.output_read = -1
@@ -285,9 +294,12 @@ def main():
         return 0
 
     supervised = Supervised(arguments.command, {arguments.call, "execve"}, decide)
-    code = supervised.run()
-    while supervised.turn(0.2):
-        pass
+    try:
+        code = supervised.run()
+        while supervised.turn(0.2):
+            pass
+    finally:
+        supervised.close()
     sys.stdout.write(supervised.output.decode(errors="replace"))
     sys.exit(code if seen >= arguments.nth else 99)
 

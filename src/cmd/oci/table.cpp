@@ -7,25 +7,34 @@ using enum Flag::Type;
 
 constexpr std::string_view kId = "<container-id>";
 
-// crun's --config and --keep are taken wherever they make sense: Podman's users have them in scripts.
-const std::vector<Flag> kCreateFlags = {
+std::vector<Flag> with(std::vector<Flag> flags, const std::vector<Flag>& more) {
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+/// Of all that make a container.
+const std::vector<Flag> kMakingFlags = {
     {"bundle", 'b', Text, "directory of the bundle (default: the current one)"},
-    {"config", 'f', Text, "configuration to use instead of the bundle's config.json"},
     {"console-socket", 0, Text, "unix socket that gets the master end of the container's terminal"},
-    {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the first process"},
     {"pid-file", 0, Text, "file to write the process id to"},
     {"no-pivot", 0, Switch, "use chroot instead of pivot_root, for a root on a ramdisk"},
-    {"no-new-keyring", 0, Switch, "keep the caller's session keyring"},
-    {"preserve-fds", 0, Number, "number of further descriptors to pass on (after $LISTEN_FDS)"},
+};
+/// Of those that may also stay with it.
+const std::vector<Flag> kStayingFlags = {
+    {"detach", 'd', Switch, "do not wait for the container's end"},
+    {"no-subreaper", 0, Switch, "taken for compatibility"},
 };
 
-const std::vector<Flag> kRunFlags = [] {
-  auto flags = kCreateFlags;
-  flags.insert(flags.end(), {{"detach", 'd', Switch, "do not wait for the container's end"},
-                             {"keep", 0, Switch, "keep the container's state after its end"},
-                             {"no-subreaper", 0, Switch, "taken for compatibility"}});
-  return flags;
-}();
+// crun's --config and --keep are taken wherever they make sense: Podman's users have them in scripts.
+const std::vector<Flag> kCreateFlags =
+    with(kMakingFlags,
+         {{"config", 'f', Text, "configuration to use instead of the bundle's config.json"},
+          {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the first process"},
+          {"no-new-keyring", 0, Switch, "keep the caller's session keyring"},
+          {"preserve-fds", 0, Number, "number of further descriptors to pass on (after $LISTEN_FDS)"}});
+
+const std::vector<Flag> kRunFlags = with(with(kCreateFlags, kStayingFlags),
+                                         {{"keep", 0, Switch, "keep the container's state after its end"}});
 
 const std::vector<Flag> kExecFlags = {
     {"console-socket", 0, Text, "unix socket that gets the master end of the process's terminal"},
@@ -69,29 +78,8 @@ const std::vector<Flag> kUpdateFlags = {
     {"mem-bw-schema", 0, Text, "Intel RDT memory bandwidth schema"},
 };
 
-const std::vector<Flag> kCheckpointFlags = {
-    {"image-path", 0, Text, "directory for the image files"},
-    {"work-path", 0, Text, "directory for logs and other files"},
-    {"parent-path", 0, Text, "directory of an earlier pre-dump, relative to the image files"},
-    {"leave-running", 0, Switch, "let the container run on"},
-    {"tcp-established", 0, Switch, "allow open TCP connections"},
-    {"tcp-skip-in-flight", 0, Switch, "leave out connections that are being made"},
-    {"tcp-close", 0, Switch, "let open TCP connections be closed after the restore"},
-    {"link-remap", 0, Switch, "allow deleted files to be linked again"},
-    {"ext-unix-sk", 0, Switch, "allow unix sockets that lead out"},
-    {"shell-job", 0, Switch, "allow a terminal that is shared"},
-    {"lazy-pages", 0, Switch, "keep memory back until it is asked for"},
-    {"status-fd", 0, Number, "descriptor that gets a zero byte once lazy pages are ready"},
-    {"page-server", 0, Text, "ADDRESS:PORT of a page server"},
-    {"file-locks", 0, Switch, "take file locks along"},
-    {"pre-dump", 0, Switch, "write memory only, and let the container run on"},
-    {"manage-cgroups-mode", 0, Text, "soft, full, strict or ignore"},
-    {"empty-ns", 0, Text, "namespace to leave out (network)"},
-    {"auto-dedup", 0, Switch, "drop pages that a later image has"},
-};
-
-const std::vector<Flag> kRestoreFlags = {
-    {"console-socket", 0, Text, "unix socket that gets the master end of the container's terminal"},
+/// What checkpoint and restore must agree on.
+const std::vector<Flag> kImageFlags = {
     {"image-path", 0, Text, "directory of the image files"},
     {"work-path", 0, Text, "directory for logs and other files"},
     {"tcp-established", 0, Switch, "allow open TCP connections"},
@@ -100,17 +88,23 @@ const std::vector<Flag> kRestoreFlags = {
     {"shell-job", 0, Switch, "allow a terminal that is shared"},
     {"file-locks", 0, Switch, "take file locks along"},
     {"manage-cgroups-mode", 0, Text, "soft, full, strict or ignore"},
-    {"bundle", 'b', Text, "directory of the bundle (default: the current one)"},
-    {"detach", 'd', Switch, "do not wait for the container's end"},
-    {"pid-file", 0, Text, "file to write the process id to"},
-    {"no-subreaper", 0, Switch, "taken for compatibility"},
-    {"no-pivot", 0, Switch, "use chroot instead of pivot_root, for a root on a ramdisk"},
-    {"empty-ns", 0, Text, "namespace to make anew (network)"},
+    {"empty-ns", 0, Text, "namespace to leave out, and to make anew (network)"},
     {"auto-dedup", 0, Switch, "drop pages that a later image has"},
-    {"lazy-pages", 0, Switch, "fetch memory when it is asked for"},
-    {"lsm-profile", 0, Text, "security profile, TYPE:NAME"},
-    {"lsm-mount-context", 0, Text, "security context of mounts"},
+    {"lazy-pages", 0, Switch, "memory stays where it is until it is asked for"},
 };
+
+const std::vector<Flag> kCheckpointFlags = with(
+    kImageFlags, {{"parent-path", 0, Text, "directory of an earlier pre-dump, relative to the image files"},
+                  {"leave-running", 0, Switch, "let the container run on"},
+                  {"tcp-skip-in-flight", 0, Switch, "leave out connections that are being made"},
+                  {"link-remap", 0, Switch, "allow deleted files to be linked again"},
+                  {"status-fd", 0, Number, "descriptor that gets a zero byte once lazy pages are ready"},
+                  {"page-server", 0, Text, "ADDRESS:PORT of a page server"},
+                  {"pre-dump", 0, Switch, "write memory only, and let the container run on"}});
+
+const std::vector<Flag> kRestoreFlags = with(with(with(kImageFlags, kMakingFlags), kStayingFlags),
+                                             {{"lsm-profile", 0, Text, "security profile, TYPE:NAME"},
+                                              {"lsm-mount-context", 0, Text, "security context of mounts"}});
 
 constexpr std::size_t kAny = static_cast<std::size_t>(-1);
 
