@@ -30,7 +30,8 @@ setup() {
   program /bin/true
 }
 
-teardown() {
+teardown() { remove_bundle; }
+remove_bundle() {
   local id
   for id in $("$RUNTIME" --root "$T/state" list -q); do "$RUNTIME" --root "$T/state" delete -f "$id"; done
   rm -rf "$T"

@@ -218,6 +218,64 @@ refused() {
   [ "${lines[*]}" = "0 1 2 3" ]
 }
 
+# manager NAME: a service manager that listens there; what it hears is in $T/told.
+manager() {
+  coproc MANAGER { exec python3 "$HERE/notify.py" "$1" "$T/told" 3>&-; }
+  local line
+  read -r line <&"${MANAGER[0]}"
+  [ "$line" = listening ]
+}
+teardown() {
+  [ -z "${MANAGER_PID:-}" ] || kill "$MANAGER_PID"
+  remove_bundle
+}
+# The container sees the host's programs, has a socket of its own to speak to, and runs the script.
+speaker() {
+  configure 'c["mounts"] += [{"destination": d, "type": "bind", "source": d, "options": ["rbind", "ro"]} for d in ["/usr", "/lib", "/lib64"]]'
+  program /bin/sh -c "$1"
+}
+SAY='socat -u - UNIX-SENDTO:$NOTIFY_SOCKET'
+
+@test "NOTIFY_SOCKET: start waits until the program is ready, and passes that on with its pid" {
+  manager "$T/manager"
+  speaker "env | grep NOTIFY >/told; grep ' /run/notify ' /proc/self/mounts >>/told; printf 'STATUS=warm\\nX=1\\n' | $SAY; printf 'READY=1\\nSTATUS=hot' | $SAY; sleep 100"
+  export NOTIFY_SOCKET=$T/manager
+  runtime create -b "$B" "$ID" </dev/null >/dev/null 2>&1
+  [ ! -e "$T/state/$ID/notify/notify.sock" ]
+  runtime start "$ID"
+  [ "$(cat "$T/told")" = "READY=1
+MAINPID=$(runtime state "$ID" | json '["pid"]')
+BARRIER=1 +1 descriptor" ]
+  run -0 cat "$B/rootfs/told"
+  [ "${lines[0]}" = "NOTIFY_SOCKET=/run/notify/notify.sock" ]
+  [[ "${lines[1]}" == *" ro,nosuid,nodev,noexec"* ]]
+  [ "$(stat -c %a "$T/state/$ID/notify/notify.sock")" = 777 ]
+  runtime delete -f "$ID"
+  nothing_left
+}
+
+@test "NOTIFY_SOCKET: run passes it on; a program that ends without a word holds nobody" {
+  manager "@skiff-$BATS_TEST_NUMBER-$$"
+  export NOTIFY_SOCKET="@skiff-$BATS_TEST_NUMBER-$$"
+  # What it says later is not kept: its socket is gone soon.
+  speaker "echo READY=1 | $SAY; while echo READY=1 | $SAY 2>/dev/null; do :; done; exit 4"
+  run -4 run_bundle
+  [[ "$(cat "$T/told")" =~ ^"READY=1
+MAINPID="[0-9]+$ ]]
+  speaker "echo READY=1 | $SAY; sleep 100"
+  runtime run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
+  [ "$(tail -2 "$T/told")" = "MAINPID=$(runtime state "$ID" | json '["pid"]')
+BARRIER=1 +1 descriptor" ]
+  runtime delete -f "$ID"
+  program /bin/true
+  runtime run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
+  [ "$(wc -l <"$T/told")" = 5 ]
+  runtime delete -f "$ID"
+  NOTIFY_SOCKET=$T/none run -1 run_bundle
+  [[ "$output" == *"skiff-runtime run failed: NOTIFY_SOCKET: connect to $T/none: no such file or directory"* ]]
+  nothing_left
+}
+
 @test "create takes a configuration without a process, start does not" {
   configure 'del c["process"]'
   runtime create -b "$B" "$ID" </dev/null >/dev/null 2>&1

@@ -11,6 +11,7 @@
 #include "cmd/oci/clean_up.h"
 #include "cmd/oci/commands.h"
 #include "cmd/oci/flags.h"
+#include "cmd/oci/notify.h"
 #include "cmd/oci/record.h"
 #include "cmd/oci/terminal.h"
 #include "runtime/checkpoint.h"
@@ -36,6 +37,7 @@ struct Made {
   Record record;
   spec::oci::Runtime config;
   runtime::Container container;
+  std::optional<NotifySocket> notify;
   UndoStack undo;  ///< removes the state directory
 };
 
@@ -103,6 +105,9 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   undo.add([home] { (void)home.remove(); });
   TRY(check_cgroup(options.cgroup_path));
   TRY(home.save_config(text));
+  auto notify = NotifySocket::wanted(home);
+  if (notify) TRY(notify->add_to(options.config));
+  if (notify && mode != Mode::Create) TRY(notify->open());
   Fifos fifos;
   if (mode == Mode::Create) {
     fifos = TRY(make_fifos(home));
@@ -140,8 +145,8 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
     const auto console = container.take_console();
     TRY(send_to_socket(flags.get("console-socket"), console, "/dev/ptmx"));
   }
-  return Made{std::move(home), std::move(record), std::move(options.config), std::move(container),
-              std::move(undo)};
+  return Made{std::move(home),      std::move(record), std::move(options.config),
+              std::move(container), std::move(notify), std::move(undo)};
 }
 
 /// runtime.md, "Lifecycle": one that fails is a warning, and the rest goes on.
@@ -169,8 +174,13 @@ Result<int> run(const Global& global, const Flags& flags) {
   if (auto started = made.container.start(); !started) return starting_error(std::move(started).error());
   run_poststart(made.config, made.record);
   made.undo.dismiss();
-  if (detached) return 0;
-  const int code = TRY(stay_with(made.container.process(), console));
+  NotifySocket* notify = made.notify ? &*made.notify : nullptr;
+  if (detached) {
+    if (notify)
+      if (const auto told = notify->stay_with(made.container.process()); !told) warn(told.error().message());
+    return 0;
+  }
+  const int code = TRY(stay_with(made.container.process(), console, notify));
   if (!flags.has("keep")) TRY(clean_up(made.home, made.record));
   return code;
 }
@@ -186,6 +196,8 @@ Result<int> start(const Global& global, const Flags& flags) {
   const auto process = TRY(process_of(record));
   const auto result = TRY(sys::open_file(home.result_fifo(), O_RDONLY | O_NONBLOCK));
   const auto release = TRY(sys::open_file(home.start_fifo(), O_WRONLY | O_NONBLOCK));
+  auto notify = NotifySocket::wanted(home);
+  if (notify) TRY(notify->open());
   // Whoever takes the name away is the one that starts: two `start`s at once cannot both.
   if (::unlink(home.start_fifo().c_str()) != 0)
     return Error(Kind::Conflict, "cannot start an already running container");
@@ -200,6 +212,7 @@ Result<int> start(const Global& global, const Flags& flags) {
   if (size == sizeof packet && packet.message == runtime::Message::Failed)
     return runtime::describe_failure(packet);
   run_poststart(config, record);
+  if (notify) TRY(notify->stay_with(process));
   return 0;
 }
 

@@ -4,16 +4,14 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "base/undo.h"
+#include "cmd/oci/commands.h"
 #include "sys/file.h"
+#include "sys/socket.h"
 
 namespace skiff::oci {
 namespace {
@@ -58,30 +56,9 @@ void forward_signal(const sys::Fd& signals, const sys::Process& process, int con
 }  // namespace
 
 Result<void> send_to_socket(const std::string& path, const sys::Fd& fd, std::string_view name) {
-  const sys::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno("socket");
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return fail(Kind::InvalidArgument, "socket path {} is too long", path);
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("connect to {}", path);
-  std::string text(name);
-  iovec part = {text.data(), text.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header = {};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  cmsghdr* entry = CMSG_FIRSTHDR(&header);
-  entry->cmsg_level = SOL_SOCKET;
-  entry->cmsg_type = SCM_RIGHTS;
-  entry->cmsg_len = CMSG_LEN(sizeof(int));
-  const int number = fd.get();
-  std::memcpy(CMSG_DATA(entry), &number, sizeof number);
-  if (::sendmsg(socket.get(), &header, MSG_NOSIGNAL) < 0) return fail_errno("send to {}", path);
+  const auto socket = TRY(sys::connect_stream(path));
+  const int fds[] = {fd.get()};
+  if (sys::send_with_fds(socket.get(), name, fds) < 0) return fail_errno("send to {}", path);
   return {};
 }
 
@@ -104,7 +81,7 @@ void hold_signals() {
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
-Result<int> stay_with(const sys::Process& process, const sys::Fd& console) {
+Result<int> stay_with(const sys::Process& process, const sys::Fd& console, NotifySocket* notify) {
   UndoStack undo;
   sigset_t all;
   ::sigfillset(&all);
@@ -114,12 +91,13 @@ Result<int> stay_with(const sys::Process& process, const sys::Fd& console) {
     make_raw(undo);
     copy_window_size(console.get());
   }
-  pollfd entries[4] = {{signals.get(), POLLIN, 0},
+  pollfd entries[5] = {{signals.get(), POLLIN, 0},
                        {process.pidfd().get(), POLLIN, 0},
                        {console ? console.get() : -1, POLLIN, 0},
-                       {console ? 0 : -1, POLLIN, 0}};
+                       {console ? 0 : -1, POLLIN, 0},
+                       {notify ? notify->socket().get() : -1, POLLIN, 0}};
   for (bool ended = false; !ended || entries[2].fd >= 0;) {
-    if (::poll(entries, 4, -1) < 0 && errno != EINTR) return fail_errno("poll");
+    if (::poll(entries, 5, -1) < 0 && errno != EINTR) return fail_errno("poll");
     if (entries[0].revents != 0) forward_signal(signals, process, console.get());
     // Descendants may keep the terminal: after the program's end only what is there already is shown.
     if (entries[2].revents != 0 && !relay(entries[2].fd, 1))
@@ -127,6 +105,11 @@ Result<int> stay_with(const sys::Process& process, const sys::Fd& console) {
     else if (ended && entries[2].revents == 0)
       entries[2].fd = -1;
     if (entries[3].revents != 0 && !relay(0, console.get())) entries[3].fd = -1;
+    if (entries[4].revents != 0) {
+      const auto said = notify->pass_on(::getpid());
+      if (!said) warn(said.error().message());
+      if (!said || *said) entries[4].fd = -1;
+    }
     if (entries[1].revents != 0) ended = true;
   }
   const int status = TRY(process.wait());

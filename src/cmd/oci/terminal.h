@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "cmd/oci/flags.h"
+#include "cmd/oci/notify.h"
 #include "sys/fd.h"
 #include "sys/spawn.h"
 
@@ -20,7 +21,8 @@ Result<void> check_console(const Flags& flags, bool terminal, bool detached);
 /// none is lost.
 void hold_signals();
 /// Stays with `process` until it ends: forwards signals, and when `console` is valid relays between it and
-/// our own terminal, which is in raw mode meanwhile. Returns the exit code, 128 + signal for a signalled one.
-Result<int> stay_with(const sys::Process& process, const sys::Fd& console);
+/// our own terminal, which is in raw mode meanwhile. With `notify`, an open one, we are the service's process
+/// once the program is ready. Returns the exit code, 128 + signal for a signalled one.
+Result<int> stay_with(const sys::Process& process, const sys::Fd& console, NotifySocket* notify = nullptr);
 
 }  // namespace skiff::oci
