@@ -20,7 +20,7 @@ const std::vector<Flag> kGlobalFlags = {
     {"log", 0, Text, "file to write the log to (default: standard error)"},
     {"log-format", 0, Text, "text or json (default: \"text\")"},
     {"root", 0, Text, "directory of the containers' state (default: \"/run/skiff-runtime\")"},
-    {"systemd-cgroup", 0, Switch, "not supported: cgroups are made directly"},
+    {"systemd-cgroup", 0, Switch, "have systemd make the cgroup; cgroupsPath is then \"slice:prefix:name\""},
     {"rootless", 0, Text, "true, false or auto; taken for compatibility"},
     {"cgroup-manager", 0, Text, "cgroupfs or systemd, as crun has it"},
     {"criu", 0, Text, {}},

@@ -209,6 +209,10 @@ void run_container(const Plan& plan, int socket) {
   reset_signals();
   // Until execve this is a copy of our own memory: nobody in the container may look into it.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (plan.cgroup_by_systemd) {
+    tell(context, Message::CgroupWanted);
+    expect(context, Message::CgroupJoined);
+  }
   join_cgroups(context, plan.tasks);
   enter_namespaces(context);
   raise_loopback(context);

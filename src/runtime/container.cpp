@@ -16,6 +16,7 @@
 #include "runtime/plan.h"
 #include "runtime/seccomp.h"
 #include "runtime/seccomp_listener.h"
+#include "runtime/systemd_unit.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -54,6 +55,12 @@ spec::oci::State state_for_hooks(const CreateOptions& options, pid_t pid, std::s
   return state;
 }
 
+const spec::oci::Resources& resources_of(const CreateOptions& options) {
+  static const spec::oci::Resources none;
+  const auto& part = options.config.linux_;
+  return part && part->resources ? *part->resources : none;
+}
+
 /// An error at the other end: the child has sent its last words, or has died without any.
 Error explain_loss(const sys::Process& process, Error error) {
   if (error.kind() != Kind::Unavailable) return error;
@@ -82,6 +89,8 @@ struct Container::State {
   sys::Fd socket;
   sys::Fd console;
   std::optional<sys::Cgroup> cgroup;
+  std::optional<SystemdUnit> unit;
+  bool unit_started = false;
   SeccompFilter seccomp;
   std::optional<Error> program_error;
   UndoStack undo;  ///< kills the child and removes the cgroup while the program has not started
@@ -89,6 +98,8 @@ struct Container::State {
   Result<void> attend(CreateOptions& options, const Plan& plan);
   Result<bool> answer(CreateOptions& options, const Plan& plan, Received received);
   Result<void> run_runtime_hooks(const CreateOptions& options, const Plan& plan);
+  Result<void> enter_unit(const CreateOptions& options);
+  void leave_unit() const;
 };
 
 Container::Container(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -99,6 +110,10 @@ Container::~Container() = default;
 const sys::Process& Container::process() const { return state_->process; }
 sys::Fd Container::take_console() { return std::move(state_->console); }
 const sys::Cgroup& Container::cgroup() const { return *state_->cgroup; }
+const std::string& Container::unit() const {
+  static const std::string none;
+  return state_->unit ? state_->unit->name : none;
+}
 const SeccompFilter& Container::seccomp() const { return state_->seccomp; }
 const std::optional<Error>& Container::program_error() const { return state_->program_error; }
 void Container::detach() { state_->undo.dismiss(); }
@@ -112,6 +127,23 @@ std::string cgroup_path_of(const spec::oci::Runtime& config, const std::string& 
   if (config.linux_ && !config.linux_->cgroups_path.empty())
     return sys::clean_path("/" + config.linux_->cgroups_path).substr(1);
   return id;
+}
+
+/// systemd moves the process into the cgroup that it makes. With version 1 that is one of its own, and those
+/// of the controllers are ours to make.
+Result<void> Container::State::enter_unit(const CreateOptions& options) {
+  const bool unified = cgroup->layout().pure_unified();
+  TRY(start_unit(*unit, options.id, process.pid(), resources_of(options), unified));
+  unit_started = true;
+  TRY(cgroup->create(::geteuid() != 0));
+  TRY(apply_resources(*cgroup, resources_of(options)));
+  return unified ? success() : cgroup->add(process.pid());
+}
+
+/// Once its process is gone.
+void Container::State::leave_unit() const {
+  if (unit_started) (void)stop_unit(unit->name);
+  (void)cgroup->remove();
 }
 
 Result<void> Container::State::run_runtime_hooks(const CreateOptions& options, const Plan& plan) {
@@ -133,6 +165,10 @@ Result<void> Container::State::run_runtime_hooks(const CreateOptions& options, c
 Result<bool> Container::State::answer(CreateOptions& options, const Plan& plan, Received received) {
   const Packet& packet = received.packet;
   switch (packet.message) {
+    case Message::CgroupWanted:
+      TRY_CONTEXT(enter_unit(options), "unable to apply cgroup configuration");
+      TRY(send(socket, Message::CgroupJoined));
+      return false;
     case Message::MappingsWanted:
       TRY_CONTEXT(write_mappings(plan, process.pid()), "map user ids");
       TRY(send(socket, Message::MappingsWritten));
@@ -171,21 +207,26 @@ Result<void> Container::State::attend(CreateOptions& options, const Plan& plan) 
 
 Result<Container> Container::create(CreateOptions& options) {
   auto state = std::make_unique<State>();
-  sys::Cgroup& cgroup = state->cgroup.emplace(
-      TRY(sys::CgroupLayout::detect()),
-      options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id) : options.cgroup_path);
+  if (options.systemd_cgroup) state->unit = TRY(find_unit(options.config, options.id));
+  const auto path = state->unit                   ? state->unit->cgroup
+                    : options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id)
+                                                  : options.cgroup_path;
+  sys::Cgroup& cgroup = state->cgroup.emplace(TRY(sys::CgroupLayout::detect()), path);
   auto plan = TRY(make_plan(options, cgroup));
   options.warnings.insert(options.warnings.end(), plan.warnings.begin(), plan.warnings.end());
   plan.process.seccomp = state->seccomp = TRY(filter_of(options));
-  const auto& part = options.config.linux_;
-
-  const bool existed = cgroup.exists();
-  TRY(cgroup.create(::geteuid() != 0));
-  if (!existed) state->undo.add([cgroup] { (void)cgroup.remove(); });
-  const spec::oci::Resources none;
-  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none));
-  plan.tasks = TRY(cgroup.open_tasks());
-  plan.unified = TRY(cgroup.open_unified());
+  // The undo stack lies in the state itself, whose address stays.
+  if (state->unit) {
+    plan.cgroup_by_systemd = true;
+    state->undo.add([raw = state.get()] { raw->leave_unit(); });
+  } else {
+    const bool existed = cgroup.exists();
+    TRY(cgroup.create(::geteuid() != 0));
+    if (!existed) state->undo.add([cgroup] { (void)cgroup.remove(); });
+    TRY(apply_resources(cgroup, resources_of(options)));
+    plan.tasks = TRY(cgroup.open_tasks());
+    plan.unified = TRY(cgroup.open_unified());
+  }
 
   sys::Fd null;
   for (int* stream : {&plan.process.streams.in, &plan.process.streams.out, &plan.process.streams.err}) {
@@ -203,7 +244,6 @@ Result<Container> Container::create(CreateOptions& options) {
   const OomScoreForNow score(plan.process.user_namespace ? plan.process.oom_score : std::string());
   state->process = TRY(launch(place, child_entry, &start));
   theirs.reset();
-  // The undo stack lies in the state itself, whose address stays.
   state->undo.add([raw = state.get()] {
     (void)raw->process.signal(SIGKILL);
     (void)raw->process.wait();

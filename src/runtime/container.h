@@ -41,6 +41,7 @@ struct CreateOptions {
       rootfs;  ///< mounted inside the new mount namespace; when empty, config.root.path relative to `bundle`
   std::string bundle;       ///< directory that relative paths of the config start from
   std::string cgroup_path;  ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
+  bool systemd_cgroup = false;  ///< systemd makes the cgroup: see systemd_unit.h
   Streams streams;
   bool init = false;            ///< pid 1 is the built-in init, which runs the program as its child
   std::string seccomp_profile;  ///< linux.seccomp as JSON, in place of the config's; "" leaves that
@@ -69,6 +70,9 @@ class Container {
   const sys::Process& process() const;  ///< the first process; the caller reaps it
   sys::Fd take_console();               ///< the pty's master, when process.terminal
   const sys::Cgroup& cgroup() const;
+  /// The unit that it is for systemd, to be stopped by the caller once the cgroup is empty; "" with cgroups
+  /// of our own.
+  const std::string& unit() const;
   const SeccompFilter& seccomp() const;  ///< its program's; exec() takes it too
   /// Why the program cannot be executed, as known before start(); start() fails with the same.
   const std::optional<Error>& program_error() const;

@@ -71,6 +71,10 @@ Kind set_up_kind(int code) {
 
 std::string_view to_string(Message message) {
   switch (message) {
+    case Message::CgroupWanted:
+      return "cgroup-wanted";
+    case Message::CgroupJoined:
+      return "cgroup-joined";
     case Message::MappingsWanted:
       return "mappings-wanted";
     case Message::NamespacesReady:

@@ -15,6 +15,7 @@ namespace skiff::runtime {
 
 enum class Message : std::uint8_t {
   // child to parent
+  CgroupWanted,     ///< I am in none yet: have systemd put me into one
   MappingsWanted,   ///< I am in a user namespace of my own: write my uid_map and gid_map
   NamespacesReady,  ///< all namespaces exist, nothing is mounted: run prestart and createRuntime hooks
   Console,          ///< carries the pty's master (SCM_RIGHTS)
@@ -23,6 +24,7 @@ enum class Message : std::uint8_t {
   Ready,   ///< everything is set up; `code` is not 0 when the program cannot be executed (step, detail)
   Failed,  ///< `step` failed with `code`; the child ends
   // parent to child
+  CgroupJoined,
   MappingsWritten,
   HooksDone,  ///< the state for the child's own hooks stands in Plan::hook_state
   Start,      ///< execve now; success shows by the socket's end (close-on-exec)

@@ -197,6 +197,7 @@ struct Plan {
   std::vector<std::string> warnings;  ///< what the configuration says and is not done
   bool runtime_hooks = false;         ///< the child waits for HooksDone
   sys::Fd hook_state;                 ///< a file in memory; holds the state as JSON once HooksDone is said
+  bool cgroup_by_systemd = false;     ///< the child waits for CgroupJoined
   std::vector<sys::Fd> tasks;         ///< version 1 `tasks` files, and cgroup.procs where clone3 cannot enter
   sys::Fd unified;                    ///< directory for CLONE_INTO_CGROUP
   sys::Fd procfs;                     ///< the host's /proc, verified

@@ -260,7 +260,7 @@ Result<Fd> Cgroup::open_unified() const {
 
 Result<void> Cgroup::add(pid_t pid) const {
   for (const auto& hierarchy : layout_.hierarchies())
-    TRY(write_value(directory(hierarchy) + "/cgroup.procs", std::to_string(pid)));
+    TRY(write_existing(directory(hierarchy) + "/cgroup.procs", std::to_string(pid)));
   return {};
 }
 

@@ -73,7 +73,7 @@ class Cgroup {
   /// Directory of the version 2 cgroup for CLONE_INTO_CGROUP; invalid when there is no such hierarchy.
   Result<Fd> open_unified() const;
 
-  /// Moves the process `pid` here in every hierarchy, by cgroup.procs.
+  /// Moves a process into every version 1 hierarchy's, and version 2's where that is ours alone.
   Result<void> add(pid_t pid) const;
   /// Directory of the hierarchy that stops and lets run; empty when there is none.
   std::string freezer_directory() const;

@@ -57,12 +57,21 @@ Result<Fd> listening_socket(const std::string& path, int type) {
   return fd;
 }
 
-Result<Fd> connected_socket(const std::string& path, int type) {
+/// A name that begins with "@" has no file, and its length counts.
+Result<Fd> connected_socket(const std::string& name, int type) {
   Fd keep;
-  const sockaddr_un address = TRY(address_of(path, keep));
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  if (name.starts_with('@') && name.size() <= sizeof address.sun_path) {
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
+    size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  } else {
+    address = TRY(address_of(name, keep));
+  }
   Fd fd = TRY(unix_socket(type));
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("connect to {}", path);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
+    return fail_errno("connect to {}", name);
   return fd;
 }
 
@@ -93,7 +102,7 @@ Result<Fd> listen_streams(const std::string& path) {
 }
 
 Result<Fd> connect_packets(const std::string& path) { return connected_socket(path, SOCK_SEQPACKET); }
-Result<Fd> connect_stream(const std::string& path) { return connected_socket(path, SOCK_STREAM); }
+Result<Fd> connect_stream(const std::string& name) { return connected_socket(name, SOCK_STREAM); }
 
 Result<Fd> bind_datagrams(const std::string& path, mode_t mode) {
   Fd fd = TRY(bound_socket(path, SOCK_DGRAM, mode));
@@ -101,19 +110,7 @@ Result<Fd> bind_datagrams(const std::string& path, mode_t mode) {
   return fd;
 }
 
-Result<Fd> connect_datagrams(const std::string& name) {
-  if (!name.starts_with('@')) return connected_socket(name, SOCK_DGRAM);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (name.size() > sizeof address.sun_path)
-    return fail(Kind::InvalidArgument, "socket name {} is too long", name);
-  std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
-  Fd fd = TRY(unix_socket(SOCK_DGRAM));
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
-    return fail_errno("connect to {}", name);
-  return fd;
-}
+Result<Fd> connect_datagrams(const std::string& name) { return connected_socket(name, SOCK_DGRAM); }
 
 ssize_t send_with_fds(int socket, std::string_view bytes, std::span<const int> fds, int flags) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};

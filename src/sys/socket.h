@@ -25,11 +25,11 @@ Result<Fd> listen_streams(const std::string& path);
 /// message that is not there yet is an error.
 Result<Fd> accept_descriptor(const Fd& listener);
 
-/// Connects to the stream socket at `path`.
-Result<Fd> connect_stream(const std::string& path);
+/// Connects to the stream socket `name`: a path, or with a leading "@" a name without a file (unix(7)).
+Result<Fd> connect_stream(const std::string& name);
 /// A datagram socket at `path`, which must not be there yet, with that mode.
 Result<Fd> bind_datagrams(const std::string& path, mode_t mode);
-/// A datagram socket that sends to `name`: a path, or with a leading "@" a name without a file (unix(7)).
+/// A datagram socket that sends to `name`, as of connect_stream().
 Result<Fd> connect_datagrams(const std::string& name);
 
 /// sendmsg(2) of `bytes` and copies of `fds` (at most kMaxFds), with MSG_NOSIGNAL and `flags`: -1 with errno.

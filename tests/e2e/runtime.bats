@@ -30,8 +30,6 @@ background() { chmod 755 "$B/rootfs"; program /bin/sleep 100; runtime run -d -b 
   [[ "$stderr" == *"duration interval must be greater than 0"* ]]
   run -3 runtime conjure
   [[ "$output" == *"No help topic for 'conjure'"* ]]
-  run -1 runtime --systemd-cgroup run -b "$B" "$ID"
-  [[ "$output" == *"systemd slices are not supported"* ]]
   run -0 runtime help exec
   [[ "$output" == *"--ignore-paused"* ]]
   run -0 runtime exec --help
@@ -226,8 +224,8 @@ manager() {
   [ "$line" = listening ]
 }
 teardown() {
-  [ -z "${MANAGER_PID:-}" ] || kill "$MANAGER_PID"
   remove_bundle
+  [ -z "${MANAGER_PID:-}" ] || kill "$MANAGER_PID"
 }
 # The container sees the host's programs, has a socket of its own to speak to, and runs the script.
 speaker() {
@@ -274,6 +272,78 @@ BARRIER=1 +1 descriptor" ]
   NOTIFY_SOCKET=$T/none run -1 run_bundle
   [[ "$output" == *"skiff-runtime run failed: NOTIFY_SOCKET: connect to $T/none: no such file or directory"* ]]
   nothing_left
+}
+
+# The rest of the test sees a machine that runs systemd: a stand-in behind a bus of its own, what it hears being in $T/told.
+systemd() {
+  mkdir -p "$T/run/system"
+  coproc MANAGER { exec python3 "$HERE/systemd.py" "$T/bus" "$T/told" "$@" 3>&-; }
+  local line
+  read -r line <&"${MANAGER[0]}"
+  [ "$line" = listening ]
+  export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/bus
+  runtime() { unshare -m --propagation private bash -c 'mount --bind "$0" /run/systemd && exec "$@"' "$T/run" "$RUNTIME" --root "$T/state" --systemd-cgroup "$@"; }
+  mkdir -p /run/systemd
+}
+
+@test "systemd makes the cgroup: a transient scope with its limits, changed by update, stopped by delete" {
+  systemd
+  configure 'c["linux"]["cgroupsPath"] = "skifftest-a.slice:box:" + "'"$ID"'"; c["linux"]["resources"].update(memory={"limit": 67108864}, pids={"limit": 50}, cpu={"shares": 512, "quota": 25500, "period": 50000, "cpus": "0"})'
+  program /bin/sleep 1000
+  runtime create -b "$B" "$ID" </dev/null >/dev/null 2>&1
+  local pid scope=skifftest.slice/skifftest-a.slice/box-$ID.scope
+  pid=$(runtime state "$ID" | json '["pid"]')
+  grep -qx "start box-$ID.scope replace" "$T/told"
+  local line
+  for line in "Description=skiff container $ID" Slice=skifftest-a.slice Delegate=1 "PIDs=\[$pid\]" MemoryAccounting=1 TasksMax=50 \
+    CPUQuotaPeriodUSec=50000 CPUQuotaPerSecUSec=510000 "AllowedCPUs=\[1\]" DevicePolicy=strict DefaultDependencies=0; do
+    grep -qx "  $line" "$T/told" || { echo "not told: $line" >&2; cat "$T/told" >&2; return 1; }
+  done
+  grep -qE "  Memory(Max|Limit)=67108864" "$T/told"
+  grep -qE "  CPU(Weight=20|Shares=512)" "$T/told"
+  grep -q "  DeviceAllow=.*('/dev/char/1:3', 'rwm')" "$T/told"
+  # In every hierarchy, and limited there as well.
+  grep -qE "^0::/$scope\$|[:,]pids[:,].*/$scope\$" "/proc/$pid/cgroup"
+  ! grep "skiff-" "/proc/$pid/cgroup" | grep -v ":/$scope\$"
+  [ "$(cat /sys/fs/cgroup/{pids/,}$scope/pids.max 2>/dev/null)" = 50 ]
+  runtime start "$ID"
+  runtime update --pids-limit 60 --memory 128M "$ID"
+  grep -A9 "^set box-$ID.scope 1" "$T/told" | grep -qx "  TasksMax=60"
+  [ "$(cat /sys/fs/cgroup/{pids/,}$scope/pids.max 2>/dev/null)" = 60 ]
+  runtime exec "$ID" true
+  runtime delete -f "$ID"
+  grep -qx "stop box-$ID.scope" "$T/told"
+  nothing_left
+  [ -z "$(find /sys/fs/cgroup -type d -name "box-$ID.scope")" ]
+  find /sys/fs/cgroup -depth -type d -path '*/skifftest.slice*' -exec rmdir {} +
+}
+
+@test "systemd: a name without a slice; what systemd refuses and what is not there is said, and leaves nothing" {
+  systemd
+  program /bin/sh -c 'exit 3'
+  run -3 run_bundle
+  grep -qx "start skiff-$ID.scope replace" "$T/told"
+  grep -qx "  Slice=system.slice" "$T/told"
+  grep -qx "stop skiff-$ID.scope" "$T/told"
+  program nosuch
+  run -1 run_bundle
+  [[ "$output" == *"executable file not found"* ]]
+  [ "$(grep -c "^stop" "$T/told")" = 2 ]
+  configure 'c["linux"]["cgroupsPath"] = "/plain/path"'
+  refused 'expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"/plain/path\" instead' ''
+  refused 'invalid slice name: sys--tem.slice' 'c["linux"]["cgroupsPath"] = "sys--tem.slice:a:b"'
+  kill "$MANAGER_PID"
+  configure 'c["linux"]["cgroupsPath"] = ""'
+  refused 'unable to apply cgroup configuration: failed to connect to dbus: connect to '"$T/bus" ''
+  rm -d "$T/run/system"
+  refused 'systemd not running on this host, cannot use systemd cgroups manager' ''
+  [ -z "$(find /sys/fs/cgroup -type d -name "*$ID.scope")" ]
+  [ -S /run/systemd/private ] || find /sys/fs/cgroup -depth -type d -name system.slice -exec rmdir {} +
+}
+
+@test "systemd: a job that fails is named by its result" {
+  systemd --fail dependency
+  refused 'error creating systemd unit `skiff-'"$ID"'.scope`: got `dependency`' ''
 }
 
 @test "create takes a configuration without a process, start does not" {

@@ -6,6 +6,7 @@
 #include "cmd/oci/clean_up.h"
 #include "cmd/oci/commands.h"
 #include "runtime/hooks.h"
+#include "runtime/systemd_unit.h"
 #include "sys/file.h"
 
 namespace skiff::oci {
@@ -59,8 +60,9 @@ Result<void> clean_up(const Home& home, const Record& record) {
   if (cgroup.exists()) {
     const auto left = cgroup.processes();
     if (left && !left->empty()) (void)cgroup.signal_all(SIGKILL);
-    TRY(cgroup.remove());
   }
+  if (!record.unit.empty()) TRY(runtime::stop_unit(record.unit));
+  if (cgroup.exists()) TRY(cgroup.remove());
   const auto config = home.load_config();
   TRY(home.remove());
   if (config && config->hooks)

@@ -18,6 +18,7 @@
 #include "runtime/container.h"
 #include "runtime/handshake.h"
 #include "runtime/hooks.h"
+#include "runtime/systemd_unit.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -66,11 +67,6 @@ Error starting_error(Error error) {
 void stand_in_for_process(spec::oci::Runtime& config) { config.process.emplace().args = {"/"}; }
 
 Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
-  // State, signals and the end of a container do not care who made its cgroup; its birth does. Without a word
-  // to systemd a cgroup in one of its slices would be taken away again.
-  if (global.systemd_cgroup)
-    return Error(Kind::Unsupported,
-                 "--systemd-cgroup: cgroups are made directly, systemd slices are not supported");
   const auto& id = flags.arguments().front();
   const auto bundle = sys::join_path(sys::current_directory(), flags.get("bundle", "."));
   const auto text = TRY(read_config(flags, bundle));
@@ -97,7 +93,9 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
     options.config.process->env.emplace_back("LISTEN_PID=1");
   }
   TRY(check_console(flags, options.config.process->terminal, mode != Mode::Foreground));
-  options.cgroup_path = runtime::cgroup_path_of(options.config, id);
+  options.systemd_cgroup = global.systemd_cgroup;
+  options.cgroup_path = global.systemd_cgroup ? TRY(runtime::find_unit(options.config, id)).cgroup
+                                              : runtime::cgroup_path_of(options.config, id);
 
   UndoStack undo;
   Home home(global.root, id);
@@ -133,6 +131,7 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   record.bundle = bundle;
   record.rootfs = options.config.root ? sys::join_path(bundle, options.config.root->path) : "";
   record.cgroup_path = container.cgroup().path();
+  record.unit = container.unit();
   record.owner = "root";
   record.created = now();
   record.annotations = options.config.annotations;

@@ -15,6 +15,7 @@ void describe(json::Fields& f, Record& record) {
   f("bundle", record.bundle);
   f("rootfs", record.rootfs);
   f("cgroup_path", record.cgroup_path);
+  f("systemd_unit", record.unit, json::Omit::Empty);
   f("owner", record.owner);
   f("created", record.created);
   f("annotations", record.annotations, json::Omit::Empty);

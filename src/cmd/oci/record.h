@@ -23,6 +23,7 @@ struct Record {
   std::string bundle;
   std::string rootfs;
   std::string cgroup_path;
+  std::string unit;  ///< systemd's, whose cgroup it is; "" with cgroups of our own
   std::string owner;
   Time created{};
   std::map<std::string, std::string> annotations;
