@@ -160,7 +160,7 @@ void drop_rights(const Context& context, bool in_working_directory) {
   const sys::CapabilitySets& sets = process.capabilities;
   if (const int code = sys::drop_bounding(sets.bounding, process.last_capability))
     fail(context, Step::Capabilities, code, "bounding");
-  ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) fail(context, Step::Capabilities, errno, "keep them");
   change_user(context);
   ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
   if (!in_working_directory) enter_working_directory(context, false);

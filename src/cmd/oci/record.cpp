@@ -95,10 +95,13 @@ Result<std::uint64_t> process_start_time(int pid) {
 }
 
 Result<sys::Process> process_of(const Record& record) {
-  auto process = sys::Process::open(record.pid);
+  const auto gone = [] { return Error(Kind::NotFound, "container not running"); };
+  if (record.pid <= 0) return gone();
   // The pidfd is taken first: if the times agree afterwards it is the right process, and stays it.
-  if (!process || record.pid <= 0 || TRY(process_start_time(record.pid)) != record.start_time)
-    return Error(Kind::NotFound, "container not running");
+  auto process = sys::Process::open(record.pid);
+  if (!process && process.error().kind() == Kind::NotFound) return gone();
+  if (!process) return process;
+  if (TRY(process_start_time(record.pid)) != record.start_time) return gone();
   return process;
 }
 
