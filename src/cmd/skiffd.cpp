@@ -11,6 +11,7 @@
 #include "archive/worker.h"
 #include "base/log.h"
 #include "base/undo.h"
+#include "cmd/daemon/log_tls.h"
 #include "cmd/daemon/options.h"
 #include "cmd/daemon/pidfile.h"
 #include "engine/engine.h"
@@ -132,6 +133,7 @@ int serve(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   skiff::archive::worker_main(argc, argv);
+  skiff::daemon::log_tls_main(argc, argv);
   // Many short-lived threads would otherwise each get a heap of their own.
   ::mallopt(M_ARENA_MAX, 2);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 10);

@@ -165,9 +165,7 @@ Result<void> check_syslog(const Options& options) {
                   "unknown log opt '{}' for syslog log driver"));
   if (const std::string address = value_of(options, "syslog-address"); !address.empty()) {
     const LogUrl url = TRY(parse_log_url(address));
-    if (url.scheme == "tcp+tls")
-      return invalid("syslog over TLS is not supported: send to a local syslog server that forwards by TLS");
-    if (!any_of(url.scheme, {"unix", "unixgram", "udp", "tcp"}))
+    if (!any_of(url.scheme, {"unix", "unixgram", "udp", "tcp", "tcp+tls"}))
       return invalid("unsupported scheme: '{}'", url.scheme);
     if (url.scheme.starts_with("unix")) {
       struct stat status {};

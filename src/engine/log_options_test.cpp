@@ -69,8 +69,8 @@ TEST(LogOptions, ValuesOfSyslog) {
             "stat /nonexist: no such file or directory");
   EXPECT_EQ(refusal("syslog", {{"syslog-address", "tcp://127.0.0.1:x"}}),
             "parse \"tcp://127.0.0.1:x\": invalid port \":x\" after host");
-  EXPECT_EQ(refusal("syslog", {{"syslog-address", "tcp+tls://127.0.0.1:44"}}),
-            "syslog over TLS is not supported: send to a local syslog server that forwards by TLS");
+  EXPECT_EQ(refusal("syslog", {{"syslog-address", "tcp+tls://127.0.0.1:44"}, {"syslog-tls-ca-cert", "/no"}}),
+            "");
   EXPECT_EQ(refusal("syslog", {{"syslog-facility", "foo"}}), "invalid syslog facility");
   EXPECT_EQ(refusal("syslog", {{"syslog-facility", "24"}}), "invalid syslog facility");
   EXPECT_EQ(refusal("syslog", {{"syslog-format", "foo"}}), "Invalid syslog format");

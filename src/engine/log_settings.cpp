@@ -1,6 +1,7 @@
 // What the options of a container's log driver come to: addresses resolved, templates filled in, labels and
 // variables picked.
 #include <netdb.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <regex>
@@ -131,11 +132,41 @@ std::string command_of(const Definition& definition) {
   return command;
 }
 
+Result<void> check_file(const std::string& path, const std::string& context) {
+  if (const int code = ::access(path.c_str(), R_OK) == 0 ? 0 : errno)
+    return Error::from_errno(fmt::format("{}: open {}", context, path), code);
+  return {};
+}
+
+/// Files are looked at here, so that a wrong name ends the start, as in Docker; the certificates themselves
+/// are read for each connection.
+Result<monitor::LogTls> tls_of(const Options& options, const std::string& server) {
+  monitor::LogTls tls;
+  char program[4096];
+  const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
+  if (length <= 0) return fail_errno("read /proc/self/exe");
+  tls.program.assign(program, static_cast<std::size_t>(length));
+  tls.server_name = server.empty() ? "127.0.0.1" : server;
+  tls.skip_verify = options.contains("syslog-tls-skip-verify");  // whatever its value
+  tls.ca = value_of(options, "syslog-tls-ca-cert");
+  tls.cert = value_of(options, "syslog-tls-cert");
+  tls.key = value_of(options, "syslog-tls-key");
+  if (!tls.ca.empty() && !tls.skip_verify)
+    TRY(check_file(tls.ca, fmt::format("could not read CA certificate {}", quote(tls.ca))));
+  if (tls.cert.empty() && tls.key.empty()) return tls;
+  for (const auto& file : {tls.cert, tls.key}) TRY(check_file(file, "Could not load X509 key pair"));
+  return tls;
+}
+
 Result<void> fill_syslog(monitor::LogSettings& settings, const Options& options) {
   const std::string address = value_of(options, "syslog-address");
   settings.target = address.empty()
                         ? monitor::LogTarget{"unixgram", {"/dev/log", "/var/run/syslog", "/var/run/log"}}
                         : TRY(target_of(address, "514"));
+  if (settings.target.network == "tcp+tls") {
+    const auto url = TRY(parse_log_url(address));
+    settings.target.tls = TRY(tls_of(options, TRY(split_host_port(url.host)).host));
+  }
   const int facility = syslog_facility(value_of(options, "syslog-facility", "daemon")).value_or(3);
   settings.options = {{"format", value_of(options, "syslog-format")}, {"facility", std::to_string(facility)}};
   settings.fields.clear();

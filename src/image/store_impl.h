@@ -71,9 +71,6 @@ inline constexpr std::string_view kLayerPrefix = "layer-";
 
 inline constexpr std::string_view kImageTable = "images";
 inline constexpr std::string_view kTagTable = "tags";
-/// Snapshots of layers from outside: while they are unpacked, and then.
-inline constexpr std::string_view kImportPrefix = "import-";
-inline constexpr std::string_view kLayerPrefix = "layer-";
 inline constexpr std::string_view kOrphanTable = "image_orphans";
 
 }  // namespace skiff::image

@@ -585,6 +585,46 @@ TEST_F(RemoteTest, AcknowledgedMessagesAreSentAgain) {
   EXPECT_NE(second.find("two"), std::string::npos);
 }
 
+/// A script stands in for what speaks TLS: it is refused once, then there.
+TEST_F(RemoteTest, TlsIsSpokenByAProcessBeside) {
+  const std::string program = directory_ + "/tls";
+  const std::string told = directory_ + "/told";
+  ASSERT_TRUE(
+      sys::replace_file(
+          program,
+          fmt::format("#!/bin/sh\nif [ ! -e {0}.1 ]; then echo \"$1\" >{0}.1; printf 'bad certificate' >&0; "
+                      "exit 1; fi\nprintf '\\006' >&0\nexec cat >{0}\n",
+                      told),
+          0755)
+          .ok());
+  LogSettings wanted = settings("syslog", "tcp+tls");
+  wanted.target.addresses = {"192.0.2.1:6514"};
+  wanted.target.tls = {.program = program, .server_name = "logs.example.org", .ca = "/ca.pem"};
+  const auto has = [&](const char* text) {
+    return sys::read_file(told).value_or("").find(text) != std::string::npos;
+  };
+  {
+    auto log = open(wanted);
+    log->append(Stream::Stdout, "one\n", moment(0));
+    ASSERT_TRUE(log->flush().ok());
+    for (int i = 0; i < 200 && !has("one\n"); ++i) turn(20ms);
+    EXPECT_TRUE(has("one\n"));
+    EXPECT_EQ(log->dropped(), 0U);
+    log->append(Stream::Stdout, "two\n", moment(0));
+    ASSERT_TRUE(log->flush().ok());
+    log->close();
+    while (log->busy()) turn(10ms);
+  }
+  // What was handed over arrives, though we are gone.
+  for (int i = 0; i < 200 && !has("two\n"); ++i) ::usleep(20'000);
+  EXPECT_TRUE(has("two\n"));
+  const auto options = json::parse(*sys::read_file(told + ".1"));
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->at("address").as_string(), "192.0.2.1:6514");
+  EXPECT_EQ(options->at("server_name").as_string(), "logs.example.org");
+  EXPECT_EQ(options->at("ca").as_string(), "/ca.pem");
+}
+
 TEST_F(RemoteTest, TheLastLinesAreSentAfterTheEnd) {
   LogSettings wanted = settings("syslog", "unix");
   auto log = open(wanted);

@@ -5,6 +5,7 @@ namespace skiff::monitor {
 void describe(json::Fields& f, LogTarget& t) {
   f("network", t.network);
   f("addresses", t.addresses);
+  f("tls", t.tls, json::Omit::Empty);
 }
 
 void describe(json::Fields& f, LogSettings& t) {

@@ -6,14 +6,16 @@
 #include <vector>
 
 #include "base/json.h"
+#include "monitor/log_tls.h"
 
 namespace skiff::monitor {
 
 /// Where a remote driver sends to.
 struct LogTarget {
-  std::string network;  ///< "udp", "tcp", "unix" or "unixgram"
+  std::string network;  ///< "udp", "tcp", "tcp+tls", "unix" or "unixgram"
   /// The first that works is taken: numeric "address:port" ("[::1]:514"), or socket paths.
   std::vector<std::string> addresses;
+  LogTls tls;  ///< of "tcp+tls"
 };
 
 /// What a monitor does with the output of its container. Names are resolved and templates filled in already.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -170,6 +171,7 @@ void RemoteLog::close() {
 void RemoteLog::connect() {
   retry_timer_.reset();
   const std::string& text = settings_.target.addresses[address_ % settings_.target.addresses.size()];
+  if (settings_.target.network == "tcp+tls") return connect_by_tls(text);
   const bool local = settings_.target.network.starts_with("unix");
   const auto address = local ? unix_address(text) : internet_address(text);
   if (!address) return disconnect(address.error());
@@ -187,6 +189,28 @@ void RemoteLog::connect() {
       loop_.after(kStallLimit, [this] { disconnect(Error(Kind::Unavailable, "it does not answer")); });
 }
 
+void RemoteLog::connect_by_tls(const std::string& address) {
+  auto started = start_tls(settings_.target.tls, address);
+  if (!started) return disconnect(started.error());
+  socket_ = std::move(started->socket);
+  tls_ = std::move(started->process);
+  auto watch = loop_.watch(socket_, EPOLLIN, [this](std::uint32_t events) { ready(events); });
+  if (!watch) return disconnect(watch.error());
+  watch_ = *std::move(watch);
+  stall_timer_ =
+      loop_.after(kStallLimit, [this] { disconnect(Error(Kind::Unavailable, "it does not answer")); });
+}
+
+/// Connected, or why not.
+void RemoteLog::read_tls_answer() {
+  char buffer[512];
+  const ssize_t count = ::recv(socket_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const std::string_view answer(buffer, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  if (answer == kTlsIsUp) return connected();
+  disconnect(Error(Kind::Unavailable, answer.empty() ? "TLS has ended" : std::string(answer)));
+}
+
 void RemoteLog::connected() {
   up_ = true;
   stall_timer_.reset();
@@ -199,6 +223,11 @@ void RemoteLog::connected() {
 void RemoteLog::disconnect(const Error& reason) {
   watch_.reset();
   socket_.reset();
+  if (tls_.valid()) {
+    (void)tls_.signal(SIGKILL);
+    (void)tls_.wait();
+    tls_ = {};
+  }
   stall_timer_.reset();
   up_ = false;
   sent_ = 0;
@@ -215,6 +244,7 @@ void RemoteLog::disconnect(const Error& reason) {
 }
 
 void RemoteLog::ready(std::uint32_t events) {
+  if (!up_ && tls_.valid()) return read_tls_answer();
   if (!up_) {
     int code = 0;
     socklen_t size = sizeof(code);

@@ -52,14 +52,18 @@ class RemoteLog final : public LogDriver {
   void drop_to(std::size_t limit);
   void pop();
   void connect();
+  void connect_by_tls(const std::string& address);
   void connected();
   void disconnect(const Error& reason);
   void ready(std::uint32_t events);
   void send();
   bool send_front();
   void read_reply();
+  void read_tls_answer();
   void waits();
-  bool is_stream() const { return settings_.target.network == "tcp" || settings_.target.network == "unix"; }
+  bool is_stream() const {
+    return settings_.target.network != "udp" && settings_.target.network != "unixgram";
+  }
 
   Loop& loop_;
   LogSettings settings_;  ///< of it: network, addresses, driver
@@ -81,6 +85,7 @@ class RemoteLog final : public LogDriver {
   std::uint64_t told_dropped_ = 0;
 
   sys::Fd socket_;
+  sys::Process tls_;  ///< what is at the other end of it, when that is not the server itself
   bool up_ = false;
   bool told_down_ = false;
   std::size_t address_ = 0;  ///< the one that is tried

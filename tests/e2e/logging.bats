@@ -178,6 +178,50 @@ END
   eventually 5 got "^<158>.*: datagram$"
 }
 
+# tls_server [OPTION ...]: openssl as a syslog server for localhost with TLS; sets SERVER and MESSAGES.
+tls_server() {
+  MESSAGES=$BATS_TEST_TMPDIR/tls-$RANDOM
+  (tail -f /dev/null --pid=$$ | exec openssl s_server -accept 127.0.0.1:0 -cert "$KEYS/cert.pem" -key "$KEYS/key.pem" "$@") >"$MESSAGES" 2>&1 3>&- 4>&- &
+  local port
+  eventually 10 got '^ACCEPT'
+  pgrep -f "s_server .*-cert $KEYS/cert.pem" >>"$BATS_TEST_TMPDIR/servers"
+  port=$(sed -n 's/^ACCEPT.*:\([0-9]*\).*/\1/p' "$MESSAGES")
+  SERVER=tcp+tls://localhost:$port
+}
+
+@test "syslog over TLS: the server's name and both sides' certificates are checked; the start says which file is missing" {
+  own_engine "a certificate that the engine can read"
+  local c; c=$(name tls)
+  KEYS=$BATS_TEST_TMPDIR
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout "$KEYS/key.pem" -out "$KEYS/cert.pem" 2>/dev/null
+  tls_server
+  engine run --name "$c" --log-driver syslog --log-opt syslog-address="$SERVER" --log-opt syslog-tls-ca-cert="$KEYS/cert.pem" e2e-busybox \
+    sh -c 'echo out; echo err >&2' >/dev/null 2>&1
+  eventually 10 got '^<30>.*: out$'
+  eventually 5 got '^<27>.*: err$'
+  [ "$(engine logs "$c" 2>/dev/null)" = out ]
+  # Not our authority, and not the name of the server: nothing is sent, unless nobody shall look.
+  engine run -d --name "$c-2" --log-driver syslog --log-opt syslog-address="$SERVER" e2e-busybox sh -c 'echo secret; sleep 100' >/dev/null
+  engine run -d --name "$c-3" --log-driver syslog --log-opt syslog-address="${SERVER/localhost/127.0.0.1}" --log-opt syslog-tls-ca-cert="$KEYS/cert.pem" \
+    e2e-busybox sh -c 'echo secret; sleep 100' >/dev/null
+  eventually 10 grep -q "certificate" "$E2E_DIR/run/containers/$(engine inspect -f '{{.Id}}' "$c-2")/monitor.log"
+  eventually 10 grep -q "mismatch" "$E2E_DIR/run/containers/$(engine inspect -f '{{.Id}}' "$c-3")/monitor.log"
+  engine rm -f "$c-2" "$c-3" >/dev/null
+  ! got secret
+  engine run --rm --log-driver syslog --log-opt syslog-address="${SERVER/localhost/127.0.0.1}" --log-opt syslog-tls-skip-verify=true e2e-busybox echo unseen >/dev/null
+  eventually 10 got '^<30>.*: unseen$'
+  # A server that wants to know who we are.
+  tls_server -Verify 1 -CAfile "$KEYS/cert.pem" -verify_return_error
+  engine run --rm --log-driver syslog --log-opt syslog-address="$SERVER" --log-opt syslog-tls-ca-cert="$KEYS/cert.pem" \
+    --log-opt syslog-tls-cert="$KEYS/cert.pem" --log-opt syslog-tls-key="$KEYS/key.pem" e2e-busybox echo known >/dev/null
+  eventually 10 got '^<30>.*: known$'
+  run ! engine run --rm --log-driver syslog --log-opt syslog-address="$SERVER" --log-opt syslog-tls-ca-cert=/no/ca e2e-busybox true
+  [[ "$output" == *'failed to initialize logging driver: could not read CA certificate "/no/ca": open /no/ca: no such file or directory'* ]]
+  run ! engine run --rm --log-driver syslog --log-opt syslog-address="$SERVER" --log-opt syslog-tls-cert=/no/c e2e-busybox true
+  [[ "$output" == *'failed to initialize logging driver: Could not load X509 key pair: open /no/c: no such file or directory'* ]]
+}
+
 @test "syslog to unix sockets" {
   own_engine "a file system shared with the engine"
   local kind
