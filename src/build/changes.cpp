@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 11> kAllowed = {"cmd",         "entrypoin
 /// Instructions that are no FROM name no image.
 class NoImages final : public BaseImages {
  public:
-  Result<BaseImage> resolve(const std::string& name) override {
+  Result<BaseImage> resolve(const std::string& name, const std::string&) override {
     return fail(Kind::Internal, "a change asks for the image {}", name);
   }
 };
