@@ -134,6 +134,7 @@ Result<void> run(const Options& options) {
   notify("READY=1");
   wait_until_told_to_stop(options, *server, *registry, caretaker);
   notify("STOPPING=1");
+  registry->cache().stop();  // nobody is to wait for an upstream any more
   server->stop(
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(options.stop_timeout)));
   return {};

@@ -266,6 +266,40 @@ object_store() {
   wait "$first_pid"
 }
 
+@test "a cache fetches from another registry once, and serves on without it" {
+  serve --access-log "$T/upstream.access"
+  local upstream=$PORT upstream_pid=$PID i
+  random_file "$T/layer" 20000000
+  push_image team/app v1 "$T/layer"
+  T2=$T/cache; mkdir "$T2"
+  PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  URL=http://localhost:$PORT
+  echo '{"upstreams": [{"registry": "localhost:'"$upstream"'", "prefix": "copy", "fresh": "0s"}]}' >"$T/config.json"
+  start_again --config-file "$T/config.json" --root "$T2"
+  [ "$(request GET /v2/copy/team/app/manifests/v1)" = 200 ]
+  cmp "$T/body" "$T/manifest"
+  for i in 1 2 3 4 5 6 7 8; do
+    curl -sf -o "$T/got.$i" "$URL/v2/copy/team/app/blobs/$(digest_of "$T/layer")" 3>&- 4>&- &
+    pids[i]=$!
+  done
+  for i in 1 2 3 4 5 6 7 8; do
+    wait "${pids[i]}"
+    cmp "$T/got.$i" "$T/layer"
+  done
+  once() { [ "$(grep -c "GET /v2/team/app/blobs/$(digest_of "$T/layer") " "$T/upstream.access")" = 1 ]; }
+  eventually 5 once
+  [ "$(request POST /v2/copy/team/app/blobs/uploads/)" = 405 ]
+  [ "$(request GET /v2/copy/team/nosuch/manifests/v1)" = 404 ]
+  [ "$(code)" = MANIFEST_UNKNOWN ]
+  kill -TERM "$upstream_pid"
+  wait "$upstream_pid"
+  [ "$(request GET /v2/copy/team/app/manifests/v1)" = 200 ]
+  cmp "$T/body" "$T/manifest"
+  [ "$(request GET "/v2/copy/team/app/blobs/$(digest_of "$T/layer")")" = 200 ]
+  cmp "$T/body" "$T/layer"
+  stop
+}
+
 @test "SIGTERM lets downloads end" {
   serve
   random_file "$T/layer" 30000000

@@ -11,11 +11,13 @@ constexpr std::size_t kMostFile = 1 << 20;
 struct Lists {
   std::vector<registry::server::Right> access;
   std::vector<FileQuota> quotas;
+  std::vector<FileUpstream> upstreams;
 };
 
 void describe(json::Fields& f, Lists& lists) {
   f("access", lists.access);
   f("quotas", lists.quotas);
+  f("upstreams", lists.upstreams);
 }
 
 Result<std::vector<std::string>> values_of(const std::string& name, const json::Value& value) {
@@ -44,18 +46,28 @@ void describe(json::Fields& f, FileQuota& quota) {
   f("size", quota.size);
 }
 
+void describe(json::Fields& f, FileUpstream& upstream) {
+  f("registry", upstream.registry);
+  f("prefix", upstream.prefix);
+  f("user", upstream.user);
+  f("password-file", upstream.password_file);
+  f("fresh", upstream.fresh);
+  f("insecure", upstream.insecure);
+}
+
 Result<ConfigFile> read_config_file(const std::string& path) {
   auto value = TRY(json::parse(TRY(sys::read_file(path, kMostFile))));
   if (!value.is_object()) return Error(Kind::InvalidArgument, "the file must hold a JSON object");
   ConfigFile out;
   for (const auto& [key, element] : value.get_object()) {
     const std::string name(key);
-    if (name == "access" || name == "quotas") continue;
+    if (name == "access" || name == "quotas" || name == "upstreams") continue;
     out.flags[name] = TRY(values_of(name, element));
   }
   auto lists = TRY(json::from_value<Lists>(std::move(value)));
   out.access = std::move(lists.access);
   out.quotas = std::move(lists.quotas);
+  out.upstreams = std::move(lists.upstreams);
   return out;
 }
 

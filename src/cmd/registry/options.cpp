@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/clock.h"
 #include "base/strings.h"
 #include "cli/flags.h"
 #include "cmd/registry/config_file.h"
 #include "http/address.h"
+#include "registry/server/registry_upstream.h"
+#include "registry/server/route.h"
 #include "sys/file.h"
 
 namespace skiff::registry_options {
@@ -26,6 +29,7 @@ struct Raw {
   std::int64_t grace = 0;
   std::int64_t quota = 0;
   registry::server::TokenSettings token;
+  std::vector<std::string> upstreams;  ///< "docker.io", "prefix=registry.example", "=docker.io"
 };
 
 /// "host:port", ":port", "tcp://host:port" or "unix:///path".
@@ -93,6 +97,37 @@ Result<void> add_quotas(Options& options, const ConfigFile& file) {
   return {};
 }
 
+Result<void> add_upstream(Options& options, const FileUpstream& upstream) {
+  const std::string prefix = upstream.prefix.value_or(upstream.registry);
+  if (upstream.registry.empty() || !(prefix.empty() || registry::server::is_repository_name(prefix)))
+    return fail(Kind::InvalidArgument, "upstream {}: {} cannot be the beginning of a name; give another one",
+                quote(upstream.registry), quote(prefix));
+  const auto fresh = parse_duration(upstream.fresh);
+  if (!fresh || *fresh < std::chrono::nanoseconds(0))
+    return fail(Kind::InvalidArgument, "upstream {}: invalid duration {}", quote(upstream.registry),
+                quote(upstream.fresh));
+  registry::Credentials credentials;
+  credentials.user = upstream.user;
+  if (!upstream.password_file.empty())
+    credentials.password = trim(TRY(sys::read_file(upstream.password_file, 64 << 10)));
+  registry::Settings settings;
+  if (upstream.insecure) settings.insecure.push_back(upstream.registry);
+  options.registry.caches.push_back({prefix,
+                                     registry::server::make_registry_upstream(
+                                         upstream.registry, std::move(credentials), std::move(settings)),
+                                     std::chrono::duration_cast<std::chrono::seconds>(*fresh)});
+  return {};
+}
+
+/// What --upstream says.
+FileUpstream parse_upstream(const std::string& text) {
+  const auto [first, second] = cut(text, '=');
+  FileUpstream out;
+  out.registry = second.value_or(first);
+  if (second) out.prefix = std::string(first);
+  return out;
+}
+
 Result<void> merge_file(Options& options, cli::FlagSet& flags) {
   if (!flags.changed("config-file") && !sys::exists(options.config_file)) return {};
   auto file = TRY(read_config_file(options.config_file));
@@ -107,6 +142,7 @@ Result<void> merge_file(Options& options, cli::FlagSet& flags) {
     for (const auto& value : values) TRY_CONTEXT(flag->set(value), "{}", name);
   }
   options.registry.authentication.rights = std::move(file.access);
+  for (const auto& upstream : file.upstreams) TRY(add_upstream(options, upstream));
   return add_quotas(options, file);
 }
 
@@ -157,6 +193,7 @@ Result<void> complete(Options& options, const Raw& raw) {
   if (raw.upload_expiry < 0 || raw.interval < 0 || raw.grace < 0 || options.stop_timeout < 0)
     return Error(Kind::InvalidArgument, "durations must not be negative");
   TRY(take_store(options.s3));
+  for (const auto& text : raw.upstreams) TRY(add_upstream(options, parse_upstream(text)));
   auto& authentication = options.registry.authentication;
   TRY(take_token(options, raw.token));
   if (!authentication.rights.empty() && authentication.htpasswd.empty())

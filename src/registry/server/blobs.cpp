@@ -25,8 +25,11 @@ Result<void> get_blob(Call& call) {
   const auto size = call.is_head() && !call.registry.settings().read_only
                         ? repositories.use_blob(call.name(), *digest)
                         : repositories.blob_size(call.name(), *digest);
-  if (!size.ok() && size.error().kind() == Kind::NotFound)
+  if (!size.ok() && size.error().kind() == Kind::NotFound) {
+    if (call.registry.cache().covers(call.name()))
+      return serve_from_upstream(call, call.registry.cache(), *digest);
     return call.refuse(Code::BlobUnknown, {}, json::Value(digest->to_string()));
+  }
   const std::string tag = "\"" + digest->to_string() + "\"";
   const auto range = range_of(call, tag, TRY(size));
   auto content = TRY(repositories.open_blob(call.name(), *digest));

@@ -40,6 +40,14 @@ void link_next(Call& call, const Page& page, std::size_t count) {
                                   http::percent_encode(page.names.back()), count));
 }
 
+/// NotFound when there is no such repository.
+Result<std::vector<std::string>> tags_of(Call& call) {
+  if (call.registry.cache().covers(call.name())) return call.registry.cache().tags(call.name());
+  auto& repositories = call.registry.repositories();
+  if (!repositories.exists(call.name())) return fail(Kind::NotFound, "no repository {}", call.name());
+  return repositories.tags(call.name());
+}
+
 }  // namespace
 
 Result<void> serve_base(Call& call) { return call.answer(200, "{}"); }
@@ -59,11 +67,10 @@ Result<void> serve_catalog(Call& call) {
 Result<void> serve_tags(Call& call) {
   const auto count = count_of(call, SIZE_MAX);
   if (!count.ok()) return call.refuse(Code::PaginationInvalid, count.error().message());
-  auto& repositories = call.registry.repositories();
-  if (!repositories.exists(call.name()))
+  auto tags = tags_of(call);
+  if (!tags.ok() && tags.error().kind() == Kind::NotFound)
     return call.refuse(Code::NameUnknown, {}, json::Object{{"name", call.name()}});
-  const auto page =
-      page_of(TRY(repositories.tags(call.name())), query_value(call.http.query(), "last"), *count);
+  const auto page = page_of(TRY(std::move(tags)), query_value(call.http.query(), "last"), *count);
   link_next(call, page, *count);
   json::Object body;
   body["name"] = call.name();

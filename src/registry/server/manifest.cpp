@@ -54,8 +54,10 @@ Result<void> read_image(ManifestFacts& facts, json::Value value) {
   const auto manifest = TRY(json::from_value<spec::oci::Manifest>(std::move(value)));
   TRY(check(manifest.config, "config"));
   facts.blobs.push_back(manifest.config.digest);
+  facts.sizes[manifest.config.digest] = static_cast<std::uint64_t>(manifest.config.size);
   for (const auto& layer : manifest.layers) {
     TRY(check(layer, "layer"));
+    facts.sizes[layer.digest] = static_cast<std::uint64_t>(layer.size);
     (layer.urls.empty() ? facts.blobs : facts.optional_blobs).push_back(layer.digest);
   }
   facts.artifact_type = manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type;

@@ -17,10 +17,11 @@ inline constexpr std::size_t kMostManifest = 4 << 20;
 /// What a registry needs to know of a manifest: an image, an artifact, or an index of others.
 struct ManifestFacts {
   std::string media_type;
-  std::string artifact_type;                 ///< as the list of referrers shows it
-  std::vector<spec::Digest> blobs;           ///< config and layers that must be in the repository
-  std::vector<spec::Digest> optional_blobs;  ///< layers that may be elsewhere (foreign layers with URLs)
-  std::vector<spec::Digest> manifests;       ///< of an index
+  std::string artifact_type;                    ///< as the list of referrers shows it
+  std::vector<spec::Digest> blobs;              ///< config and layers that must be in the repository
+  std::vector<spec::Digest> optional_blobs;     ///< layers that may be elsewhere (foreign layers with URLs)
+  std::map<spec::Digest, std::uint64_t> sizes;  ///< of config and layers
+  std::vector<spec::Digest> manifests;          ///< of an index
   std::optional<spec::Digest> subject;
   std::map<std::string, std::string> annotations;
 };

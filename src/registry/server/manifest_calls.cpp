@@ -20,6 +20,8 @@ Result<spec::Digest> resolve(Call& call) {
   const auto& reference = call.route.reference;
   if (is_digest(reference)) return spec::Digest::parse(reference);
   if (!spec::is_tag(reference)) return fail(Kind::NotFound, "{} is no tag", quote(reference));
+  auto& cache = call.registry.cache();
+  if (cache.covers(call.name())) return cache.resolve(call.name(), reference);
   return call.registry.repositories().resolve(call.name(), reference);
 }
 
@@ -36,7 +38,10 @@ Result<void> get_manifest(Call& call) {
   if (!digest.ok() && digest.error().kind() == Kind::InvalidArgument)
     return call.refuse(Code::DigestInvalid, digest.error().message());
   if (!digest.ok() && digest.error().kind() == Kind::NotFound) return refuse_unknown(call);
-  const auto manifest = call.registry.repositories().manifest(call.name(), TRY(digest));
+  auto& cache = call.registry.cache();
+  const auto manifest = cache.covers(call.name())
+                            ? cache.manifest(call.name(), TRY(digest))
+                            : call.registry.repositories().manifest(call.name(), TRY(digest));
   if (!manifest.ok() && manifest.error().kind() == Kind::NotFound) return refuse_unknown(call);
   TRY(manifest);
   const std::string tag = "\"" + manifest->digest.to_string() + "\"";

@@ -89,7 +89,8 @@ Registry::Registry(RegistrySettings settings, std::unique_ptr<Storage> storage)
       storage_(std::move(storage)),
       repositories_(*storage_, settings_.grace),
       uploads_(*storage_),
-      quotas_(repositories_, settings_.quotas) {}
+      quotas_(repositories_, settings_.quotas),
+      cache_(repositories_, uploads_, settings_.caches) {}
 
 Result<std::unique_ptr<Registry>> Registry::open(RegistrySettings settings,
                                                  std::unique_ptr<Storage> storage) {
@@ -110,6 +111,11 @@ void Registry::note(const Outcome& outcome) {
 void Registry::handle(http::Exchange& http) {
   ++metrics_.in_flight;
   Call call{*this, http, Route::parse(http.path()), {}, std::make_shared<Outcome>()};
+  // How containerd tells a mirror which registry it means.
+  if (const auto domain = query_value(http.query(), "ns")) {
+    if (auto name = cache_.name_of(*domain, call.route.repository); !name.empty())
+      call.route.repository = std::move(name);
+  }
   for (const auto& [kind, name] : kEndpointNames)
     if (kind == call.route.kind) call.outcome->endpoint = name;
   auto& record = call.outcome->record;
@@ -154,6 +160,8 @@ Result<void> Registry::serve(Call& call) {
   if (!named && !call.caller.authenticated) return refuse_access(call, Action::Pull);
   if (endpoint->writes && settings_.read_only)
     return call.refuse(Code::Unsupported, "the registry is read-only");
+  if (endpoint->action == Action::Push && cache_.covers(call.name()))
+    return call.refuse(Code::Unsupported, "the repository is a copy of another registry's");
   return endpoint->handler(call);
 }
 

@@ -10,6 +10,7 @@
 #include "registry/server/authentication.h"
 #include "registry/server/call.h"
 #include "registry/server/metrics.h"
+#include "registry/server/pull_through.h"
 #include "registry/server/quotas.h"
 #include "registry/server/repositories.h"
 #include "registry/server/storage.h"
@@ -22,7 +23,8 @@ struct RegistrySettings {
   std::chrono::seconds grace{3600};  ///< unused for so long, what nobody refers to is garbage
   AuthenticationSettings authentication;
   std::vector<Quota> quotas;
-  std::string access_log;  ///< path, "-" for standard output, "" for none
+  std::vector<CacheSource> caches;  ///< of other registries
+  std::string access_log;           ///< path, "-" for standard output, "" for none
 };
 
 /// A registry (OCI distribution specification 1.1) over a storage. Requests come from any number of threads.
@@ -41,6 +43,7 @@ class Registry {
   Uploads& uploads() { return uploads_; }
   Quotas& quotas() { return quotas_; }
   Metrics& metrics() { return metrics_; }
+  PullThrough& cache() { return cache_; }
   AccessLog* access_log() { return access_log_.get(); }
 
   /// A request is over, its answer sent.
@@ -58,6 +61,7 @@ class Registry {
   Repositories repositories_;
   Uploads uploads_;
   Quotas quotas_;
+  PullThrough cache_;
   Metrics metrics_;
   std::unique_ptr<Authentication> authentication_;
   std::unique_ptr<AccessLog> access_log_;

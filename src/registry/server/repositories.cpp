@@ -126,6 +126,27 @@ Result<void> Repositories::put_manifest(const std::string& name, const std::stri
                                         std::string_view bytes, const ManifestFacts& facts) {
   const Gate::Shared shared(gate_);
   TRY(need(name, facts));
+  return write_manifest(name, tag, digest, bytes, facts);
+}
+
+Result<void> Repositories::keep_manifest(const std::string& name, const std::string& tag,
+                                         const Digest& digest, std::string_view bytes,
+                                         const ManifestFacts& facts) {
+  const Gate::Shared shared(gate_);
+  return write_manifest(name, tag, digest, bytes, facts);
+}
+
+Result<std::chrono::nanoseconds> Repositories::tag_age(const std::string& name, const std::string& tag) {
+  return now() - TRY(storage_.stat(repository_key(name, kTags) + "/" + tag)).modified;
+}
+
+Result<void> Repositories::touch_tag(const std::string& name, const std::string& tag) {
+  return storage_.touch(repository_key(name, kTags) + "/" + tag);
+}
+
+Result<void> Repositories::write_manifest(const std::string& name, const std::string& tag,
+                                          const Digest& digest, std::string_view bytes,
+                                          const ManifestFacts& facts) {
   const std::string key = link_key(name, kManifests, digest);
   protect(key);
   protect(digest.to_string());

@@ -59,6 +59,12 @@ class Repositories {
   /// manifest that it needs and the repository has not.
   Result<void> put_manifest(const std::string& name, const std::string& tag, const spec::Digest& digest,
                             std::string_view bytes, const ManifestFacts& facts);
+  /// As put_manifest(), for a copy of another registry's: what it names need not be here.
+  Result<void> keep_manifest(const std::string& name, const std::string& tag, const spec::Digest& digest,
+                             std::string_view bytes, const ManifestFacts& facts);
+  /// How long ago the tag was pointed at its manifest, or confirmed to be so. NotFound.
+  Result<std::chrono::nanoseconds> tag_age(const std::string& name, const std::string& tag);
+  Result<void> touch_tag(const std::string& name, const std::string& tag);
   /// With all its tags. NotFound.
   Result<void> remove_manifest(const std::string& name, const spec::Digest& digest);
   Result<void> remove_tag(const std::string& name, const std::string& tag);  ///< NotFound
@@ -86,6 +92,8 @@ class Repositories {
   Result<void> keep_young(const std::string& key);
   Result<void> link_blob(const std::string& name, const spec::Digest& digest, std::uint64_t size);
   Result<void> need(const std::string& name, const ManifestFacts& facts);
+  Result<void> write_manifest(const std::string& name, const std::string& tag, const spec::Digest& digest,
+                              std::string_view bytes, const ManifestFacts& facts);
   Result<void> put_referrer(const std::string& name, const spec::Digest& digest, std::size_t size,
                             const ManifestFacts& facts);
   Result<void> drop_referrer(const std::string& name, const spec::Digest& digest);

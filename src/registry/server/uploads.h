@@ -33,6 +33,10 @@ class Uploads {
     const std::string& id() const { return id_; }
     std::uint64_t size() const { return incoming_->size(); }
     Result<void> append(std::string_view bytes);
+    /// What came so far, also while others append; once the upload has ended it may be NotFound.
+    Result<void> read(std::uint64_t first, std::uint64_t length, const ByteSink& sink) {
+      return incoming_->read(first, length, sink);
+    }
     /// The end of a request that is not the last one: the bytes stay.
     Result<void> suspend() { return incoming_->suspend(); }
     /// Checks the digest, makes the bytes a blob of the repository, and ends the upload. InvalidArgument when
