@@ -222,13 +222,13 @@ case $1 in
 esac
 SH
   chmod +x "$E2E_DIR/helper/docker-credential-e2e"
-  printf '{"credsStore": "e2e", "other": {"kept": 1}}' >"$E2E_DIR/helper/config/config.json"
+  printf '{"credsStore": "e2e", "detachKeys": "ctrl-e,e"}' >"$E2E_DIR/helper/config/config.json"
   export DOCKER_CONFIG=$E2E_DIR/helper/config PATH=$E2E_DIR/helper:$PATH
   run -0 engine login -u user --password-stdin "$CLOSED" <<<secret
   [ "$output" = "Login Succeeded" ]
   [ "$(jq -r .Secret "$E2E_DIR/helper/secret")" = secret ]
   ! grep -q secret "$DOCKER_CONFIG/config.json"
-  [ "$(jq -r .other.kept "$DOCKER_CONFIG/config.json")" = 1 ]
+  [ "$(jq -r .detachKeys "$DOCKER_CONFIG/config.json")" = ctrl-e,e ]
   engine tag e2e-busybox "$CLOSED/helped:v1"
   engine push -q "$CLOSED/helped:v1"
   engine rmi "$CLOSED/helped:v1"
