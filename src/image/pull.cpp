@@ -82,6 +82,7 @@ class LayerStack {
     Layer layer = TRY(
         unpack(store_, part.download(), parent, stop, [&](std::uint64_t bytes) { part.unpacked(bytes); }));
     if (layer.diff_id != diff_id) {
+      part.download().used();  // whole, and of no use
       // The lease that would remove it does not exist yet.
       const auto lease = pool_.hold_made(layer.snapshot);
       return fail(Kind::DataLoss,

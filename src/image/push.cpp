@@ -74,12 +74,16 @@ class RegistryPusher final : public Pusher {
   /// What is to be pushed: a tag, or all that the repository has here.
   Result<std::vector<std::pair<std::string, Image>>> images_of(const spec::Reference& reference) {
     std::vector<std::pair<std::string, Image>> found;
+    bool has_others = false;
     for (auto& image : TRY(store_.list()))
       for (const auto& text : image.tags) {
         const auto name = TRY(spec::Reference::parse(text));
         if (name.name() != reference.name()) continue;
+        has_others = true;
         if (reference.tag().empty() || name.tag() == reference.tag()) found.emplace_back(name.tag(), image);
       }
+    if (found.empty() && has_others)
+      return fail(Kind::NotFound, "tag does not exist: {}", reference.familiar());
     if (found.empty())
       return fail(Kind::NotFound, "An image does not exist locally with the tag: {}",
                   reference.familiar_name());
