@@ -281,6 +281,6 @@ SH
   run -0 api POST "/v1.51/images/$OPEN/base/push?tag=v1" -H "X-Registry-Auth: $(printf '{}' | base64)"
   jq -se '.[-1].aux | .Tag == "v1" and (.Digest | startswith("sha256:")) and .Size > 100' <<<"$output"
   run -0 api POST "/v1.51/images/$OPEN/base/push?tag=none" -H "X-Registry-Auth: $(printf '{}' | base64)"
-  [ "$(jq -r 'select(.error) | .error' <<<"$output")" = "An image does not exist locally with the tag: $OPEN/base" ]
+  [ "$(jq -r 'select(.error) | .error' <<<"$output")" = "tag does not exist: $OPEN/base:none" ]
   engine rmi "$OPEN/base:v1"
 }
