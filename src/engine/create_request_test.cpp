@@ -15,11 +15,13 @@ HostFacts two_cpus() {
   return facts;
 }
 
+const spec::EngineConfig kEngine;
+
 template <typename Change>
 std::string refusal(Change change) {
   HostConfig host;
   change(host);
-  const auto checked = check_host_config(host, spec::EngineConfig{}, two_cpus());
+  const auto checked = check_host_config(host, kEngine, two_cpus());
   return checked.ok() ? "" : checked.error().message();
 }
 
@@ -124,7 +126,7 @@ TEST(CreateRequest, EntrypointAndCommandFollowDocker) {
 TEST(CreateRequest, DefaultsAreDockers) {
   HostConfig host;
   host.resources.memory = 10 << 20;
-  fill_defaults(host, spec::EngineConfig{}, two_cpus());
+  fill_defaults(host, kEngine, two_cpus());
   EXPECT_EQ(host.resources.memory_swap, 20 << 20);
   EXPECT_EQ(host.shm_size, 64 << 20);
   EXPECT_EQ(host.network_mode, "bridge");
@@ -134,7 +136,7 @@ TEST(CreateRequest, DefaultsAreDockers) {
   EXPECT_FALSE(host.masked_paths->empty());
   HostConfig privileged;
   privileged.privileged = true;
-  fill_defaults(privileged, spec::EngineConfig{}, two_cpus());
+  fill_defaults(privileged, kEngine, two_cpus());
   EXPECT_TRUE(privileged.masked_paths->empty());
 }
 

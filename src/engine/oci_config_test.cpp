@@ -17,7 +17,8 @@ class OciConfig : public testing::Test {
     definition.id = std::string(64, 'a');
     definition.path = "sleep";
     definition.args = {"5"};
-    fill_defaults(definition.host, spec::EngineConfig{}, facts);
+    const spec::EngineConfig engine;
+    fill_defaults(definition.host, engine, facts);
   }
   spec::oci::Runtime make() {
     BundleInputs inputs{definition,       facts,         "skiff/x",  {}, joined, "web",
