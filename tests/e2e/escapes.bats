@@ -206,13 +206,12 @@ c["hooks"] = {name: [{"path": "/bin/sh", "args": ["sh", "-c", "cat >" + out + "/
 }
 
 @test "CVE-2025-52881: what the runtime writes to /proc goes to the kernel, not to what lies over it" {
-  # A hook covers the sysctl and the process's own files before the runtime writes to them. The container's root lies over "/" then,
-  # and ".." is the way there.
+  # A hook covers the sysctl and the process's own files before the runtime writes to them, in the container's root at its path.
   touch "$T/fake"
   cat >"$T/cover" <<'EOF'
 #!/bin/bash
 here=${0%/*}
-for file in sys/net/ipv4/ip_forward 1/oom_score_adj; do mount -c --bind "$here/fake" "/../proc/$file"; done
+for file in sys/net/ipv4/ip_forward 1/oom_score_adj; do mount -c --bind "$here/fake" "$here/bundle/rootfs/proc/$file" || exit 1; done
 EOF
   chmod +x "$T/cover"
   configure 'c["hooks"] = {"createContainer": [{"path": T + "/cover"}]}
