@@ -1,7 +1,19 @@
 # Containers made by other OCI runtimes: crun and runc as Debian has them, and one that fails on demand.
 load lib
 
+# crun refuses a hybrid host as long as the tree of version 2 has controllers. On some that is hugetlb alone: it is given to version 1
+# for the time of this file, unless somebody uses it.
+V2=/sys/fs/cgroup/unified
+crun_refuses() { [ -n "$(cat "$V2/cgroup.controllers" 2>/dev/null)" ]; }
+free_controllers() {
+  crun_refuses || return 0
+  mkdir "$E2E_DIR/hugetlb"
+  { echo -hugetlb >"$V2/cgroup.subtree_control"; } 2>/dev/null || true
+  mount -t cgroup -o hugetlb cgroup "$E2E_DIR/hugetlb" 2>/dev/null || rmdir "$E2E_DIR/hugetlb"
+}
+
 engine_options() {
+  free_controllers
   cp "$HERE/fake_runtime" "$E2E_DIR/fake"
   cat >"$E2E_DIR/daemon.json" <<END
 {"runtimes": {"crun": {"path": "/usr/bin/crun"}, "runc": {"path": "/usr/sbin/runc"}, "extra": {"path": "crun", "runtimeArgs": ["--debug"]},
@@ -21,7 +33,10 @@ forget_unmounted_cgroups() {
 }
 eval "ends_engine$(declare -f teardown_file | tail -n +2 | sed '1s/^/() /')"
 teardown_file() {
-  [ "$E2E_ENGINE" = docker ] || forget_unmounted_cgroups "$E2E_DIR"
+  if [ "$E2E_ENGINE" != docker ]; then
+    forget_unmounted_cgroups "$E2E_DIR"
+    [ ! -d "$E2E_DIR/hugetlb" ] || umount -l "$E2E_DIR/hugetlb"
+  fi
   ends_engine
 }
 
@@ -38,6 +53,10 @@ nothing_is_left() {
 # On the real Docker only its own runc is registered.
 each() { # COMMAND...: once with each runtime as $RUNTIME
   local list="crun runc"
+  if crun_refuses; then
+    echo "# crun is left out: it refuses a hybrid host whose version 2 tree has controllers" >&3
+    list=runc
+  fi
   [ "$E2E_ENGINE" != docker ] || list=runc
   for RUNTIME in $list; do
     "$@" || { echo "with the runtime $RUNTIME" >&2; return 1; }
