@@ -337,10 +337,24 @@ Result<void> OverlayStore::remove(const std::string& key) {
   const Record record = *TRY(find(key));
   if (const auto found = children_.find(key); found != children_.end())
     return fail(Kind::Conflict, "snapshot {} still has {} on top of it", key, found->second);
-  TRY(database_.write([&](Transaction& transaction) { return transaction.erase(kTable, key); },
-                      Durability::Relaxed));
+  const auto forget = [&] {
+    return database_.write([&](Transaction& transaction) { return transaction.erase(kTable, key); },
+                           Durability::Relaxed);
+  };
+  auto forgotten = forget();
+  bool taken_away = false;
+  if (!forgotten.ok() && forgotten.error().kind() == Kind::Exhausted) {
+    // On a full disk even that takes room, which the files give. A record without them goes at the next
+    // start.
+    TRY(trash_->take(directory_of(record)));
+    taken_away = true;
+    trash_->drain();
+    forgotten = forget();
+  }
+  TRY(std::move(forgotten));
   unindex(key, record);
   records_.erase(key);
+  if (taken_away) return {};
   // The record is gone, so should this fail, the folder goes at the next start.
   if (auto taken = trash_->take(directory_of(record)); !taken) log::warning("{}", taken.error().message());
   return {};
