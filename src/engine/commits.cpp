@@ -23,40 +23,34 @@ namespace {
 using spec::docker::ContainerConfig;
 using spec::oci::ImageConfig;
 
-/// What of a container's configuration an image can have.
+/// What a container's configuration and an image's have in common, but for the entry point.
+template <typename From, typename To>
+void copy_shared(const From& from, To& to) {
+  to.user = from.user;
+  to.exposed_ports = from.exposed_ports;
+  to.env = from.env;
+  to.cmd = from.cmd;
+  to.volumes = from.volumes;
+  to.working_dir = from.working_dir;
+  to.labels = from.labels;
+  to.stop_signal = from.stop_signal;
+  to.args_escaped = from.args_escaped;
+  to.healthcheck = from.healthcheck;
+  to.on_build = from.on_build;
+  to.shell = from.shell;
+}
+
 ImageConfig image_config(const ContainerConfig& from) {
   ImageConfig config;
-  config.user = from.user;
-  config.exposed_ports = from.exposed_ports;
-  config.env = from.env;
+  copy_shared(from, config);
   config.entrypoint = from.entrypoint.value_or(std::vector<std::string>());
-  config.cmd = from.cmd;
-  config.volumes = from.volumes;
-  config.working_dir = from.working_dir;
-  config.labels = from.labels;
-  config.stop_signal = from.stop_signal;
-  config.args_escaped = from.args_escaped;
-  config.healthcheck = from.healthcheck;
-  config.on_build = from.on_build;
-  config.shell = from.shell;
   return config;
 }
 
 ContainerConfig container_config(const ImageConfig& from) {
   ContainerConfig config;
-  config.user = from.user;
-  config.exposed_ports = from.exposed_ports;
-  config.env = from.env;
+  copy_shared(from, config);
   if (!from.entrypoint.empty()) config.entrypoint = from.entrypoint;
-  config.cmd = from.cmd;
-  config.volumes = from.volumes;
-  config.working_dir = from.working_dir;
-  config.labels = from.labels;
-  config.stop_signal = from.stop_signal;
-  config.args_escaped = from.args_escaped;
-  config.healthcheck = from.healthcheck;
-  config.on_build = from.on_build;
-  config.shell = from.shell;
   return config;
 }
 

@@ -9,14 +9,7 @@ setup_file() {
   busybox_tar "$E2E_DIR/rootfs.tar"
 }
 
-teardown_file() {
-  local failed=0
-  cp "$E2E_DIR/before" "/tmp/.skiff-before-$$"
-  rm -rf "$E2E_DIR" || failed=1
-  leak_check "/tmp/.skiff-before-$$" || failed=1
-  rm -f "/tmp/.skiff-before-$$"
-  return $failed
-}
+teardown_file() { remove_checked; }
 
 # A bundle of its own for every test, below a directory that belongs to it alone.
 setup() {

@@ -58,16 +58,23 @@ base_image() {
   engine build -q -t e2e-busybox "$context" >/dev/null
 }
 
+# Removes the file's directory, and compares the machine with what leak_snapshot saw before.
+remove_checked() {
+  local failed=0
+  cp "$E2E_DIR/before" "/tmp/.skiff-before-$$"
+  rm -rf "$E2E_DIR" || failed=1
+  leak_check "/tmp/.skiff-before-$$" || failed=1
+  rm -f "/tmp/.skiff-before-$$"
+  return $failed
+}
+
 teardown_file() {
   if [ "$E2E_ENGINE" != docker ]; then
     local failed=0
     engine_fds_stable || failed=1
     engine_stop "$E2E_DIR" || failed=1
-    cp "$E2E_DIR/before" "/tmp/.skiff-before-$$"
     [ -z "${E2E_KEEP:-}" ] || cp "$E2E_DIR/log" "$E2E_KEEP"
-    rm -rf "$E2E_DIR" || failed=1
-    leak_check "/tmp/.skiff-before-$$" || failed=1
-    rm -f "/tmp/.skiff-before-$$"
+    remove_checked || failed=1
     return $failed
   fi
   rm -rf "$E2E_DIR"

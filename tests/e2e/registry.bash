@@ -6,14 +6,7 @@ setup_file() {
   leak_snapshot | grep -v "$E2E_DIR" >"$E2E_DIR/before"
 }
 
-teardown_file() {
-  local failed=0
-  cp "$E2E_DIR/before" "/tmp/.skiff-before-$$"
-  rm -rf "$E2E_DIR" || failed=1
-  leak_check "/tmp/.skiff-before-$$" || failed=1
-  rm -f "/tmp/.skiff-before-$$"
-  return $failed
-}
+teardown_file() { remove_checked; }
 
 # A root of its own for every test.
 setup() {
