@@ -85,7 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if bucket != BUCKET:
                 raise Refused(404, "NoSuchBucket")
             with lock:
-                self.answer(*getattr(self, "do_" + self.command.lower())(key, query, body))
+                answer = getattr(self, "do_" + self.command.lower())(key, query, body)
+            self.answer(*answer)  # without the lock: a client that reads slowly holds nobody up
         except Refused as refused:
             self.answer(refused.status, f"<Error><Code>{refused.code}</Code><Message>no</Message></Error>".encode())
 

@@ -159,19 +159,20 @@ Result<void> S3Incoming::join_pieces(const std::string& key, const std::vector<s
   return parts->complete();
 }
 
-/// A client that sent small chunks has left pieces that are too small for parts.
+/// A client that sent small chunks has left pieces that are too small for parts. Each part is read before it is
+/// sent: no answer of the store waits half read while another request goes to it.
 Result<void> S3Incoming::recut(Parts& parts) {
   const std::uint64_t all = size();
-  const std::size_t enough = all / kSmallPieces > kPiece ? kLargePiece : kPiece;
-  std::string gathered;
-  TRY(read(0, all, [&](std::string_view bytes) -> Result<void> {
-    gathered += bytes;
-    if (gathered.size() < enough) return {};
+  const std::uint64_t enough = all / kSmallPieces > kPiece ? kLargePiece : kPiece;
+  for (std::uint64_t first = 0; first < all; first += enough) {
+    std::string gathered;
+    TRY(read(first, std::min(enough, all - first), [&](std::string_view bytes) {
+      gathered += bytes;
+      return success();
+    }));
     TRY(parts.put(gathered));
-    gathered.clear();
-    return {};
-  }));
-  return gathered.empty() ? success() : parts.put(gathered);
+  }
+  return {};
 }
 
 class S3Storage final : public Storage {
