@@ -164,10 +164,11 @@ class BuildService : public Service {
 
   /// Half-made snapshots of a daemon that died, and layers that it did not come to write down.
   Result<void> remove_leftovers() {
-    const std::set<std::string> known = TRY(cache_.snapshots());
+    std::set<std::string> known = TRY(cache_.snapshots());
+    known.merge(TRY(layers_of_images()));
     for (const snapshot::Info& info : TRY(parts_.images.snapshots().list())) {
       if (!info.key.starts_with(kSnapshotPrefix)) continue;
-      if (info.state == snapshot::State::Committed && (info.chain_id || known.contains(info.key))) continue;
+      if (info.state == snapshot::State::Committed && known.contains(info.key)) continue;
       const auto removed = parts_.images.snapshots().remove(info.key);
       if (!removed.ok() && removed.error().kind() != Kind::Conflict)
         log::warning("build: remove snapshot {}: {}", info.key, removed.error().message());

@@ -139,7 +139,14 @@ class FileStore final : public Store {
   Result<Digest> put(std::string_view bytes) override {
     Digest digest = Digest::of(bytes);
     // Read, not only looked for: a damaged copy is replaced by the good bytes at hand.
-    if (read(digest).ok()) return digest;
+    if (read(digest).ok()) {
+      // Whoever removes what nobody has named yet must see that somebody is about to.
+      const std::string path = TRY(path_of(digest));
+      if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0) return fail_errno("touch {}", path);
+      // Whoever put it first may be just before doing that.
+      TRY(sys::sync_directory(blobs_));
+      return digest;
+    }
     auto incoming = TRY(ingest());
     TRY(incoming->write(bytes));
     return incoming->commit(&digest);
@@ -185,6 +192,18 @@ class FileStore final : public Store {
       return fail_errno("remove {}", path);
     }
     return {};
+  }
+
+  Result<std::vector<BlobFile>> list() override {
+    std::vector<BlobFile> found;
+    for (const auto& name : TRY(sys::list_directory(blobs_))) {
+      auto digest = Digest::parse("sha256:" + name);
+      struct stat status {};
+      if (!digest || ::stat((blobs_ + "/" + name).c_str(), &status) != 0) continue;
+      found.push_back({*std::move(digest), static_cast<std::uint64_t>(status.st_size),
+                       Time(std::chrono::seconds(status.st_mtim.tv_sec))});
+    }
+    return found;
   }
 
  private:

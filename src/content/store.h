@@ -3,12 +3,21 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "spec/digest.h"
 #include "sys/fd.h"
 
 namespace skiff::content {
+
+/// A blob as the folder shows it: nothing of it was read.
+struct BlobFile {
+  spec::Digest digest;
+  std::uint64_t bytes = 0;
+  Time put{};  ///< when it was put, or put once more
+};
 
 /// Blobs by digest. A blob is there whole and verified, or not at all: bytes go to a temporary file, commit
 /// checks the digest, syncs, renames, and syncs the folder. Blobs never change. Thread-safe.
@@ -48,13 +57,15 @@ class Store {
   virtual Result<std::unique_ptr<Ingest>> ingest() = 0;
   /// What is here of a blob; empty when nothing is. Whoever asks sees to it that one is open at a time.
   virtual Result<std::unique_ptr<Partial>> partial(const spec::Digest& digest) = 0;
-  /// Small blobs (configs, manifests) at once.
+  /// Small blobs (configs, manifests) at once. One that is here counts as put now.
   virtual Result<spec::Digest> put(std::string_view bytes) = 0;
   virtual Result<std::string> read(const spec::Digest& digest) = 0;  ///< verified; NotFound, DataLoss
   virtual Result<sys::Fd> open_blob(const spec::Digest& digest) = 0;
   virtual Result<std::uint64_t> size_of(const spec::Digest& digest) = 0;
   virtual bool contains(const spec::Digest& digest) = 0;
   virtual Result<void> remove(const spec::Digest& digest) = 0;
+  /// All blobs, in the order of their digests.
+  virtual Result<std::vector<BlobFile>> list() = 0;
 };
 
 }  // namespace skiff::content

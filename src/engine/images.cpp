@@ -232,13 +232,13 @@ Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_vi
     }
     return user;
   };
-  const image::Image image = TRY(parts_.images.resolve(name));
+  const spec::Digest id = TRY(parts_.images.id_of(name));
   const auto removals = TRY(parts_.images.remove(name, force, !no_prune, in_use));
   std::vector<spec::docker::ImageDeleteItem> items;
   for (const auto& removal : removals) {
     items.push_back({removal.untagged, removal.deleted});
     if (!removal.untagged.empty())
-      events_.publish("image", "untag", image.id.to_string(), {{"name", removal.untagged}});
+      events_.publish("image", "untag", id.to_string(), {{"name", removal.untagged}});
     if (!removal.deleted.empty())
       events_.publish("image", "delete", removal.deleted, {{"name", removal.deleted}});
   }

@@ -34,6 +34,7 @@ Result<void> ArchiveReader::fill(const sys::Fd& tar) {
   std::set<std::string> known;
   for (const Image& image : TRY(store_.list()))
     for (const Layer& layer : image.layers) {
+      if (!store_.snapshots().sound(layer.snapshot)) continue;
       layers_.emplace(layer.diff_id, layer);
       known.emplace(layer.diff_id.hex());
     }

@@ -5,18 +5,12 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/undo.h"
+#include "image/layer_tar.h"
 #include "image/store_impl.h"
 #include "sys/file.h"
 
 /// Layers: in as tars or as what a container left, out as tars.
 namespace skiff::image {
-
-namespace {
-
-/// The note of a layer that came as somebody else's tar.
-constexpr std::string_view kRecipe = "recipe";
-
-}  // namespace
 
 Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
   const std::string key = std::string(kImportPrefix) + random_hex(12);
@@ -55,9 +49,9 @@ Result<Layer> CatalogueStore::commit_layer(const std::string& active, const std:
   return layer;
 }
 
-Result<archive::Replayed> CatalogueStore::pack(const Layer& layer, const sys::Fd& out) {
-  const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(layer.snapshot))));
-  auto recipe = sys::open_file(TRY(snapshots_.note(layer.snapshot, kRecipe)), O_RDONLY);
+Result<archive::Replayed> write_tar(snapshot::Store& snapshots, const std::string& key, const sys::Fd& out) {
+  const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots.layer_directory(key))));
+  auto recipe = sys::open_file(TRY(snapshots.note(key, kRecipe)), O_RDONLY);
   if (!recipe && recipe.error().kind() != Kind::NotFound) return recipe.error();
   return archive::pack_layer(directory, recipe ? &*recipe : nullptr, out);
 }
@@ -65,11 +59,13 @@ Result<archive::Replayed> CatalogueStore::pack(const Layer& layer, const sys::Fd
 Result<std::uint64_t> CatalogueStore::layer_tar_bytes(const Layer& layer) {
   if (layer.tar_bytes > 0) return layer.tar_bytes;
   const sys::Fd nowhere = TRY(sys::open_file("/dev/null", O_WRONLY));
-  return TRY_CONTEXT(pack(layer, nowhere), "layer {}", layer.diff_id.to_string()).bytes;
+  return TRY_CONTEXT(write_tar(snapshots_, layer.snapshot, nowhere), "layer {}", layer.diff_id.to_string())
+      .bytes;
 }
 
 Result<void> CatalogueStore::write_layer(const Layer& layer, const sys::Fd& out) {
-  const auto packed = TRY_CONTEXT(pack(layer, out), "layer {}", layer.diff_id.to_string());
+  const auto packed =
+      TRY_CONTEXT(write_tar(snapshots_, layer.snapshot, out), "layer {}", layer.diff_id.to_string());
   if (packed.digest == layer.diff_id) return {};
   return fail(Kind::DataLoss, "layer {} is damaged on disk: its {} bytes have the digest {}",
               layer.diff_id.to_string(), packed.bytes, packed.digest.to_string());

@@ -150,7 +150,7 @@ Result<Image> Loader::make(const std::string& config, const std::vector<std::str
   UndoStack undo;  // from the top down, as layers can go
   for (std::size_t i = made.size(); i < layers.size(); ++i)
     made.push_back(TRY(layer(layers[i], diff_ids[i], made.empty() ? "" : made.back().snapshot, undo)));
-  const bool known = store_.resolve(Digest::of(config).to_string()).ok();
+  const bool known = store_.id_of(Digest::of(config).to_string()).ok();
   Image result = TRY(store_.create_from(config, made, ""));
   if (!known) made_.add([this, id = result.id.to_string()] { remove(id); });
   // The image may have been there, or been loaded by somebody else meanwhile; then our new layers go again.
@@ -200,8 +200,8 @@ Result<void> Loader::announce() {
       std::any_of(found_.begin(), found_.end(), [](const Found& found) { return !found.names.empty(); });
   for (const auto& found : found_) {
     for (const auto& name : found.names) {
-      const auto before = store_.resolve(name.to_string());
-      if (before && before->id != found.image.id && listener_.renamed) listener_.renamed(name, before->id);
+      const auto before = store_.id_of(name.to_string());
+      if (before && *before != found.image.id && listener_.renamed) listener_.renamed(name, *before);
       TRY(store_.tag(found.image.id, name));
       if (listener_.loaded) listener_.loaded(found.image, name);
     }

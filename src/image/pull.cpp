@@ -5,6 +5,7 @@
 #include "image/transfer/download.h"
 #include "image/transfer/layer_pool.h"
 #include "image/transfer/layer_progress.h"
+#include "image/transfer/mend.h"
 #include "image/transfer/source.h"
 #include "image/transfer/unpack.h"
 
@@ -41,8 +42,11 @@ class LayerStack {
     return layers(diff_ids);
   }
 
-  void keep() {
-    for (auto& lease : leases_) lease.keep();
+  /// Those that became the image's; one that was here has its own.
+  void keep(const Image& image) {
+    for (auto& lease : leases_)
+      for (const auto& layer : image.layers)
+        if (layer.snapshot == lease.snapshot()) lease.keep();
   }
 
  private:
@@ -131,22 +135,42 @@ class RegistryPuller final : public Puller {
 
   Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) override {
     const auto& reference = request.reference;
-    bool newer = false;
+    Change change = Change::None;
     if (!reference.tag().empty() || reference.digest()) {
-      newer = TRY(pull_one(request, reference, progress, stop));
+      change = TRY(pull_one(request, reference, progress, stop));
     } else {
       for (const auto& tag : TRY(find_tags(reference, request.credentials, settings_, stop)))
-        newer = TRY(pull_one(request, reference.with_tag(tag), progress, stop)) || newer;
+        change = std::max(change, TRY(pull_one(request, reference.with_tag(tag), progress, stop)));
     }
-    progress.message(fmt::format(
-        "Status: {} for {}", newer ? "Downloaded newer image" : "Image is up to date", reference.familiar()));
+    const char* status = change == Change::Newer    ? "Downloaded newer image"
+                         : change == Change::Mended ? "Repaired damaged image"
+                                                    : "Image is up to date";
+    progress.message(fmt::format("Status: {} for {}", status, reference.familiar()));
+    return {};
+  }
+
+  Result<void> mend(const Image& image, const CredentialsOf& credentials_of, Progress& progress,
+                    const std::stop_token& stop) override {
+    const auto source = TRY(find_origin(image, credentials_of, stop));
+    for (const auto& digest : image.manifests) {
+      if (store_.content().read(digest).ok()) continue;
+      const auto document = TRY(source.repository->manifest(digest.to_string(), stop));
+      TRY(store_.content().put(document.bytes));
+    }
+    TRY(bring_image(source, progress, stop));
     return {};
   }
 
  private:
-  /// True when the name stands for another image now.
-  Result<bool> pull_one(const PullRequest& request, const spec::Reference& asked, Progress& progress,
-                        const std::stop_token& stop) {
+  enum class Change : std::uint8_t { None, Mended, Newer };
+  struct Brought {
+    Image image;
+    bool mended = false;
+  };
+
+  /// What the name stands for now is another image, or one that lacked something.
+  Result<Change> pull_one(const PullRequest& request, const spec::Reference& asked, Progress& progress,
+                          const std::stop_token& stop) {
     // With a digest the tag says nothing more.
     const auto reference = asked.digest() ? asked.with_tag("") : asked;
     const auto platform = request.platform.value_or(spec::Platform::host());
@@ -154,14 +178,14 @@ class RegistryPuller final : public Puller {
         TRY(find_source(reference, platform, request.credentials, settings_, store_.content(), stop));
     progress.message(fmt::format("Pulling from {}", reference.path()),
                      reference.digest() ? reference.familiar() : reference.tag());
-    const auto before = store_.resolve(reference.to_string());
-    const auto image = TRY(bring_image(source, progress, stop));
+    const auto before = store_.id_of(reference.to_string());
+    const auto [image, mended] = TRY(bring_image(source, progress, stop));
     const auto canonical = reference.with_digest(source.digest);
     std::vector<spec::Digest> documents;
     for (const auto& document : source.documents)
       documents.push_back(TRY(store_.content().put(document.bytes)));
     TRY(store_.add_digest(image.id, canonical, documents));
-    const bool newer = !before.ok() || before->id != image.id;
+    const bool newer = !before.ok() || *before != image.id;
     if (newer && !reference.digest()) TRY(store_.tag(image.id, reference));
     progress.message(fmt::format("Digest: {}", source.digest.to_string()));
     if (request.platform && !request.platform->accepts(image.config.platform))
@@ -169,12 +193,37 @@ class RegistryPuller final : public Puller {
           "WARNING: image with reference {} was found but its platform ({}) does not match "
           "the specified platform ({})",
           reference.familiar(), image.config.platform.to_string(), request.platform->to_string()));
-    return newer;
+    return newer ? Change::Newer : mended ? Change::Mended : Change::None;
   }
 
-  Result<Image> bring_image(const Source& source, Progress& progress, const std::stop_token& stop) {
+  /// The manifest of an image that is here, at a registry that has it. NotFound when it came from none.
+  Result<Source> find_origin(const Image& image, const CredentialsOf& credentials_of,
+                             const std::stop_token& stop) {
+    Error last(Kind::NotFound, "it came from no registry: it has to be loaded or built again");
+    for (const auto& name : image.repo_digests) {
+      const auto reference = TRY(spec::Reference::parse(name));
+      // The name's own may be that of an index, which leads on only where the platform is known.
+      std::vector<spec::Digest> digests = image.manifests;
+      digests.push_back(*reference.digest());
+      for (const auto& digest : digests) {
+        auto found = find_source(reference.with_digest(digest), image.config.platform,
+                                 credentials_of(reference.domain()), settings_, store_.content(), stop);
+        if (found.ok() && found->manifest.config.digest == image.id) return found;
+        if (!found.ok()) last = found.error();
+        if (last.kind() == Kind::Cancelled) return last;
+      }
+    }
+    return last;
+  }
+
+  Result<Brought> bring_image(const Source& source, Progress& progress, const std::stop_token& stop) {
     const auto& descriptor = source.manifest.config;
-    if (auto known = store_.resolve(descriptor.digest.to_string()); known.ok()) return known;
+    const auto known = store_.resolve(descriptor.digest.to_string());
+    if (known.ok()) {
+      const auto mended = TRY(mend_layers(store_, downloads_, source, *known, progress, stop));
+      return Brought{*known, mended > 0};
+    }
+    const bool damaged = known.error().kind() == Kind::DataLoss;
     const std::string text = TRY(source.repository->read_blob(descriptor, stop));
     const auto config = TRY_CONTEXT(json::decode<spec::oci::Image>(text), "invalid image configuration");
     for (int attempt = 1;; ++attempt) {
@@ -182,12 +231,13 @@ class RegistryPuller final : public Puller {
       const auto layers = TRY(stack.bring(config, stop));
       auto image = store_.create_from(text, layers, "");
       if (image.ok()) {
-        stack.keep();
+        stack.keep(*image);
         TRY(remember_blobs(source, layers));
+        return Brought{*std::move(image), damaged};
       }
       // A layer that was here may have gone with the last image that had it: then it is fetched.
-      const bool lost = !image.ok() && image.error().kind() == Kind::NotFound;
-      if (!lost || attempt == kMostAttempts) return image;
+      const bool lost = image.error().kind() == Kind::NotFound;
+      if (!lost || attempt == kMostAttempts) return image.error();
     }
   }
 

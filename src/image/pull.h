@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -22,10 +23,14 @@ struct PullRequest {
   registry::Credentials credentials;
 };
 
+/// The credentials for a registry, by its domain ("docker.io").
+using CredentialsOf = std::function<registry::Credentials(const std::string& domain)>;
+
 /// Brings images here from registries. The layers of an image are downloaded together and unpacked while they
 /// come, each once however many ask for it. An image appears whole or not at all: names and repo digests are
 /// given when everything is on disk; what was downloaded of an image that did not come to be is kept to go on
-/// from. Thread-safe.
+/// from. Of an image that is here what is damaged, as far as a glance or its record shows it, is fetched
+/// again. Thread-safe.
 class Puller {
  public:
   /// All outlive it.
@@ -35,6 +40,11 @@ class Puller {
   /// Errors in Docker's words: NotFound, Forbidden, Unavailable, Exhausted, DataLoss, Unsupported, Cancelled
   /// (at once when `stop` says so). Those of the first step come before any word of progress.
   virtual Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) = 0;
+  /// Fetches what is damaged of an image again: config, manifests, layers, each by its digest, from a
+  /// registry that it has a repo digest of. NotFound when there is none. Conflict when somebody uses a
+  /// damaged layer.
+  virtual Result<void> mend(const Image& image, const CredentialsOf& credentials_of, Progress& progress,
+                            const std::stop_token& stop) = 0;
 };
 
 }  // namespace skiff::image

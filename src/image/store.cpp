@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "image/import.h"
 #include "image/record.h"
 #include "image/store_impl.h"
 
@@ -52,24 +53,45 @@ Result<void> CatalogueStore::load() {
     for (auto& [key, text] : TRY(transaction.scan(kOrphanTable))) orphans_.insert(key);
     return {};
   }));
-  for (const auto& [key, text] : images) {
-    const auto id = TRY_CONTEXT(spec::Digest::parse(key), "image record {}", key);
-    auto config = content_.read(id);
-    // One damaged image must not keep the engine from starting; it is named, and everything else works.
-    if (!config) {
-      log::error("image {}: {}", key, config.error().message());
-      continue;
-    }
-    auto parsed = TRY_CONTEXT(json::decode<spec::oci::Image>(*config), "config of image {}", key);
-    auto record = TRY_CONTEXT(json::decode<Record>(text), "image record {}", key);
-    catalogue_.add(assemble(id, std::move(parsed), std::move(record)));
-  }
+  for (const auto& [key, text] : images) TRY(load_image(key, text));
   for (const auto& [name, text] : tags) {
     const auto record = TRY_CONTEXT(json::decode<TagRecord>(text), "name {}", name);
     if (catalogue_.find(record.id)) catalogue_.set_name(name, record.id);
   }
   TRY(adopt_orphans());
+  TRY(remove_unnamed_blobs());
   return sweep();
+}
+
+/// One damaged image must not keep the engine from starting, nor lose its layers: it is named, keeps its
+/// place, and everything else works.
+Result<void> CatalogueStore::load_image(const std::string& key, const std::string& text) {
+  const auto id = TRY_CONTEXT(spec::Digest::parse(key), "image record {}", key);
+  auto record = TRY_CONTEXT(json::decode<Record>(text), "image record {}", key);
+  spec::oci::Image parsed;
+  auto config = content_.read(id);
+  if (config) {
+    parsed = TRY_CONTEXT(json::decode<spec::oci::Image>(*config), "config of image {}", key);
+  } else {
+    log::error("image {}: {}", key, config.error().message());
+    for (const auto& layer : record.layers) parsed.rootfs.diff_ids.push_back(layer.diff_id);
+  }
+  Image image = assemble(id, std::move(parsed), std::move(record));
+  if (!config) image.damage = config.error().message();
+  catalogue_.add(std::move(image));
+  return {};
+}
+
+/// Blobs that a crash left between their making and the record that was to name them.
+Result<void> CatalogueStore::remove_unnamed_blobs() {
+  std::set<spec::Digest> named;
+  for (const auto& [id, image] : catalogue_.images()) {
+    named.insert(image.id);
+    named.insert(image.manifests.begin(), image.manifests.end());
+  }
+  for (const auto& blob : TRY(content_.list()))
+    if (!named.contains(blob.digest)) TRY(content_.remove(blob.digest));
+  return {};
 }
 
 /// Layers that a crash left between their making and the image they were for.
@@ -83,7 +105,16 @@ Result<void> CatalogueStore::adopt_orphans() {
 
 Result<Image> CatalogueStore::resolve(std::string_view name) {
   const MutexLock lock(mutex_);
-  return *catalogue_.find(TRY(catalogue_.lookup(name)));
+  const Image& image = *catalogue_.find(TRY(catalogue_.lookup(name)));
+  if (image.damage.empty()) return image;
+  return fail(Kind::DataLoss,
+              "image {} is damaged: {}; pull or load it again, or run `skiff system fsck --repair`", name,
+              image.damage);
+}
+
+Result<spec::Digest> CatalogueStore::id_of(std::string_view name) {
+  const MutexLock lock(mutex_);
+  return spec::Digest::parse(TRY(catalogue_.lookup(name)));
 }
 
 Result<std::vector<Image>> CatalogueStore::list() {
@@ -123,8 +154,14 @@ Result<Image> CatalogueStore::create_from(const std::string& text, const std::ve
   // Layers of an image that exists were made safe when it was created.
   if (fresh) TRY(snapshots_.sync());
   const spec::Digest id = TRY(content_.put(text));
+  std::optional<Image> known;
+  {
+    const MutexLock lock(mutex_);
+    if (const Image* found = catalogue_.find(id.to_string())) known = *found;
+  }
+  if (known) return heal(*known, config, layers);
   const MutexLock lock(mutex_);
-  if (const Image* known = catalogue_.find(id.to_string())) return *known;
+  if (const Image* meanwhile = catalogue_.find(id.to_string())) return *meanwhile;
   // A layer that was there may have gone with another image meanwhile; now none goes.
   for (const auto& layer : layers) TRY(snapshots_.info(layer.snapshot));
   Record record;
@@ -137,6 +174,43 @@ Result<Image> CatalogueStore::create_from(const std::string& text, const std::ve
   for (const auto& layer : layers) orphans_.erase(layer.snapshot);
   catalogue_.add(assemble(id, std::move(config), std::move(record)));
   return *catalogue_.find(id.to_string());
+}
+
+Result<Image> CatalogueStore::heal(const Image& known, const spec::oci::Image& config,
+                                   const std::vector<Layer>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::string& own = known.layers[i].snapshot;
+    if (own == layers[i].snapshot) continue;
+    const auto sound = snapshots_.sound(own);
+    if (!sound && sound.error().kind() != Kind::DataLoss) return sound.error();
+    if (!sound) TRY(mend_from_copy(own, i > 0 ? known.layers[i - 1].snapshot : "", layers[i]));
+  }
+  const MutexLock lock(mutex_);
+  Image* image = catalogue_.find(known.id.to_string());
+  if (!image) return fail(Kind::NotFound, "No such image: {}", known.id.to_string());
+  if (!image->damage.empty()) {
+    image->config = config;
+    image->damage.clear();
+  }
+  return *image;
+}
+
+/// From a copy, because others may stand on the layer that is at hand.
+Result<void> CatalogueStore::mend_from_copy(const std::string& snapshot, const std::string& parent,
+                                            const Layer& sound) {
+  const Layer copy =
+      TRY(import_written(*this, parent, [&](const sys::Fd& out) { return write_layer(sound, out); }));
+  auto mended = mend_layer(snapshot, copy.snapshot);
+  if (auto removed = snapshots_.remove(copy.snapshot); !removed)
+    log::warning("{}", removed.error().message());
+  return mended;
+}
+
+Result<void> CatalogueStore::mend_layer(const std::string& snapshot, const std::string& sound) {
+  const auto exchange = [&](const std::set<std::string>& idle) {
+    return snapshots_.exchange(snapshot, sound, idle);
+  };
+  return while_still_ ? while_still_(snapshot, exchange) : exchange({});
 }
 
 Result<void> CatalogueStore::tag(const spec::Digest& id, const spec::Reference& name) {

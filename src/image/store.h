@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@ struct Image {
   std::vector<spec::Digest> manifests;    ///< blobs: the manifest, and the index, that it was pulled with
   std::uint64_t size = 0;                 ///< bytes of all layers
   Time tagged{};                          ///< last time a name was given to it
+  std::string damage;                     ///< why its config cannot be read, or ""; then that is empty
 };
 
 /// What a deletion did, one line each as in `docker rmi`.
@@ -51,6 +53,11 @@ struct Removal {
 /// call the store.
 using InUse = std::function<std::string(const spec::Digest& image, bool* running)>;
 
+/// Runs `work` while no container that stands on the snapshot `layer` begins or ends to run, and tells it
+/// which Active snapshots are those of containers that do not. Called without a lock of the store's.
+using WhileStill = std::function<Result<void>(
+    const std::string& layer, const std::function<Result<void>(const std::set<std::string>& idle)>& work)>;
+
 /// Names -> images -> layers. Thread-safe. Errors use Docker's sentences. Layers that no image needs any more
 /// are removed; those that something still stands on (a container, a build's cache) when the last image goes
 /// are remembered and removed later.
@@ -60,12 +67,16 @@ class Store {
                                              meta::Database& database);
   virtual ~Store() = default;
 
-  /// By name, "sha256:..." or unique id prefix. NotFound: "No such image: x:latest".
+  /// By name, "sha256:..." or unique id prefix. NotFound: "No such image: x:latest". DataLoss for one whose
+  /// config is damaged: it can be listed, removed, and made once more.
   virtual Result<Image> resolve(std::string_view name) = 0;
+  /// As resolve(), the id alone, that of a damaged image too.
+  virtual Result<spec::Digest> id_of(std::string_view name) = 0;
   virtual Result<std::vector<Image>> list() = 0;
 
   /// Stores an image whose layers, bottom first, are committed snapshots; config.rootfs.diff_ids must match
-  /// them. Everything is safe on disk when this returns. Making an image that exists is fine.
+  /// them. Everything is safe on disk when this returns. Making an image that exists is fine: what was
+  /// damaged of it is taken from `layers`, which stay the caller's.
   virtual Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                                const std::string& parent) = 0;
   /// As create(), of a config whose very bytes come from elsewhere (a registry, an archive): the image's id
@@ -96,6 +107,12 @@ class Store {
   /// socket), by a worker process. DataLoss naming the layer when it cannot be made any more, or turned out
   /// otherwise; `out` has got bytes then that are not to be used.
   virtual Result<void> write_layer(const Layer& layer, const sys::Fd& out) = 0;
+
+  /// Gives the damaged layer `snapshot` the files of `sound`, the same layer made anew, whatever stands on
+  /// it; `sound` has the damaged ones then, and stays the caller's. Conflict names who uses it.
+  virtual Result<void> mend_layer(const std::string& snapshot, const std::string& sound) = 0;
+  /// To be said before anything is mended by several threads. Without it only what nobody stands on is.
+  virtual void set_while_still(WhileStill while_still) = 0;
 
   virtual snapshot::Store& snapshots() = 0;
   virtual content::Store& content() = 0;

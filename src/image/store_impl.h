@@ -2,7 +2,6 @@
 
 #include <set>
 
-#include "archive/replay.h"
 #include "base/thread.h"
 #include "image/catalogue.h"
 #include "image/store.h"
@@ -17,6 +16,7 @@ class CatalogueStore final : public Store {
   Result<void> load() EXCLUDES(mutex_);
 
   Result<Image> resolve(std::string_view name) override;
+  Result<spec::Digest> id_of(std::string_view name) override;
   Result<std::vector<Image>> list() override;
   Result<Image> create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                        const std::string& parent) override;
@@ -32,6 +32,9 @@ class CatalogueStore final : public Store {
   Result<std::uint64_t> layer_tar_bytes(const Layer& layer) override;
   Result<void> write_layer(const Layer& layer, const sys::Fd& out) override;
 
+  Result<void> mend_layer(const std::string& snapshot, const std::string& sound) override;
+  void set_while_still(WhileStill while_still) override { while_still_ = std::move(while_still); }
+
   snapshot::Store& snapshots() override { return snapshots_; }
   content::Store& content() override { return content_; }
 
@@ -41,9 +44,12 @@ class CatalogueStore final : public Store {
     bool prune_parents;
     std::vector<Removal> done;
   };
+  Result<void> load_image(const std::string& key, const std::string& text) REQUIRES(mutex_);
   Result<void> adopt_orphans() REQUIRES(mutex_);
-  // layers.cpp
-  Result<archive::Replayed> pack(const Layer& layer, const sys::Fd& out);
+  Result<void> remove_unnamed_blobs() REQUIRES(mutex_);
+  Result<Image> heal(const Image& known, const spec::oci::Image& config, const std::vector<Layer>& layers)
+      EXCLUDES(mutex_);
+  Result<void> mend_from_copy(const std::string& snapshot, const std::string& parent, const Layer& sound);
   // removal.cpp
   void drop_manifests(const std::vector<spec::Digest>& manifests) REQUIRES(mutex_);
   Result<void> untag_digests(const std::string& name, const std::string& id, Deletion& deletion)
@@ -59,6 +65,7 @@ class CatalogueStore final : public Store {
   content::Store& content_;
   snapshot::Store& snapshots_;
   meta::Database& database_;
+  WhileStill while_still_;
   Mutex mutex_;
   Catalogue catalogue_ GUARDED_BY(mutex_);
   /// Layers without an image that could not be removed yet, because something stands on them.

@@ -383,13 +383,64 @@ TEST_F(ImageTest, ARootFileSystemBecomesAnImage) {
   EXPECT_EQ(snapshots_->list()->size(), 1u);
 }
 
-TEST_F(ImageTest, ADamagedConfigIsReportedAndTheRestWorks) {
+TEST_F(ImageTest, AnImageWithADamagedConfigKeepsItsPlace) {
   const Image bad = image({layer("one")}, "bad");
   const Image good = image({layer("two")}, "good");
+  tag(bad, "bad:v1");
+  const std::string config = *content_->read(bad.id);
   std::ofstream(base_ + "/content/blobs/sha256/" + std::string(bad.id.hex())) << "{}";
   restart();
-  EXPECT_FALSE(store_->resolve(bad.id.to_string()).ok());
+  const auto refused = store_->resolve("bad:v1");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), Kind::DataLoss);
+  EXPECT_TRUE(refused.error().message().starts_with("image bad:v1 is damaged: blob " + bad.id.to_string()));
+  EXPECT_EQ(*store_->id_of("bad:v1"), bad.id);
   EXPECT_TRUE(store_->resolve(good.id.to_string()).ok());
+  ASSERT_EQ(store_->list()->size(), 2u);
+  EXPECT_TRUE(snapshots_->info(bad.layers[0].snapshot).ok()) << "its layer is not given up";
+
+  ASSERT_TRUE(store_->create_from(config, bad.layers, "").ok());
+  EXPECT_EQ(store_->resolve("bad:v1")->config.author, "bad");
+  std::ofstream(base_ + "/content/blobs/sha256/" + std::string(bad.id.hex())) << "{}";
+  restart();
+  EXPECT_EQ(lines("bad:v1").size(), 3u);  // it can go: the name, the image, the layer
+}
+
+TEST_F(ImageTest, ADamagedLayerIsTakenFromTheSameImageMadeOnceMore) {
+  const Layer lower = layer("lower");
+  const Layer upper = layer("upper", lower.snapshot);
+  const Image made = image({lower, upper});
+  ASSERT_TRUE(snapshots_->prepare("container", upper.snapshot).ok());
+  std::ofstream(*snapshots_->layer_directory(lower.snapshot) + "/file") << "LOWER";
+  ASSERT_TRUE(snapshots_->set_damage(lower.snapshot, "changed").ok());
+  const Layer again = layer("lower");
+  const Layer above = layer("upper", again.snapshot);
+  const std::string config = *content_->read(made.id);
+  const auto refused = store_->create_from(config, {again, above}, "");
+  EXPECT_EQ(refused.error().kind(), Kind::Conflict) << "nobody says that the container is still";
+  store_->set_while_still([&](const std::string& layer, const auto& work) {
+    EXPECT_EQ(layer, lower.snapshot);
+    return work({"container"});
+  });
+  const auto healed = store_->create_from(config, {again, above}, "");
+  ASSERT_TRUE(healed.ok()) << healed.error().message();
+  EXPECT_EQ(healed->snapshot, upper.snapshot);
+  EXPECT_EQ(*sys::read_file(*snapshots_->layer_directory(lower.snapshot) + "/file"), "lower");
+  EXPECT_TRUE(snapshots_->sound(lower.snapshot).ok());
+  EXPECT_EQ(*sys::read_file(*snapshots_->layer_directory(again.snapshot) + "/file"), "lower");
+  EXPECT_EQ(snapshots_->list()->size(), 5u);
+}
+
+TEST_F(ImageTest, BlobsThatNoRecordNamesGoAtTheNextStart) {
+  const Image made = image({layer("one")});
+  const auto stray = *content_->put("a manifest whose image did not come to be");
+  const auto manifest = *content_->put("a manifest");
+  const auto name = *spec::Reference::parse("x@" + manifest.to_string());
+  ASSERT_TRUE(store_->add_digest(made.id, name, {manifest}).ok());
+  restart();
+  EXPECT_FALSE(content_->contains(stray));
+  EXPECT_TRUE(content_->contains(manifest));
+  EXPECT_TRUE(store_->resolve(made.id.to_string()).ok());
 }
 
 }  // namespace

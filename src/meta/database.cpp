@@ -123,6 +123,14 @@ class SqliteDatabase final : public Database {
     return result;
   }
 
+  Result<void> check() override {
+    auto reader = TRY(take_reader());
+    const auto found = TRY(reader->query_text("PRAGMA integrity_check(1)"));
+    give_reader(std::move(reader));
+    if (found == "ok") return {};
+    return fail(Kind::DataLoss, "the database {} is damaged: {}", path_, found);
+  }
+
   Result<void> read(const std::function<Result<void>(Transaction&)>& body) override {
     auto reader = TRY(take_reader());
     TRY(reader->run(Statement::Begin));

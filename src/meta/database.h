@@ -41,6 +41,8 @@ class Database {
   virtual Result<void> write(const std::function<Result<void>(Transaction&)>& body,
                              Durability durability = Durability::Full) = 0;
   virtual Result<void> read(const std::function<Result<void>(Transaction&)>& body) = 0;
+  /// Reads the whole file and all that refers to each other in it. DataLoss with what SQLite says of it.
+  virtual Result<void> check() = 0;
 };
 
 }  // namespace skiff::meta

@@ -156,6 +156,23 @@ TEST_F(DatabaseTest, SomethingThatIsNoDatabaseIsNamed) {
   EXPECT_NE(database.error().message().find("meta.db"), std::string::npos);
 }
 
+TEST_F(DatabaseTest, ACheckFindsADamagedPage) {
+  {
+    auto database = open();
+    for (int i = 0; i < 500; ++i) put(*database, fmt::format("key{}", i), std::string(200, 'x'));
+    EXPECT_TRUE(database->check().ok());
+  }
+  FILE* file = fopen((directory_ + "/meta.db").c_str(), "r+");
+  fseek(file, 4 * 4096, SEEK_SET);
+  for (int i = 0; i < 4096; ++i) fputc(0xff, file);
+  fclose(file);
+  auto database = open();
+  const auto checked = database->check();
+  ASSERT_FALSE(checked.ok());
+  EXPECT_EQ(checked.error().kind(), Kind::DataLoss);
+  EXPECT_NE(checked.error().message().find("meta.db is damaged"), std::string::npos);
+}
+
 TEST_F(DatabaseTest, ManyThreadsWriteAndReadAtOnce) {
   auto database = open();
   std::vector<std::thread> threads;

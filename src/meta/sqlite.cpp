@@ -94,6 +94,18 @@ Result<std::int64_t> Connection::query_number(const char* sql) {
   return number;
 }
 
+Result<std::string> Connection::query_text(const char* sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(handle_, sql, -1, &statement, nullptr) != SQLITE_OK) return failure(sql);
+  const int code = sqlite3_step(statement);
+  std::string text;
+  if (code == SQLITE_ROW)
+    if (const auto* found = sqlite3_column_text(statement, 0)) text = reinterpret_cast<const char*>(found);
+  sqlite3_finalize(statement);
+  if (code != SQLITE_ROW) return failure(sql);
+  return text;
+}
+
 Result<sqlite3_stmt*> Connection::prepare(Statement statement) {
   const auto index = static_cast<std::size_t>(statement);
   sqlite3_stmt*& slot = statements_[index];

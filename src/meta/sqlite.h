@@ -40,6 +40,8 @@ class Connection {
   Result<void> execute(const char* sql);
   /// The first column of the first row as a number.
   Result<std::int64_t> query_number(const char* sql);
+  /// The first column of the first row as text.
+  Result<std::string> query_text(const char* sql);
   /// Runs a prepared statement that takes no parameters and gives no rows.
   Result<void> run(Statement statement);
   /// The prepared statement, reset and without bindings.

@@ -92,6 +92,26 @@ class SnapshotConformance : public ::testing::TestWithParam<Implementation> {
     ASSERT_TRUE(store_->commit("active-" + key, key).ok());
   }
 
+  using Records = std::vector<std::pair<std::string, std::string>>;
+  Records records() {
+    Records found;
+    EXPECT_TRUE(database_
+                    ->read([&](meta::Transaction& transaction) -> Result<void> {
+                      found = TRY(transaction.scan("snapshots"));
+                      return {};
+                    })
+                    .ok());
+    return found;
+  }
+  void set_records(const Records& wanted) {
+    EXPECT_TRUE(database_
+                    ->write([&](meta::Transaction& transaction) -> Result<void> {
+                      for (const auto& [key, text] : wanted) TRY(transaction.put("snapshots", key, text));
+                      return {};
+                    })
+                    .ok());
+  }
+
   std::string base_;
   std::unique_ptr<meta::Database> database_;
   std::unique_ptr<Store> store_;
@@ -310,6 +330,85 @@ TEST_P(OverlayStore, FoldersWithoutARecordAndRecordsWithoutAFolderGo) {
   EXPECT_FALSE(sys::exists(base_ + "/snapshots/0123456789ab"));
   EXPECT_EQ(store_->info("c").error().kind(), Kind::NotFound);
   EXPECT_EQ(read("l1", "/a"), "1");
+}
+
+TEST_P(SnapshotConformance, DamagedLayersAreNotFoundUntilTheyAreExchanged) {
+  const auto chain = spec::Digest::of("lower");
+  const auto upper = spec::Digest::of("upper");
+  layer("bad", "", "a", "x");
+  layer("top", "bad", "b", "2");
+  prepare("stopped", "top");
+  ASSERT_TRUE(store_->set_chain("bad", chain, 1).ok());
+  ASSERT_TRUE(store_->set_chain("top", upper, 1).ok());
+  ASSERT_TRUE(store_->set_damage("bad", "its contents changed").ok());
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(*store_->find_chain(chain), std::nullopt);
+    EXPECT_EQ(*store_->find_chain(upper), std::nullopt) << "what stands on it is not whole either";
+    EXPECT_EQ(store_->info("bad")->damage, "its contents changed");
+    EXPECT_EQ(store_->sound("bad").error().kind(), Kind::DataLoss);
+    EXPECT_TRUE(store_->sound("top").ok());
+    restart();
+  }
+  layer("good", "", "a", "1");
+  const auto refused = store_->exchange("bad", "good", {});
+  ASSERT_EQ(refused.error().kind(), Kind::Conflict);
+  EXPECT_EQ(refused.error().message(), "snapshot bad is in use by stopped");
+  EXPECT_EQ(store_->exchange("bad", "stopped", {"stopped"}).error().kind(), Kind::Conflict);
+  ASSERT_TRUE(store_->exchange("bad", "good", {"stopped"}).ok());
+  EXPECT_EQ(read("stopped", "/a") + read("stopped", "/b"), "12");
+  EXPECT_EQ(*store_->find_chain(upper), "top");
+  ASSERT_TRUE(store_->remove("good").ok());
+  restart();
+  EXPECT_EQ(read("stopped", "/a"), "1");
+  EXPECT_TRUE(store_->sound("bad").ok());
+}
+
+TEST_P(SnapshotConformance, ALayerWhoseFolderIsGoneKeepsItsPlace) {
+  const auto chain = spec::Digest::of("chain");
+  layer("l1", "", "a", "1");
+  layer("l2", "l1", "b", "2");
+  prepare("c", "l2");
+  ASSERT_TRUE(store_->set_chain("l1", chain, 1).ok());
+  fs::remove_all(fs::path(*store_->layer_directory("l1")).parent_path());
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(*store_->find_chain(chain), std::nullopt);
+    for (const auto& error :
+         {store_->sound("l1").error(), store_->mounts("c").error(), store_->prepare("other", "l1").error()}) {
+      EXPECT_EQ(error.kind(), Kind::DataLoss);
+      EXPECT_TRUE(error.message().starts_with("layer " + chain.to_string() + " is damaged: its folder "))
+          << error.message();
+    }
+    restart();
+  }
+  layer("again", "", "a", "1");
+  ASSERT_TRUE(store_->exchange("l1", "again", {"c"}).ok());
+  ASSERT_TRUE(store_->remove("again").ok());
+  EXPECT_EQ(read("c", "/a") + read("c", "/b"), "12");
+}
+
+TEST_P(OverlayStore, WhatWasNeverSyncedIsNotTrustedAfterTheMachineWentDown) {
+  layer("safe", "", "a", "1");
+  ASSERT_TRUE(store_->sync().ok());
+  layer("unsafe", "safe", "b", "2");
+  // As a kill leaves it: the records as they are now, without an orderly end.
+  const auto before = records();
+  restart();
+  EXPECT_EQ(read("unsafe", "/b"), "2");
+  store_.reset();
+  set_records(before);
+  restart();
+  EXPECT_EQ(read("unsafe", "/b"), "2") << "the engine alone was killed";
+  store_.reset();
+  set_records(before);
+  ASSERT_TRUE(database_
+                  ->write([](meta::Transaction& transaction) {
+                    return transaction.put("snapshot_boot", "id", "another");
+                  })
+                  .ok());
+  restart();
+  EXPECT_EQ(store_->info("unsafe").error().kind(), Kind::NotFound);
+  EXPECT_EQ(read("safe", "/a"), "1");
+  EXPECT_EQ(folders(base_ + "/snapshots"), 2u);
 }
 
 TEST_P(OverlayStore, TheRootFoldersModeIsInherited) {

@@ -23,6 +23,8 @@ using meta::Durability;
 using meta::Transaction;
 
 constexpr std::string_view kTable = "snapshots";
+constexpr std::string_view kBootTable = "snapshot_boot";
+constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 constexpr const char* kTrash = "trash";
 constexpr mode_t kLayerRootMode = 0755;
 
@@ -34,6 +36,16 @@ class OverlayStore final : public Store {
  public:
   OverlayStore(std::string root, meta::Database& database, std::unique_ptr<Trash> trash)
       : root_(std::move(root)), database_(database), trash_(std::move(trash)) {}
+  /// What is in no image yet survives an orderly end of the machine as well.
+  ~OverlayStore() override {
+    bool all_safe = false;
+    {
+      const MutexLock lock(mutex_);
+      all_safe = unsynced_.empty();
+    }
+    if (all_safe) return;
+    if (auto synced = sync_all(); !synced) log::warning("{}", synced.error().message());
+  }
 
   Result<void> load() EXCLUDES(mutex_);
 
@@ -60,6 +72,13 @@ class OverlayStore final : public Store {
   Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id,
                          std::uint64_t bytes) override;
   Result<std::optional<std::string>> find_chain(const spec::Digest& chain_id) override;
+  Result<void> set_damage(const std::string& key, const std::string& damage) override;
+  Result<void> sound(const std::string& key) override {
+    const MutexLock lock(mutex_);
+    return check_sound(*TRY(find(key)));
+  }
+  Result<void> exchange(const std::string& key, const std::string& with,
+                        const std::set<std::string>& idle) override;
   Result<Info> info(const std::string& key) override {
     const MutexLock lock(mutex_);
     return info_of(key, *TRY(find(key)));
@@ -72,9 +91,11 @@ class OverlayStore final : public Store {
   void discard(const std::string& scratch) override {
     if (auto taken = trash_->take(scratch); !taken) log::warning("{}", taken.error().message());
   }
-  Result<void> sync() override;
+  Result<void> sync() override { return sync_all(); }
 
  private:
+  Result<void> sync_all() EXCLUDES(mutex_);
+  Result<bool> booted_anew();
   Result<Record*> find(const std::string& key) REQUIRES(mutex_);
   Result<std::vector<spec::Mount>> mounts_of(const Record& record, Syncs syncs) REQUIRES(mutex_);
   static Result<void> forget_unsynced(const std::string& work);
@@ -83,6 +104,11 @@ class OverlayStore final : public Store {
   std::string files_of(const Record& record) const { return directory_of(record) + "/fs"; }
   Result<void> make_layer(const Record& record, const Record* parent);
   Result<void> shape_root(const std::string& files, const Record* parent);
+  Result<void> check_there(const Record& record) const;
+  Result<void> check_sound(const Record& record) const;
+  Result<bool> stands_on(const Record& record, const std::string& key) REQUIRES(mutex_);
+  Result<bool> is_sound_stack(const std::string& key) REQUIRES(mutex_);
+  Result<void> put(const std::string& key, const Record& record, Durability durability);
   void index(const std::string& key, const Record& record) REQUIRES(mutex_);
   void unindex(const std::string& key, const Record& record) REQUIRES(mutex_);
 
@@ -93,6 +119,7 @@ class OverlayStore final : public Store {
   std::map<std::string, Record> records_ GUARDED_BY(mutex_);
   std::map<std::string, std::set<std::string>> chains_ GUARDED_BY(mutex_);  ///< chain id -> keys
   std::map<std::string, std::size_t> children_ GUARDED_BY(mutex_);          ///< key -> how many
+  std::set<std::string> unsynced_ GUARDED_BY(mutex_);
 };
 
 void OverlayStore::index(const std::string& key, const Record& record) {
@@ -116,16 +143,30 @@ Result<void> OverlayStore::load() {
     rows = TRY(transaction.scan(kTable));
     return {};
   }));
+  const bool anew = TRY(booted_anew());
   std::set<std::string> known = {kTrash};
   std::vector<std::string> lost;
   for (const auto& [key, text] : rows) {
     auto record = TRY_CONTEXT(json::decode<Record>(text), "record of snapshot {}", key);
-    known.insert(record.directory);
-    if (!sys::exists(files_of(record))) {
-      log::warning("snapshot {}: its folder {} is gone, forgetting it", key, files_of(record));
+    // A later commit took the record to the disk, and nothing its files: no image has it, but a cache may.
+    if (anew && record.unsynced) {
       lost.push_back(key);
       continue;
     }
+    if (record.unsynced) unsynced_.insert(key);
+    known.insert(record.directory);
+    if (!sys::exists(files_of(record))) {
+      // A layer of an image keeps its place: the same files can be fetched again.
+      const bool keep = record.committed && !record.chain.empty();
+      log::warning("snapshot {}: its folder {} is gone{}", key, files_of(record),
+                   keep ? "" : ", forgetting it");
+      if (!keep) {
+        lost.push_back(key);
+        continue;
+      }
+    }
+    // The end of a commit that a crash came into.
+    if (record.committed) TRY(sys::remove_tree(directory_of(record) + "/work"));
     index(key, record);
     records_.emplace(key, std::move(record));
   }
@@ -141,6 +182,20 @@ Result<void> OverlayStore::load() {
   for (const auto& name : TRY(sys::list_directory(root_)))
     if (!known.contains(name)) TRY(trash_->take(root_ + "/" + name));
   return {};
+}
+
+/// Whether the machine has gone down since the last time, in whatever way.
+Result<bool> OverlayStore::booted_anew() {
+  const std::string now = TRY(sys::read_file(kBootId));
+  std::string before;
+  TRY(database_.read([&](Transaction& transaction) -> Result<void> {
+    before = TRY(transaction.get(kBootTable, "id")).value_or("");
+    return {};
+  }));
+  if (before != now)
+    TRY(database_.write([&](Transaction& transaction) { return transaction.put(kBootTable, "id", now); },
+                        Durability::Relaxed));
+  return !before.empty() && before != now;
 }
 
 Result<Record*> OverlayStore::find(const std::string& key) {
@@ -161,6 +216,7 @@ Result<void> OverlayStore::make_layer(const Record& record, const Record* parent
 Result<void> OverlayStore::shape_root(const std::string& files, const Record* parent) {
   struct stat status {};
   status.st_mode = kLayerRootMode;
+  if (parent) TRY(check_there(*parent));
   if (parent && ::stat(files_of(*parent).c_str(), &status) != 0)
     return fail_errno("stat {}", files_of(*parent));
   if ((status.st_uid != 0 || status.st_gid != 0) && ::chown(files.c_str(), status.st_uid, status.st_gid) != 0)
@@ -185,9 +241,7 @@ Result<std::vector<spec::Mount>> OverlayStore::prepare(const std::string& key, c
   UndoStack undo;
   undo.add([&] { (void)sys::remove_tree(directory_of(record)); });
   TRY(make_layer(record, below));
-  TRY(database_.write(
-      [&](Transaction& transaction) { return transaction.put(kTable, key, json::encode(record)); },
-      Durability::Relaxed));
+  TRY(put(key, record, Durability::Relaxed));
   undo.dismiss();
   index(key, record);
   return mounts_of(records_.emplace(key, std::move(record)).first->second, Syncs::Honoured);
@@ -218,17 +272,16 @@ Result<void> OverlayStore::adopt(const std::string& folder, const std::string& c
   Record record;
   record.directory = random_hex(6);
   record.parent = parent;
-  record.committed = true;
+  record.committed = record.unsynced = true;
   const std::string directory = directory_of(record);
   if (::rename(folder.c_str(), directory.c_str()) != 0) return fail_errno("rename {}", folder);
   UndoStack undo;
   undo.add([&] { (void)sys::remove_tree(directory); });
-  TRY(database_.write(
-      [&](Transaction& transaction) { return transaction.put(kTable, committed, json::encode(record)); },
-      Durability::Relaxed));
+  TRY(put(committed, record, Durability::Relaxed));
   undo.dismiss();
   index(committed, record);
   records_.emplace(committed, std::move(record));
+  unsynced_.insert(committed);
   return {};
 }
 
@@ -254,6 +307,7 @@ Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const Record& record, S
   if (record.committed) mount.options.push_back("lowerdir+=" + files);
   for (std::string at = record.parent; !at.empty();) {
     const Record* layer = TRY(find(at));
+    TRY(check_there(*layer));
     mount.options.push_back("lowerdir+=" + files_of(*layer));
     at = layer->parent;
   }
@@ -275,7 +329,7 @@ Result<void> OverlayStore::commit(const std::string& key, const std::string& com
   if (record.committed) return fail(Kind::Conflict, "snapshot {} is committed already", key);
   if (key != committed && records_.contains(committed))
     return fail(Kind::Conflict, "snapshot {} already exists", committed);
-  record.committed = true;
+  record.committed = record.unsynced = true;
   TRY(database_.write(
       [&](Transaction& transaction) -> Result<void> {
         TRY(transaction.erase(kTable, key));
@@ -285,6 +339,7 @@ Result<void> OverlayStore::commit(const std::string& key, const std::string& com
   records_.erase(key);
   const std::string work = directory_of(record) + "/work";
   records_.emplace(committed, std::move(record));
+  unsynced_.insert(committed);
   // overlay leaves a folder of mode 0 in it, and possibly half-copied files after a crash.
   if (auto removed = sys::remove_tree(work); !removed) log::warning("{}", removed.error().message());
   return {};
@@ -298,9 +353,7 @@ Result<void> OverlayStore::set_chain(const std::string& committed, const spec::D
   const Record before = record;
   record.chain = chain_id.to_string();
   record.bytes = bytes;
-  TRY(database_.write(
-      [&](Transaction& transaction) { return transaction.put(kTable, committed, json::encode(record)); },
-      Durability::Relaxed));
+  TRY(put(committed, record, Durability::Relaxed));
   unindex(committed, before);
   index(committed, record);
   records_[committed] = std::move(record);
@@ -311,7 +364,77 @@ Result<std::optional<std::string>> OverlayStore::find_chain(const spec::Digest& 
   const MutexLock lock(mutex_);
   const auto found = chains_.find(chain_id.to_string());
   if (found == chains_.end()) return std::optional<std::string>();
-  return std::optional<std::string>(*found->second.begin());
+  for (const auto& key : found->second)
+    if (TRY(is_sound_stack(key))) return std::optional<std::string>(key);
+  return std::optional<std::string>();
+}
+
+Result<void> OverlayStore::check_there(const Record& record) const {
+  if (sys::exists(files_of(record))) return {};
+  return fail(Kind::DataLoss, "layer {} is damaged: its folder {} is gone",
+              record.chain.empty() ? record.directory : record.chain, files_of(record));
+}
+
+Result<void> OverlayStore::check_sound(const Record& record) const {
+  if (!record.damage.empty())
+    return fail(Kind::DataLoss, "layer {} is damaged: {}", record.chain, record.damage);
+  return check_there(record);
+}
+
+Result<bool> OverlayStore::is_sound_stack(const std::string& key) {
+  for (std::string at = key; !at.empty();) {
+    const Record* record = TRY(find(at));
+    if (!check_sound(*record)) return false;
+    at = record->parent;
+  }
+  return true;
+}
+
+Result<bool> OverlayStore::stands_on(const Record& record, const std::string& key) {
+  for (std::string at = record.parent; !at.empty(); at = TRY(find(at))->parent)
+    if (at == key) return true;
+  return false;
+}
+
+Result<void> OverlayStore::put(const std::string& key, const Record& record, Durability durability) {
+  return database_.write(
+      [&](Transaction& transaction) { return transaction.put(kTable, key, json::encode(record)); },
+      durability);
+}
+
+Result<void> OverlayStore::set_damage(const std::string& key, const std::string& damage) {
+  const MutexLock lock(mutex_);
+  Record record = *TRY(find(key));
+  if (!record.committed) return fail(Kind::Conflict, "snapshot {} is not committed", key);
+  if (record.damage == damage) return {};
+  record.damage = damage;
+  TRY(put(key, record, Durability::Full));
+  records_[key] = std::move(record);
+  return {};
+}
+
+/// The folders change places, so that paths that somebody was given lead to the one or the other, whole.
+Result<void> OverlayStore::exchange(const std::string& key, const std::string& with,
+                                    const std::set<std::string>& idle) {
+  TRY(sync());
+  const MutexLock lock(mutex_);
+  Record record = *TRY(find(key));
+  const Record other = *TRY(find(with));
+  if (!record.committed || !other.committed)
+    return fail(Kind::Conflict, "snapshot {} is not committed", record.committed ? with : key);
+  for (const auto& [name, active] : records_)
+    if (!active.committed && !idle.contains(name) && TRY(stands_on(active, key)))
+      return fail(Kind::Conflict, "snapshot {} is in use by {}", key, name);
+  const std::string here = directory_of(record);
+  const std::string there = directory_of(other);
+  const unsigned flags = sys::exists(here) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  if (::renameat2(AT_FDCWD, there.c_str(), AT_FDCWD, here.c_str(), flags) != 0)
+    return fail_errno("exchange {} and {}", here, there);
+  TRY(sys::sync_directory(root_));
+  record.damage.clear();
+  TRY(put(key, record, Durability::Full));
+  records_[key] = std::move(record);
+  return {};
 }
 
 Result<Info> OverlayStore::info_of(const std::string& key, const Record& record) {
@@ -321,6 +444,7 @@ Result<Info> OverlayStore::info_of(const std::string& key, const Record& record)
   info.parent = record.parent;
   if (!record.chain.empty()) info.chain_id = TRY(spec::Digest::parse(record.chain));
   info.bytes = record.bytes;
+  info.damage = record.damage;
   return info;
 }
 
@@ -354,15 +478,32 @@ Result<void> OverlayStore::remove(const std::string& key) {
   TRY(std::move(forgotten));
   unindex(key, record);
   records_.erase(key);
+  unsynced_.erase(key);
   if (taken_away) return {};
   // The record is gone, so should this fail, the folder goes at the next start.
   if (auto taken = trash_->take(directory_of(record)); !taken) log::warning("{}", taken.error().message());
   return {};
 }
 
-Result<void> OverlayStore::sync() {
+Result<void> OverlayStore::sync_all() {
+  std::set<std::string> fresh;
+  {
+    const MutexLock lock(mutex_);
+    fresh = unsynced_;
+  }
   const sys::Fd root = TRY(sys::open_directory(root_));
   if (::syncfs(root.get()) != 0) return fail_errno("syncfs {}", root_);
+  const MutexLock lock(mutex_);
+  std::erase_if(fresh, [&](const std::string& key) { return !unsynced_.contains(key); });
+  if (fresh.empty()) return {};
+  for (const auto& key : fresh) records_[key].unsynced = false;
+  TRY(database_.write(
+      [&](Transaction& transaction) -> Result<void> {
+        for (const auto& key : fresh) TRY(transaction.put(kTable, key, json::encode(records_[key])));
+        return {};
+      },
+      Durability::Relaxed));
+  for (const auto& key : fresh) unsynced_.erase(key);
   return {};
 }
 

@@ -8,6 +8,8 @@ void describe(json::Fields& f, Record& record) {
   f("chain", record.chain, json::Omit::Empty);
   f("bytes", record.bytes, json::Omit::Empty);
   f("committed", record.committed, json::Omit::Empty);
+  f("unsynced", record.unsynced, json::Omit::Empty);
+  f("damage", record.damage, json::Omit::Empty);
 }
 
 }  // namespace skiff::snapshot

@@ -13,6 +13,8 @@ struct Record {
   std::string chain;  ///< digest, or ""
   std::uint64_t bytes = 0;
   bool committed = false;
+  bool unsynced = false;  ///< committed, and no sync() has taken its files to the disk yet
+  std::string damage;     ///< why its files are not to be trusted, or ""
 };
 
 void describe(json::Fields& f, Record& record);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Info {
   std::string parent;                    ///< key; "" at the bottom
   std::optional<spec::Digest> chain_id;  ///< of Committed ones, once the layer's digest is known
   std::uint64_t bytes = 0;               ///< of a Committed one's own layer, as `docker image ls` counts
+  std::string damage;                    ///< what set_damage() said of it, or ""
 };
 
 /// What a mount of an Active snapshot makes of fsync(2) by those who write through it.
@@ -39,7 +41,8 @@ enum class Syncs : std::uint8_t {
 ///     prepare("c2", "l1") -> ... -> remove("c2")
 ///
 /// Mount values are returned, never acted on: nothing is mounted in the host's namespace. Thread-safe.
-/// Errors: NotFound for an unknown key, Conflict for a key in use or a parent that still has children.
+/// Errors: NotFound for an unknown key, Conflict for a key in use or a parent that still has children,
+/// DataLoss for a parent whose folder is gone.
 class Store {
  public:
   static Result<std::unique_ptr<Store>> open(const std::string& root, meta::Database& database);
@@ -66,7 +69,21 @@ class Store {
   /// the same chain is fine.
   virtual Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id,
                                  std::uint64_t bytes) = 0;
+  /// Only what is sound() down to the bottom is found.
   virtual Result<std::optional<std::string>> find_chain(const spec::Digest& chain_id) = 0;
+
+  /// Notes in what way a Committed snapshot's files are no longer what they were, or with "" that they are.
+  virtual Result<void> set_damage(const std::string& key, const std::string& damage) = 0;
+  /// DataLoss when a snapshot's damage is noted, or its folder is gone: a glance, which reads none of its
+  /// files.
+  virtual Result<void> sound(const std::string& key) = 0;
+  /// Gives the Committed `key` the files of `with`, a Committed snapshot of the same layer, whatever stands
+  /// on it; `with` has the others then, and is its caller's to remove. What was noted of `key` is forgotten.
+  /// `idle` are the Active snapshots that nobody has mounted, and nobody mounts meanwhile: Conflict names
+  /// another one that stands on `key`. Safe against power loss when it returns: before that, either files.
+  virtual Result<void> exchange(const std::string& key, const std::string& with,
+                                const std::set<std::string>& idle) = 0;
+
   virtual Result<Info> info(const std::string& key) = 0;
   virtual Result<std::vector<Info>> list() = 0;
   /// Takes it out of sight at once; its files are deleted behind the caller's back, also after a restart.

@@ -51,10 +51,17 @@ Result<std::optional<Outcome>> Cache::find(const std::string& key) {
     return {};
   }));
   if (!outcome || outcome->snapshot.empty()) return outcome;
-  const auto info = snapshots_.info(outcome->snapshot);
-  if (info.ok()) return outcome;
-  if (info.error().kind() != Kind::NotFound) return info.error();
-  return std::optional<Outcome>();
+  // A layer below that is damaged is as good as none: the step is taken again.
+  for (std::string at = outcome->snapshot; !at.empty();) {
+    auto usable = snapshots_.sound(at);
+    if (!usable.ok()) {
+      const Kind kind = usable.error().kind();
+      if (kind != Kind::NotFound && kind != Kind::DataLoss) return usable.error();
+      return std::optional<Outcome>();
+    }
+    at = TRY(snapshots_.info(at)).parent;
+  }
+  return outcome;
 }
 
 Result<void> Cache::store(const std::string& key, const Outcome& outcome) {

@@ -26,7 +26,7 @@ class Cache {
  public:
   Cache(meta::Database& database, snapshot::Store& snapshots) : database_(database), snapshots_(snapshots) {}
 
-  /// Nothing when there is no record, or its snapshot is gone.
+  /// Nothing when there is no record, or its snapshot is gone or damaged.
   Result<std::optional<Outcome>> find(const std::string& key);
   Result<void> store(const std::string& key, const Outcome& outcome);
 

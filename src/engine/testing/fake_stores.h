@@ -17,6 +17,7 @@ namespace skiff::engine::testing {
 class FakeSnapshots final : public snapshot::Store {
  public:
   std::set<std::string> keys;
+  std::map<std::string, std::string> parents;  ///< of those that info() knows
   bool refuses = false;
 
   FakeSnapshots() {
@@ -48,10 +49,22 @@ class FakeSnapshots final : public snapshot::Store {
   Result<std::optional<std::string>> find_chain(const spec::Digest&) override {
     return std::optional<std::string>();
   }
-  Result<snapshot::Info> info(const std::string&) override { return Error(Kind::NotFound, "no snapshot"); }
+  Result<void> set_damage(const std::string&, const std::string&) override { return {}; }
+  Result<void> sound(const std::string&) override { return {}; }
+  Result<void> exchange(const std::string&, const std::string&, const std::set<std::string>&) override {
+    return {};
+  }
+  Result<snapshot::Info> info(const std::string& key) override {
+    const auto found = parents.find(key);
+    if (found == parents.end()) return Error(Kind::NotFound, "no snapshot");
+    snapshot::Info info;
+    info.key = key;
+    info.parent = found->second;
+    return info;
+  }
   Result<std::vector<snapshot::Info>> list() override {
     std::vector<snapshot::Info> infos;
-    for (const auto& key : keys) infos.push_back({key, snapshot::State::Active, "", std::nullopt, 0});
+    for (const auto& key : keys) infos.push_back({key, snapshot::State::Active, "", std::nullopt, 0, ""});
     return infos;
   }
   Result<void> remove(const std::string& key) override {
@@ -86,6 +99,7 @@ class FakeImages final : public image::Store {
     if (name == "busybox" || name == "busybox:latest" || name == image.id.to_string()) return image;
     return fail(Kind::NotFound, "No such image: {}", name);
   }
+  Result<spec::Digest> id_of(std::string_view name) override { return TRY(resolve(name)).id; }
   Result<std::vector<image::Image>> list() override { return std::vector<image::Image>{image}; }
   Result<image::Image> create(const spec::oci::Image&, const std::vector<image::Layer>&,
                               const std::string&) override {
@@ -120,6 +134,10 @@ class FakeImages final : public image::Store {
   Result<void> write_layer(const image::Layer&, const sys::Fd&) override {
     return Error(Kind::Unsupported, "no layers here");
   }
+  Result<void> mend_layer(const std::string&, const std::string&) override {
+    return Error(Kind::Unsupported, "no layers here");
+  }
+  void set_while_still(image::WhileStill) override {}
   snapshot::Store& snapshots() override { return fake_snapshots; }
   content::Store& content() override { return content_; }
 

@@ -33,6 +33,8 @@ class MemoryDatabase final : public meta::Database {
     return found;
   }
 
+  Result<void> check() override { return {}; }
+
  private:
   using Records = std::map<std::pair<std::string, std::string>, std::string>;
 
