@@ -1,8 +1,7 @@
 #include "api/build_request.h"
+#include "api/credentials.h"
 #include "api/progress.h"
 #include "api/routes.h"
-#include "base/base64.h"
-#include "registry/client/endpoint.h"
 
 namespace skiff::api {
 namespace {
@@ -20,29 +19,13 @@ class BaseProgress final : public image::Progress {
   const bool quiet_;
 };
 
-/// The X-Registry-Config header: credentials for every registry that the client has some for.
-std::map<std::string, spec::docker::AuthConfig> credentials(const Call& call) {
-  std::map<std::string, spec::docker::AuthConfig> found;
-  const auto text = decode_base64(call.http.fields().get("X-Registry-Config"));
-  const auto parsed = text ? json::parse(*text) : Result<json::Value>(json::Value());
-  const auto* object = parsed.ok() ? parsed->if_object() : nullptr;
-  if (!object) return found;
-  for (const auto& [server, value] : *object) {
-    auto config = json::from_value<spec::docker::AuthConfig>(value);
-    if (!config.ok()) continue;
-    spec::docker::split_auth(*config);
-    found[registry::registry_of(server)] = *std::move(config);
-  }
-  return found;
-}
-
 }  // namespace
 
 Result<void> build(Call& call) {
   auto request = TRY(build_request(call.query));
   LineProgress progress(call);
   BaseProgress base_progress(progress, request.quiet);
-  request.fetch = [&, known = credentials(call), stop = call.http.stop_token()](
+  request.fetch = [&, known = credentials_for_all(call), stop = call.http.stop_token()](
                       const spec::Reference& name, const std::optional<spec::Platform>& platform) {
     image::PullRequest pull{name, platform, {}};
     if (const auto found = known.find(name.domain()); found != known.end())

@@ -59,6 +59,7 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/images/{name...}",             image_remove},
 
     {"POST",   "/skiff/images/bootstrap",       image_bootstrap},
+    {"POST",   "/skiff/system/fsck",            system_fsck},
 
     {"GET",    "/networks",                     network_list},
     {"GET",    "/networks/",                    network_list},

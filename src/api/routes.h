@@ -84,6 +84,8 @@ Result<void> image_create(Call& call);
 Result<void> image_push(Call& call);
 Result<void> auth(Call& call);
 Result<void> distribution_inspect(Call& call);
+// fsck.cpp
+Result<void> system_fsck(Call& call);
 // bootstrap.cpp
 Result<void> image_bootstrap(Call& call);
 // builds.cpp

@@ -92,6 +92,9 @@ class Client {
   Result<json::Value> info();
   Result<docker::DiskUsage> disk_usage();
   Result<Stream> events(std::string_view since, std::string_view until, const Filters& filters);
+  /// Our own endpoint: checks, and with `repair` mends, what the engine keeps; progress lines, the last of
+  /// which is the report. `auths` is the X-Registry-Config header.
+  Result<Stream> fsck(bool repair, const std::string& auths);
   /// Build cache; returns the bytes freed.
   Result<docker::BuildPruneReport> prune_build_cache(const Filters& filters, bool all);
 

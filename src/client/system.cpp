@@ -15,6 +15,14 @@ Result<Stream> Client::events(std::string_view since, std::string_view until, co
   return open(std::move(request));
 }
 
+Result<Stream> Client::fsck(bool repair, const std::string& auths) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = Query("/skiff/system/fsck").flag("repair", repair).text();
+  request.fields.add("X-Registry-Config", auths);
+  return open(std::move(request));
+}
+
 Result<docker::BuildPruneReport> Client::prune_build_cache(const Filters& filters, bool all) {
   return call_as<docker::BuildPruneReport>("POST",
                                            Query("/build/prune").flag("all", all).filters(filters).text());

@@ -38,6 +38,7 @@ struct Engine::Wiring {
   std::unique_ptr<Archives> archives;
   std::unique_ptr<Commits> commits;
   std::unique_ptr<Registries> registries;
+  std::unique_ptr<Fsck> fsck;
   std::unique_ptr<Networks> network_service;
   std::unique_ptr<Volumes> volume_service;
   std::unique_ptr<System> system;
@@ -75,6 +76,9 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   TRY(set->load());
   parts = std::make_unique<Parts>(
       Parts{config, *database, *images, *networks, *volumes, nullptr, nullptr, *workers});
+  images->set_while_still([this](const std::string& layer, const auto& work) {
+    return while_containers_are_still(*parts, *set, layer, work);
+  });
   execs = std::make_unique<Execs>(*parts, *set, events);
   health = std::make_unique<Health>(*parts, *set, events, *execs);
   lifecycle = std::make_unique<Lifecycle>(*parts, *set, events, *health, *execs);
@@ -91,6 +95,7 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   archives = std::make_unique<Archives>(*parts, events);
   commits = std::make_unique<Commits>(*parts, *set, events, *lifecycle);
   registries = std::make_unique<Registries>(*parts, *puller, *pusher, events);
+  fsck = std::make_unique<Fsck>(*parts, *set, *puller);
   network_service = std::make_unique<Networks>(*parts, *set, events);
   volume_service = std::make_unique<Volumes>(*parts, events);
   system = std::make_unique<System>(*parts, *set, events, *containers, *image_service, *volume_service);
@@ -145,6 +150,7 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       volumes(*wiring->volume_service),
       system(*wiring->system),
       registries(*wiring->registries),
+      fsck(*wiring->fsck),
       builds(*wiring->builds),
       image_store(*wiring->images),
       wiring_(std::move(wiring)) {}

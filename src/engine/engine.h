@@ -12,6 +12,7 @@
 #include "engine/events.h"
 #include "engine/execs.h"
 #include "engine/files.h"
+#include "engine/fsck.h"
 #include "engine/images.h"
 #include "engine/lifecycle.h"
 #include "engine/logs.h"
@@ -47,6 +48,7 @@ struct Engine {
   Volumes& volumes;
   System& system;
   Registries& registries;
+  Fsck& fsck;
   Builds& builds;
   image::Store& image_store;  ///< for bootstrap
 

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include "base/base64.h"
 #include "base/strings.h"
 #include "sys/spawn.h"
 
@@ -120,6 +121,13 @@ Result<void> CredentialStore::erase(const std::string& server) {
   }
   if (file_.erase_auth(server)) return file_.save();
   return {};
+}
+
+Result<std::string> encode_all_auths(const std::string& config_directory) {
+  auto store = TRY(CredentialStore::open(config_directory));
+  json::Object all;
+  for (const auto& [server, config] : TRY(store.all())) all[server] = json::to_value(config);
+  return encode_base64_url(json::to_text(all));
 }
 
 }  // namespace skiff::cli

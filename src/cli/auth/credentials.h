@@ -38,4 +38,7 @@ class CredentialStore {
 /// "https://registry.example/v2/" as the file names it: "registry.example".
 std::string server_name(std::string_view address);
 
+/// All credentials, as the X-Registry-Config header carries them to an engine that may need any of them.
+Result<std::string> encode_all_auths(const std::string& config_directory);
+
 }  // namespace skiff::cli

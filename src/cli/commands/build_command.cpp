@@ -197,8 +197,9 @@ class Build : public Command {
                          human_size(static_cast<double>(sent))));
       return got;
     };
-    auto stream =
-        TRY(TRY(cli.engine())->build(query(context.dockerfile), TRY(auths(cli)), std::move(counted)));
+    auto stream = TRY(TRY(cli.engine())
+                          ->build(query(context.dockerfile),
+                                  TRY(encode_all_auths(cli.globals.config_directory)), std::move(counted)));
     std::string id;
     std::string last;
     ProgressLines lines(show, !quiet_ && cli.out.is_terminal());
@@ -242,14 +243,6 @@ class Build : public Command {
           "unable to prepare context: this release builds from a directory or standard input, not from {}",
           place);
     return TRY_CONTEXT(directory_context(place, file_), "unable to prepare context");
-  }
-
-  /// What bases may need to be pulled with.
-  static Result<std::string> auths(Cli& cli) {
-    auto store = TRY(CredentialStore::open(cli.globals.config_directory));
-    json::Object all;
-    for (const auto& [server, config] : TRY(store.all())) all[server] = json::to_value(config);
-    return encode_base64_url(json::to_text(all));
   }
 
   client::Query query(const std::string& dockerfile) const {

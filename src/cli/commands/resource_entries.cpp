@@ -26,6 +26,11 @@ void add_system(std::vector<Entry>& rows) {
     rows.push_back(
         {path, "[OPTIONS]", "Get real time events from the server", kEvents, no_arguments(), make::events});
   rows.push_back({"system df", "[OPTIONS]", "Show docker disk usage", "", no_arguments(), make::system_df});
+  rows.push_back(
+      {"system fsck", "[OPTIONS]", "Check images, layers and records for damage", "", no_arguments(),
+       make::system_fsck,
+       "Check images, layers and records for damage: every blob and every layer is read and compared\n"
+       "with its digest. The exit code is 0 when nothing is damaged, or nothing any more, else 1."});
   rows.push_back({"system prune", "[OPTIONS]", "Remove unused data", "", no_arguments(), make::system_prune});
 }
 

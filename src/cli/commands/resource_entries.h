@@ -15,6 +15,7 @@ std::unique_ptr<Command> version();
 std::unique_ptr<Command> info();
 std::unique_ptr<Command> events();
 std::unique_ptr<Command> system_df();
+std::unique_ptr<Command> system_fsck();
 std::unique_ptr<Command> system_prune();
 std::unique_ptr<Command> builder_prune();
 std::unique_ptr<Command> build();
