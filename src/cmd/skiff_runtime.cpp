@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "base/strings.h"
@@ -64,11 +65,39 @@ Result<Global> global_of(const Flags& flags) {
   return global;
 }
 
+/// As with runc, options may stand behind the arguments too, unless those are somebody else's words.
+std::vector<std::string> options_first(const std::vector<std::string>& words,
+                                       const std::vector<Flag>& known) {
+  std::vector<std::string> options;
+  std::vector<std::string> others;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--") {
+      others.insert(others.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      break;
+    }
+    const std::string_view text = words[i];
+    const auto [name, value] = cut(text.substr(std::min(text.find_first_not_of('-'), text.size())), '=');
+    const auto flag = std::find_if(known.begin(), known.end(), [&, wanted = name](const Flag& f) {
+      return f.name == wanted || (wanted.size() == 1 && f.letter == wanted[0]);
+    });
+    if (!text.starts_with('-') || flag == known.end()) {
+      others.push_back(words[i]);
+      continue;
+    }
+    options.push_back(words[i]);
+    if (flag->type != Switch && !value && i + 1 < words.size()) options.push_back(words[++i]);
+  }
+  options.insert(options.end(), others.begin(), others.end());
+  return options;
+}
+
 int run_command(const Command& command, const Flags& global_flags, char** arguments) {
   const auto& words = global_flags.arguments();
   auto known = command.flags;
   known.push_back({"help", 'h', Switch, {}});
-  const auto flags = Flags::parse(std::vector<std::string>(words.begin() + 1, words.end()), known);
+  const std::vector<std::string> given(words.begin() + 1, words.end());
+  const bool passes_words_on = command.most == kAnyNumber;
+  const auto flags = Flags::parse(passes_words_on ? given : options_first(given, known), known);
   if (!flags) return incorrect_usage(flags.error().message(), ": " + flags.error().message(), help(command));
   if (flags->has("help")) {
     std::cout << help(command);

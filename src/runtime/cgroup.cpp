@@ -37,6 +37,15 @@ class Controller {
 /// Version 2 says "max" where version 1 has -1.
 std::string limit_text(std::int64_t value) { return value < 0 ? "max" : std::to_string(value); }
 
+/// The kernel could not take back what is in use already.
+Error in_use(const Controller& c, std::int64_t limit) {
+  const auto bytes = [&](const char* file) { return std::string(trim(c.get(file).value_or("unknown"))); };
+  return Error(Kind::Conflict,
+               fmt::format("unable to set memory limit to {} (current usage: {}, peak usage: {})", limit,
+                           bytes("memory.usage_in_bytes"), bytes("memory.max_usage_in_bytes")),
+               EBUSY);
+}
+
 Result<void> apply_memory_v1(const Controller& c, const Memory& memory) {
   const bool with_swap = memory.swap && c.has("memory.memsw.limit_in_bytes");
   const auto set_swap = [&] {
@@ -48,7 +57,9 @@ Result<void> apply_memory_v1(const Controller& c, const Memory& memory) {
       TRY(set_swap());
     } else {
       TRY(set_swap());
-      TRY(c.set("memory.limit_in_bytes", *memory.limit));
+      auto limited = c.set("memory.limit_in_bytes", *memory.limit);
+      if (!limited && limited.error().code() == EBUSY) return in_use(c, *memory.limit);
+      TRY(std::move(limited));
     }
   } else {
     TRY(set_swap());

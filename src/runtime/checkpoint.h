@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "runtime/criu_protocol.h"
+#include "runtime/systemd_unit.h"
 #include "spec/oci_runtime.h"
 #include "sys/cgroup.h"
 #include "sys/fd.h"
@@ -47,6 +49,7 @@ struct RestoreOptions {
   std::string rootfs;
   std::string mount_point;  ///< an empty directory to bind `rootfs` to, which only criu sees
   std::string cgroup_path;
+  std::optional<SystemdUnit> unit;  ///< systemd makes the cgroup
   /// Called when all is there but does not run yet; an error takes it all back.
   std::function<Result<void>(const sys::Process& process)> restored;
 };

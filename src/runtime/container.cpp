@@ -1,9 +1,12 @@
 #include "runtime/container.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/json.h"
 #include "base/undo.h"
@@ -92,9 +95,11 @@ struct Container::State {
   std::optional<SystemdUnit> unit;
   bool unit_started = false;
   SeccompFilter seccomp;
+  std::optional<std::chrono::milliseconds> patience;  ///< what is left of it
   std::optional<Error> program_error;
   UndoStack undo;  ///< kills the child and removes the cgroup while the program has not started
 
+  Result<Received> next();
   Result<void> attend(CreateOptions& options, const Plan& plan);
   Result<bool> answer(CreateOptions& options, const Plan& plan, Received received);
   Result<void> run_runtime_hooks(const CreateOptions& options, const Plan& plan);
@@ -197,9 +202,29 @@ Result<bool> Container::State::answer(CreateOptions& options, const Plan& plan, 
   }
 }
 
+/// The child's next message. Unavailable: there will be none. Internal: patience is at its end.
+Result<Received> Container::State::next() {
+  using Clock = std::chrono::steady_clock;
+  while (patience) {
+    const auto begin = Clock::now();
+    pollfd entry = {socket.get(), POLLIN, 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(patience->count()));
+    if (ready < 0 && errno != EINTR) return fail_errno("poll");
+    *patience -=
+        std::min(*patience, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin));
+    if (ready > 0) break;
+    if (patience->count() == 0)
+      return Error(
+          Kind::Internal,
+          "the container's first process stands still during its set-up: others in its pid namespace may "
+          "have stopped it");
+  }
+  return receive(socket);
+}
+
 Result<void> Container::State::attend(CreateOptions& options, const Plan& plan) {
   for (;;) {
-    auto received = receive(socket);
+    auto received = next();
     if (!received) return explain_loss(process, std::move(received).error());
     if (TRY(answer(options, plan, *std::move(received)))) return {};
   }
@@ -207,6 +232,7 @@ Result<void> Container::State::attend(CreateOptions& options, const Plan& plan) 
 
 Result<Container> Container::create(CreateOptions& options) {
   auto state = std::make_unique<State>();
+  state->patience = options.patience;
   if (options.systemd_cgroup) state->unit = TRY(find_unit(options.config, options.id));
   const auto path = state->unit                   ? state->unit->cgroup
                     : options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id)
@@ -256,8 +282,8 @@ Result<void> Container::start() {
   if (!state_->socket) return Error(Kind::Conflict, "the container has been started already");
   TRY(send(state_->socket, Message::Start));
   // The other end closes at execve: the end of the connection is the good news.
-  auto received = receive(state_->socket);
-  while (received && received->packet.message == Message::Warning) received = receive(state_->socket);
+  auto received = state_->next();
+  while (received && received->packet.message == Message::Warning) received = state_->next();
   if (received) {
     auto error = received->packet.message == Message::Failed
                      ? describe_failure(received->packet)
@@ -265,7 +291,11 @@ Result<void> Container::start() {
     state_->undo.run();
     return error;
   }
-  if (received.error().kind() != Kind::Unavailable) return std::move(received).error();
+  if (received.error().kind() != Kind::Unavailable) {
+    auto error = std::move(received).error();
+    state_->undo.run();
+    return error;
+  }
   state_->socket.reset();
   state_->undo.dismiss();
   return {};

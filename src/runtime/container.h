@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,6 +53,9 @@ struct CreateOptions {
   int start_fd =
       -1;  ///< when set, the program waits for a byte on it instead of start(), and survives the caller
   int report_fd = -1;  ///< with start_fd: failures of the start are written here as a handshake packet
+  /// How long create() and start() together wait for the new process; "none" is for ever. In a pid namespace
+  /// that it joins others can stop it; then it is killed.
+  std::optional<std::chrono::milliseconds> patience;
   std::vector<std::string> warnings;  ///< filled: what the kernel refused without harm (rlimits)
 };
 

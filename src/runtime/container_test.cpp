@@ -287,6 +287,33 @@ TEST(Container, DroppingItBeforeTheStartLeavesNothing) {
   EXPECT_EQ(::kill(pid, 0), -1);
 }
 
+TEST(Container, AProcessThatStandsStillIsWaitedForInVain) {
+  using namespace std::chrono_literals;
+  const Bundle bundle;
+  auto options = bundle.options({"/bin/sleep", "100"});
+  options.patience = 3s;
+  {
+    auto container = Container::create(options);
+    ASSERT_TRUE(container.ok()) << container.error().message();
+    const pid_t pid = container->process().pid();
+    // As another in its pid namespace could do it.
+    ASSERT_TRUE(container->process().signal(SIGSTOP).ok());
+    const auto started = container->start();
+    ASSERT_FALSE(started.ok());
+    EXPECT_THAT(started.error().message(), HasSubstr("stands still during its set-up"));
+    EXPECT_EQ(::kill(pid, 0), -1) << "killed and reaped";
+    EXPECT_FALSE(container->cgroup().exists());
+  }
+  spec::oci::Hook hook;
+  hook.path = "/bin/sleep";
+  hook.args = {"sleep", "1000"};
+  options.config.hooks.emplace().create_container.push_back(hook);
+  options.patience = 200ms;
+  const auto made = Container::create(options);
+  ASSERT_FALSE(made.ok());
+  EXPECT_THAT(made.error().message(), HasSubstr("stands still during its set-up"));
+}
+
 TEST(Container, AUserNamespaceMapsIds) {
   const Bundle bundle;
   auto options =

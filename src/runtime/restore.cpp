@@ -140,6 +140,24 @@ Result<Restored> perform(const RestoreOptions& options, Criu& criu, const criu::
   return restored;
 }
 
+/// What criu makes is born where criu is. The first process of systemd's unit is criu, and those it leaves
+/// keep the unit alive.
+Result<void> enter_cgroup(const RestoreOptions& options, sys::Cgroup& cgroup, pid_t criu,
+                          bool& unit_started) {
+  const bool by_systemd = options.unit.has_value();
+  const bool unified = cgroup.layout().pure_unified();
+  const spec::oci::Resources none;
+  const auto& part = options.config.linux_;
+  const auto& resources = part && part->resources ? *part->resources : none;
+  if (by_systemd) {
+    TRY(start_unit(*options.unit, options.id, criu, resources, unified));
+    unit_started = true;
+  }
+  TRY(cgroup.create());
+  TRY(apply_resources(cgroup, resources));
+  return by_systemd && unified ? success() : cgroup.add(criu);
+}
+
 }  // namespace
 
 Result<Restored> restore(const RestoreOptions& options) {
@@ -157,17 +175,15 @@ Result<Restored> restore(const RestoreOptions& options) {
   setting.binds = {{options.rootfs, options.mount_point}};
   auto criu = TRY(Criu::start(setting));
   UndoStack undo;
+  bool unit_started = false;
   undo.add([&] {
     (void)criu.finish();
     end_processes(cgroup);
+    if (unit_started) (void)stop_unit(options.unit->name);
     if (!existed) (void)cgroup.remove();
   });
   const auto directories = TRY(enter_image(options.image, options.config, criu, true, wishes));
-  TRY(cgroup.create());
-  const spec::oci::Resources none;
-  const auto& part = options.config.linux_;
-  TRY(apply_resources(cgroup, part && part->resources ? *part->resources : none));
-  TRY(cgroup.add(criu.pid()));
+  TRY(enter_cgroup(options, cgroup, criu.pid(), unit_started));
 
   TRY(make_mount_points(options.config, options.bundle, root));
   wishes.external = TRY(external_mounts_to_restore(options.config, options.bundle, cgroup, root));

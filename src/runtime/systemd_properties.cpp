@@ -183,6 +183,8 @@ Result<Properties> unit_properties(const SystemdUnit& unit, const std::string& i
                            unified ? "IOAccounting" : "BlockIOAccounting", "TasksAccounting"})
     properties.push_back({name, true});
   properties.push_back({"DefaultDependencies", false});
+  // Behind these and before the limits: of two that say the same systemd obeys the latter.
+  properties.insert(properties.end(), unit.more.begin(), unit.more.end());
   add_devices(properties, resources.devices);
   auto limits = TRY(resource_properties(resources, unified, version));
   properties.insert(properties.end(), std::make_move_iterator(limits.begin()),

@@ -74,6 +74,30 @@ TEST(Systemd, LimitsBecomePropertiesOfEitherVersion) {
   EXPECT_FALSE(resource_properties(resources, true, 252).ok());
 }
 
+TEST(Systemd, AnnotationsBecomeProperties) {
+  const auto properties = *annotated_properties({{"org.systemd.property", "1"},
+                                                 {"org.systemd.property.TimeoutStopSec", "uint16 7"},
+                                                 {"org.systemd.property.CollectMode", "'inactive'"},
+                                                 {"org.systemd.property.StartLimitIntervalUSec", "uint64 1"},
+                                                 {"org.systemd.propertyX", "?"}});
+  EXPECT_EQ(properties.size(), 3U);
+  EXPECT_EQ(amount(properties, "TimeoutStopUSec"), 7'000'000U);
+  EXPECT_EQ(*find(properties, "CollectMode"), Value(*sys::dbus::parse_value("'inactive'")));
+  EXPECT_EQ(
+      std::get<std::uint64_t>(annotated_properties({{"org.systemd.property.xSec", "1.5"}})->at(0).value),
+      1'500'000U);
+  const auto said = [](const char* name, const char* text) {
+    return annotated_properties({{std::string("org.systemd.property.") + name, text}}).error().message();
+  };
+  EXPECT_EQ(said("ab", "1"), "annotation org.systemd.property.ab name incorrect: too short");
+  EXPECT_EQ(said("A.b", "1"),
+            "annotation org.systemd.property.A.b name incorrect: contains non-alphabetic character");
+  EXPECT_EQ(said("Mode", "x"),
+            "annotation org.systemd.property.Mode=x value parse error: \"x\" is not a value");
+  EXPECT_EQ(said("StopSec", "'x'"),
+            "annotation org.systemd.property.StopSec='x' value parse error: not a number");
+}
+
 TEST(Systemd, FilesOfVersion2BecomeProperties) {
   spec::oci::Resources resources;
   resources.unified = {{"memory.high", "1000"}, {"memory.swap.max", "max"}, {"cpu.max", "30000 100000"},

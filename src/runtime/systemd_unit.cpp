@@ -68,7 +68,9 @@ Result<SystemdUnit> find_unit(const spec::oci::Runtime& config, const std::strin
     manager = TRY(TRY(sys::Systemd::connect()).control_group());
     if (manager.starts_with('/')) manager.erase(0, 1);
   }
-  return systemd_unit(config.linux_ ? config.linux_->cgroups_path : "", id, manager);
+  auto unit = TRY(systemd_unit(config.linux_ ? config.linux_->cgroups_path : "", id, manager));
+  unit.more = TRY(annotated_properties(config.annotations));
+  return unit;
 }
 
 Result<void> start_unit(const SystemdUnit& unit, const std::string& id, pid_t pid,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/result.h"
@@ -12,9 +13,10 @@
 namespace skiff::runtime {
 
 struct SystemdUnit {
-  std::string slice;   ///< "system.slice"; "" when the configuration names none
-  std::string name;    ///< "docker-1234.scope", or a slice
-  std::string cgroup;  ///< path in the hierarchies: "system.slice/docker-1234.scope"
+  std::string slice;           ///< "system.slice"; "" when the configuration names none
+  std::string name;            ///< "docker-1234.scope", or a slice
+  std::string cgroup;          ///< path in the hierarchies: "system.slice/docker-1234.scope"
+  sys::dbus::Properties more;  ///< what annotations want beside
 };
 
 /// From linux.cgroupsPath, "slice:prefix:name" or "", as an ordinary user below the manager's cgroup
@@ -25,6 +27,9 @@ Result<SystemdUnit> systemd_unit(const std::string& cgroups_path, const std::str
 /// "test-a.slice" lies in "test.slice": the path "test.slice/test-a.slice".
 Result<std::string> slice_path(const std::string& slice);
 
+/// What the annotations `org.systemd.property.NAME` say, in GVariant's text form (sys::dbus::parse_value),
+/// with seconds made into microseconds. InvalidArgument in runc's words.
+Result<sys::dbus::Properties> annotated_properties(const std::map<std::string, std::string>& annotations);
 /// What the unit is started with: `pid` is its first process.
 Result<sys::dbus::Properties> unit_properties(const SystemdUnit& unit, const std::string& id, pid_t pid,
                                               const spec::oci::Resources& resources, bool unified,

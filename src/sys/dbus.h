@@ -17,15 +17,27 @@
 /// manager and to wait for its signals. Why not a library: docs/decisions/0016-own-dbus.md.
 namespace skiff::sys::dbus {
 
-/// What a variant may hold here, in this order of the types' names: b u t s ay au as a(ss).
+/// A value of any basic type, or an array of one, that somebody else has written.
+struct Typed {
+  std::string type;                   ///< "t", "as"
+  std::vector<std::string> elements;  ///< as on the wire, without what aligns them; one when it is no array
+  bool operator==(const Typed&) const = default;
+};
+/// What a variant may hold here, in this order of the types' names: b u t s ay au as a(ss), or one of its
+/// own.
 using Value = std::variant<bool, std::uint32_t, std::uint64_t, std::string, std::vector<std::uint8_t>,
                            std::vector<std::uint32_t>, std::vector<std::string>,
-                           std::vector<std::pair<std::string, std::string>>>;
+                           std::vector<std::pair<std::string, std::string>>, Typed>;
 struct Property {
   std::string name;
   Value value;
 };
 using Properties = std::vector<Property>;
+
+/// From GVariant's text form, as busctl(1) and runc's annotations have it: `true`, `5` (an int32), `1.5`,
+/// `'text'`, `uint64 5`, `@t 5`, `['a', 'b']`, `@as []`. InvalidArgument: it is none. Unsupported: of a type
+/// that is not basic, nor an array of such.
+Result<Typed> parse_value(std::string_view text);
 
 /// Builds what messages are made of. Every value is aligned to its size, counted from the message's
 /// beginning.
@@ -43,6 +55,7 @@ class Writer {
   const std::string& bytes() const { return bytes_; }
 
  private:
+  void typed(const Typed& value);
   template <typename Fill>
   void array(std::size_t alignment, const Fill& fill);
   std::string bytes_;

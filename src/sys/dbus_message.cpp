@@ -30,6 +30,7 @@ void append_raw(std::string& out, T value) {
 
 std::string_view type_of(const Value& value) {
   constexpr std::string_view kTypes[] = {"b", "u", "t", "s", "ay", "au", "as", "a(ss)"};
+  if (const auto* typed = std::get_if<Typed>(&value)) return typed->type;
   return kTypes[value.index()];
 }
 
@@ -67,6 +68,24 @@ void Writer::array(std::size_t alignment, const Fill& fill) {
   std::memcpy(bytes_.data() + length_at, &length, sizeof length);
 }
 
+void Writer::typed(const Typed& value) {
+  const char type = value.type.back();
+  const std::size_t alignment = type == 'y' || type == 'g'                  ? 1
+                                : type == 'n' || type == 'q'                ? 2
+                                : type == 'x' || type == 't' || type == 'd' ? 8
+                                                                            : 4;
+  const auto write = [&] {
+    for (const auto& element : value.elements) {
+      align(alignment);
+      bytes_ += element;
+    }
+  };
+  if (value.type.starts_with('a'))
+    array(alignment, write);
+  else
+    write();
+}
+
 void Writer::variant(const Value& value) {
   signature(type_of(value));
   struct {
@@ -90,6 +109,7 @@ void Writer::variant(const Value& value) {
         for (const auto& text : texts) out.text(text);
       });
     }
+    void operator()(const Typed& value) const { out.typed(value); }
     void operator()(const std::vector<std::pair<std::string, std::string>>& pairs) const {
       out.array(8, [&] {
         for (const auto& [first, second] : pairs) {

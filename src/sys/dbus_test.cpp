@@ -55,6 +55,53 @@ TEST(DBus, ValuesAreAligned) {
             "\1\0\0\0C\0\5a(ss)\0\0\0\0\0\0\0\0\0\0\0\0"s);
 }
 
+TEST(DBus, ValuesAreReadFromText) {
+  const auto wire = [](std::string_view text) {
+    const auto value = parse_value(text);
+    if (!value) return value.error().message();
+    Writer out;
+    out.variant(*value);
+    return out.bytes();
+  };
+  EXPECT_EQ(wire("true"), "\1b\0\0\1\0\0\0"s);
+  EXPECT_EQ(wire(" -2 "), "\1i\0\0\xfe\xff\xff\xff"s);
+  EXPECT_EQ(wire("uint64 0x10"), "\1t\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"s);
+  EXPECT_EQ(wire("@t 1"), "\1t\0\0\0\0\0\0\1\0\0\0\0\0\0\0"s);
+  EXPECT_EQ(wire("byte 7"), "\1y\0\7"s);
+  EXPECT_EQ(wire("int16 -1"), "\1n\0\0\xff\xff"s.substr(0, 3) + "\0\xff\xff"s);
+  EXPECT_EQ(wire("0.5"), "\1d\0\0\0\0\0\0\0\0\0\0\0\0\xe0\x3f"s);
+  EXPECT_EQ(wire(R"('it\'s')"), "\1s\0\0\4\0\0\0it's\0"s);
+  EXPECT_EQ(wire("objectpath \"/a\""), "\1o\0\0\2\0\0\0/a\0"s);
+  EXPECT_EQ(wire("signature 'au'"), "\1g\0\2au\0"s);
+  EXPECT_EQ(wire("['a', 'bc']"), "\2as\0\x0f\0\0\0\1\0\0\0a\0\0\0\2\0\0\0bc\0"s);
+  EXPECT_EQ(wire("[uint64 1]"), "\2at\0\x08\0\0\0\1\0\0\0\0\0\0\0"s);
+  EXPECT_EQ(wire("@ay [1, 2]"), "\2ay\0\2\0\0\0\1\2"s);
+  EXPECT_EQ(wire("@as []"), "\2as\0\0\0\0\0"s);
+}
+
+TEST(DBus, TextThatIsNoValueIsNamed) {
+  const auto said = [](std::string_view text) {
+    const auto value = parse_value(text);
+    return value ? std::string("taken") : value.error().message();
+  };
+  EXPECT_EQ(said(""), "the value is not whole");
+  EXPECT_EQ(said("plain"), "\"plain\" is not a value");
+  EXPECT_EQ(said("'open"), "a text does not end");
+  EXPECT_EQ(said("[1, 'a']"), "\"a\" is not of type \"i\"");
+  EXPECT_EQ(said("[1 2]"), "\"2]\" is not a value");
+  EXPECT_EQ(said("[]"), "an empty array needs its type: @as []");
+  EXPECT_EQ(said("byte 256"), "\"256\" is not of type \"y\"");
+  EXPECT_EQ(said("5000000000"), "\"5000000000\" is not of type \"i\"");
+  EXPECT_EQ(said("uint32 -1"), "\"-1\" is not of type \"u\"");
+  EXPECT_EQ(said("@t int32 1"), "\"1\" is not of type \"t\"");
+  EXPECT_EQ(said("@as 'a'"), "the value is not of type \"as\"");
+  EXPECT_EQ(said("1 2"), "\"2\" is not a value");
+  EXPECT_EQ(said("byte int16 1"), "\"int16\" is a second type");
+  EXPECT_EQ(said("@a{sv} {}"), "the type \"a{sv}\" is neither a basic one nor an array of such");
+  for (const char* part : {"@", "[", "[1", "[1,", "byte", "@t", "'", "-", "0x", "@as [", "\\"})
+    EXPECT_NE(said(part), "taken") << part;
+}
+
 TEST(DBus, MessagesComeBackAndPrefixesAreIncomplete) {
   Writer body;
   body.text("one");

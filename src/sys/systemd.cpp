@@ -9,7 +9,6 @@
 namespace skiff::sys {
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
 constexpr const char* kService = "org.freedesktop.systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kPath = "/org/freedesktop/systemd1";
@@ -97,7 +96,7 @@ void Systemd::forget_failed(const std::string& unit, Clock::time_point deadline)
 }
 
 Result<void> Systemd::start(const std::string& unit, const dbus::Properties& properties) {
-  const auto deadline = Clock::now() + kPatience;
+  const auto deadline = Clock::now() + kStart;
   TRY(subscribe(deadline));
   dbus::Writer body;
   body.text(unit);
@@ -117,7 +116,7 @@ Result<void> Systemd::start(const std::string& unit, const dbus::Properties& pro
 }
 
 Result<void> Systemd::stop(const std::string& unit) {
-  const auto deadline = Clock::now() + kPatience;
+  const auto deadline = Clock::now() + kQuick;
   TRY(subscribe(deadline));
   dbus::Writer body;
   body.text(unit);
@@ -135,7 +134,7 @@ Result<void> Systemd::set(const std::string& unit, const dbus::Properties& prope
   body.text(unit);
   body.number(1);  // runtime
   body.properties(properties);
-  TRY_CONTEXT(call("SetUnitProperties", "sba(sv)", body.bytes(), Clock::now() + kPatience),
+  TRY_CONTEXT(call("SetUnitProperties", "sba(sv)", body.bytes(), Clock::now() + kQuick),
               "unable to set unit properties");
   return {};
 }
@@ -150,7 +149,7 @@ Result<std::string> Systemd::property(const char* name) {
                                             .destination = bus_ ? kService : "",
                                             .signature = "ss",
                                             .body = body.bytes()},
-                                           Clock::now() + kPatience));
+                                           Clock::now() + kQuick));
   return answer.reader().plain_variant();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/result.h"
@@ -7,10 +8,13 @@
 
 namespace skiff::sys {
 
-/// systemd's manager as it is reached by D-Bus (org.freedesktop.systemd1(5)). Every call ends within 30
-/// seconds.
+/// systemd's manager as it is reached by D-Bus (org.freedesktop.systemd1(5)). Every call ends in time:
+/// start() within kStart, the others within kQuick.
 class Systemd {
  public:
+  static constexpr std::chrono::seconds kStart{30};
+  static constexpr std::chrono::seconds kQuick{10};
+
   /// Whether this machine runs systemd (sd_booted(3)).
   static bool booted();
   /// Connects to the system's manager, or as an ordinary user to one's own.

@@ -325,10 +325,17 @@ systemd() {
   grep -qx "start skiff-$ID.scope replace" "$T/told"
   grep -qx "  Slice=system.slice" "$T/told"
   grep -qx "stop skiff-$ID.scope" "$T/told"
+  configure 'c["annotations"] = {"org.systemd.property.TimeoutStopSec": "uint64 7", "org.systemd.property.After": "['"'a.service', 'b.service'"']"}'
+  run -3 run_bundle
+  grep -qx "  TimeoutStopUSec=7000000" "$T/told"
+  grep -qx "  After=\['a.service', 'b.service'\]" "$T/told"
+  refused 'annotation org.systemd.property.After=a.service value parse error: \"a.service\" is not a value' 'c["annotations"] = {"org.systemd.property.After": "a.service"}'
+  refused 'annotation org.systemd.property.a1 name incorrect: too short' 'c["annotations"] = {"org.systemd.property.a1": "1"}'
+  configure 'del c["annotations"]'
   program nosuch
   run -1 run_bundle
   [[ "$output" == *"executable file not found"* ]]
-  [ "$(grep -c "^stop" "$T/told")" = 2 ]
+  [ "$(grep -c "^stop" "$T/told")" = 3 ]
   configure 'c["linux"]["cgroupsPath"] = "/plain/path"'
   refused 'expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"/plain/path\" instead' ''
   refused 'invalid slice name: sys--tem.slice' 'c["linux"]["cgroupsPath"] = "sys--tem.slice:a:b"'
@@ -375,7 +382,7 @@ systemd() {
   run -0 runtime exec --cap CAP_NONE "$ID" true
   [[ "$output" == *"ignoring unknown or unavailable capabilities: [CAP_NONE]"* ]]
   run -255 runtime exec -u somebody "$ID" true
-  [[ "$output" == *'exec failed: bad uid: parsing \"somebody\": invalid syntax'* ]]
+  [[ "$output" == *'exec failed: bad uid: strconv.Atoi: parsing \"somebody\": invalid syntax'* ]]
   run -255 runtime exec --cwd tmp "$ID" true
   [[ "$output" == *"is not an absolute path"* ]]
   run -255 runtime exec "$ID"
@@ -408,6 +415,22 @@ systemd() {
   [[ "$output" == *"couldn't find PID field in ps output"* ]]
 }
 
+@test "options may stand behind the arguments, but not where those are somebody else's" {
+  background
+  runtime update "$ID" --pids-limit 21
+  [ "$(runtime events "$ID" --stats | json '["data"]["pids"]["limit"]')" = 21 ]
+  run -0 runtime exec "$ID" echo -t --user 7
+  [ "$output" = "-t --user 7" ]
+  run -0 runtime ps "$ID" -o pid=
+  [ "$((output))" = "$(runtime state "$ID" | json '["pid"]')" ]
+  run -1 runtime kill "$ID" -1
+  [[ "$output" == *"unable to signal init: invalid argument"* ]]
+  run -1 runtime delete "$ID" -- -f
+  [[ "$output" == *"Incorrect Usage"* ]]
+  runtime delete "$ID" --force
+  nothing_left
+}
+
 @test "update: flags, a file, standard input; what cannot be is named" {
   background
   runtime update --pids-limit 20 "$ID"
@@ -423,7 +446,11 @@ systemd() {
   run -1 runtime update --memory lots "$ID"
   [[ "$output" == *"invalid value for memory: invalid size: 'lots'"* ]]
   run -1 runtime update --cpu-share=-1 "$ID"
-  [[ "$output" == *"invalid value for cpu-share"* ]]
+  [[ "$output" == *'invalid value for cpu-share: strconv.ParseUint: parsing \"-1\": invalid syntax'* ]]
+  if [ -d /sys/fs/cgroup/memory ]; then # version 2 takes it, and takes the memory too
+    run -1 runtime update --memory 4 "$ID"
+    [[ "$output" =~ "unable to set memory limit to 4 (current usage: "[0-9]+", peak usage: "[0-9]+")" ]]
+  fi
   run -1 runtime update --l3-cache-schema L3:0=f "$ID"
   [[ "$output" == *"l3 cache schema is not enabled"* ]]
   run -0 runtime update --kernel-memory 1 "$ID"

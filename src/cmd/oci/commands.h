@@ -15,14 +15,16 @@ struct Global {
   bool systemd_cgroup = false;
 };
 
+constexpr std::size_t kAnyNumber = static_cast<std::size_t>(-1);
+
 struct Command {
   std::string_view name;
   Result<int> (*run)(const Global&, const Flags&);
   std::string_view help;
   std::string_view arguments;  ///< "<container-id>"
   std::vector<Flag> flags;
-  std::size_t least = 0;  ///< number of arguments
-  std::size_t most = 0;
+  std::size_t least = 0;         ///< number of arguments
+  std::size_t most = 0;          ///< kAnyNumber: what follows the first is passed on
   std::string_view failure;      ///< what stands in front of an error: "create failed"
   bool makes_processes = false;  ///< its image could be seen from a container
 };

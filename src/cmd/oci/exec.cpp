@@ -18,7 +18,7 @@ namespace {
 Result<std::uint32_t> id_of(std::string_view text, std::string_view what) {
   const auto number = parse_uint(text);
   if (!number || *number > UINT32_MAX)
-    return fail(Kind::InvalidArgument, "bad {}: parsing {}: invalid syntax", what, quote(text));
+    return fail(Kind::InvalidArgument, "bad {}: strconv.Atoi: parsing {}: invalid syntax", what, quote(text));
   return static_cast<std::uint32_t>(*number);
 }
 

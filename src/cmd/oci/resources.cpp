@@ -34,7 +34,8 @@ Result<void> take(const Flags& flags, std::string_view name, std::optional<T>& f
   if (!value && size)
     return fail(Kind::InvalidArgument, "invalid value for {}: invalid size: '{}'", name, text);
   if (!value || (std::is_unsigned_v<T> && *value < 0))
-    return fail(Kind::InvalidArgument, "invalid value for {}: parsing {}: invalid syntax", name, quote(text));
+    return fail(Kind::InvalidArgument, "invalid value for {}: strconv.{}: parsing {}: invalid syntax", name,
+                std::is_unsigned_v<T> ? "ParseUint" : "ParseInt", quote(text));
   field = static_cast<T>(*value);
   return {};
 }

@@ -35,6 +35,7 @@ Record record_for(const Home& home, const runtime::RestoreOptions& options) {
   record.bundle = options.bundle;
   record.rootfs = options.rootfs;
   record.cgroup_path = options.cgroup_path;
+  if (options.unit) record.unit = options.unit->name;
   record.owner = "root";
   record.annotations = options.config.annotations;
   return record;
@@ -45,8 +46,6 @@ Record record_for(const Home& home, const runtime::RestoreOptions& options) {
 Result<int> restore(const Global& global, const Flags& flags) {
   const auto& id = flags.arguments().front();
   const bool detached = flags.has("detach");
-  if (global.systemd_cgroup)
-    return Error(Kind::Unsupported, "--systemd-cgroup: criu restores into cgroups that are made directly");
   if (::geteuid() != 0) warn("restore is untested with rootless containers");
   runtime::RestoreOptions options;
   options.id = id;
@@ -59,7 +58,8 @@ Result<int> restore(const Global& global, const Flags& flags) {
   if (!options.config.process) return Error(Kind::InvalidArgument, "process property must not be empty");
   TRY(check_console(flags, options.config.process->terminal, detached));
   options.rootfs = sys::join_path(options.bundle, options.config.root->path);
-  options.cgroup_path = runtime::cgroup_path_of(options.config, id);
+  if (global.systemd_cgroup) options.unit = TRY(runtime::find_unit(options.config, id));
+  options.cgroup_path = options.unit ? options.unit->cgroup : runtime::cgroup_path_of(options.config, id);
   options.image = TRY(image_of(flags));
   options.image.wishes.lsm_profile = flags.get("lsm-profile");
   options.image.wishes.lsm_mount_context = flags.get("lsm-mount-context");

@@ -106,8 +106,6 @@ const std::vector<Flag> kRestoreFlags = with(with(with(kImageFlags, kMakingFlags
                                              {{"lsm-profile", 0, Text, "security profile, TYPE:NAME"},
                                               {"lsm-mount-context", 0, Text, "security context of mounts"}});
 
-constexpr std::size_t kAny = static_cast<std::size_t>(-1);
-
 }  // namespace
 
 const std::vector<Command>& commands() {
@@ -131,7 +129,7 @@ const std::vector<Command>& commands() {
        1,
        1},
       {"exec", exec, "run a further process in a container",
-       "<container-id> <command> [arguments...] || -p process.json <container-id>", kExecFlags, 1, kAny,
+       "<container-id> <command> [arguments...] || -p process.json <container-id>", kExecFlags, 1, kAnyNumber,
        "exec failed", true},
       {"features", features, "show what this runtime can do", "", {}, 0, 0},
       {"kill",
@@ -155,7 +153,7 @@ const std::vector<Command>& commands() {
        "<container-id> [ps options]",
        {{"format", 'f', Text, "table or json (default: \"table\")"}},
        1,
-       kAny},
+       kAnyNumber},
       {"restore", restore, "bring a checkpointed container back", kId, kRestoreFlags, 1, 1},
       {"resume", resume, "let a paused container run on", kId, {}, 1, 1},
       {"run", run, "create and start a container", kId, kRunFlags, 1, 1, "skiff-runtime run failed", true},
