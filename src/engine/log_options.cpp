@@ -196,10 +196,9 @@ Result<void> check_fluentd_address(const std::string& address) {
   const auto parsed = parse_log_url(address.find("://") == std::string::npos ? "tcp://" + address : address);
   if (!parsed) return refuse(parsed.error().message());
   const LogUrl& url = *parsed;
-  if (url.scheme == "tls") return refuse("TLS is not supported: send to a local forwarder that uses TLS");
   if (url.scheme == "unix") {
     if (url.path.empty() || url.path == "/") return refuse("path is empty");
-  } else if (url.scheme != "tcp") {
+  } else if (!any_of(url.scheme, {"tcp", "tls"})) {
     return refuse("unsupported scheme: '" + url.scheme + "'");
   } else if (!url.path.empty()) {
     return refuse("should not contain a path element");

@@ -85,6 +85,11 @@ TEST(LogOptions, ValuesOfFluentd) {
   EXPECT_EQ(address("foo:x"),
             "invalid fluentd-address (foo:x): parse \"tcp://foo:x\": invalid port \":x\" after host");
   EXPECT_EQ(address("udp://foo:44"), "invalid fluentd-address (udp://foo:44): unsupported scheme: 'udp'");
+  EXPECT_EQ(address("tls://foo:44"), "");
+  EXPECT_EQ(address("tls://foo:44/path"),
+            "invalid fluentd-address (tls://foo:44/path): should not contain a path element");
+  EXPECT_EQ(refusal("fluentd", {{"fluentd-tls-ca-cert", "/x"}}),
+            "unknown log opt 'fluentd-tls-ca-cert' for fluentd log driver");
   EXPECT_EQ(address("unix://"), "invalid fluentd-address (unix://): path is empty");
   EXPECT_EQ(address("tcp://foo:44/path"),
             "invalid fluentd-address (tcp://foo:44/path): should not contain a path element");

@@ -138,15 +138,23 @@ Result<void> check_file(const std::string& path, const std::string& context) {
   return {};
 }
 
-/// Files are looked at here, so that a wrong name ends the start, as in Docker; the certificates themselves
-/// are read for each connection.
-Result<monitor::LogTls> tls_of(const Options& options, const std::string& server) {
+/// With the authorities that the system trusts.
+Result<monitor::LogTls> tls_to(const std::string& server, const spec::EngineConfig& engine) {
   monitor::LogTls tls;
   char program[4096];
   const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program);
   if (length <= 0) return fail_errno("read /proc/self/exe");
   tls.program.assign(program, static_cast<std::size_t>(length));
   tls.server_name = server.empty() ? "127.0.0.1" : server;
+  tls.environment = engine.certificate_variables;
+  return tls;
+}
+
+/// Files are looked at here, so that a wrong name ends the start, as in Docker; the certificates themselves
+/// are read for each connection.
+Result<monitor::LogTls> syslog_tls(const Options& options, const std::string& server,
+                                   const spec::EngineConfig& engine) {
+  auto tls = TRY(tls_to(server, engine));
   tls.skip_verify = options.contains("syslog-tls-skip-verify");  // whatever its value
   tls.ca = value_of(options, "syslog-tls-ca-cert");
   tls.cert = value_of(options, "syslog-tls-cert");
@@ -158,14 +166,15 @@ Result<monitor::LogTls> tls_of(const Options& options, const std::string& server
   return tls;
 }
 
-Result<void> fill_syslog(monitor::LogSettings& settings, const Options& options) {
+Result<void> fill_syslog(monitor::LogSettings& settings, const Options& options,
+                         const spec::EngineConfig& engine) {
   const std::string address = value_of(options, "syslog-address");
   settings.target = address.empty()
                         ? monitor::LogTarget{"unixgram", {"/dev/log", "/var/run/syslog", "/var/run/log"}}
                         : TRY(target_of(address, "514"));
   if (settings.target.network == "tcp+tls") {
     const auto url = TRY(parse_log_url(address));
-    settings.target.tls = TRY(tls_of(options, TRY(split_host_port(url.host)).host));
+    settings.target.tls = TRY(syslog_tls(options, TRY(split_host_port(url.host)).host, engine));
   }
   const int facility = syslog_facility(value_of(options, "syslog-facility", "daemon")).value_or(3);
   settings.options = {{"format", value_of(options, "syslog-format")}, {"facility", std::to_string(facility)}};
@@ -187,10 +196,17 @@ Result<void> fill_journald(monitor::LogSettings& settings, const Definition& def
 }
 
 Result<void> fill_fluentd(monitor::LogSettings& settings, const Options& options,
-                          const Definition& definition) {
+                          const Definition& definition, const spec::EngineConfig& engine) {
   std::string address = value_of(options, "fluentd-address", "tcp://127.0.0.1:24224");
   if (address.find("://") == std::string::npos) address = "tcp://" + address;
+  const bool tls = address.starts_with("tls://");
+  if (tls) address.replace(0, 3, "tcp");
   settings.target = TRY(target_of(address, "24224"));
+  if (tls) {
+    settings.target.network = "tcp+tls";
+    const auto url = TRY(parse_log_url(address));
+    settings.target.tls = TRY(tls_to(TRY(split_host_port(url.host)).host, engine));
+  }
   settings.fields.try_emplace("container_id", definition.id);
   settings.fields.try_emplace("container_name", "/" + definition.name);
   settings.options = {{"sub-second", flag_of(options, "fluentd-sub-second-precision", false) ? "true" : ""},
@@ -306,9 +322,9 @@ Result<monitor::LogSettings> log_settings(const spec::EngineConfig& config, cons
   fill_local(settings, options, settings.driver == "local" ? "" : "cache-");
   if (settings.driver == "local") return settings;
   settings.tag = TRY(log_tag(value_of(options, "tag", "{{.ID}}"), definition));
-  if (settings.driver == "syslog") TRY(fill_syslog(settings, options));
+  if (settings.driver == "syslog") TRY(fill_syslog(settings, options, config));
   if (settings.driver == "journald") TRY(fill_journald(settings, definition));
-  if (settings.driver == "fluentd") TRY(fill_fluentd(settings, options, definition));
+  if (settings.driver == "fluentd") TRY(fill_fluentd(settings, options, definition, config));
   if (settings.driver == "gelf") TRY(fill_gelf(settings, options, definition));
   return settings;
 }

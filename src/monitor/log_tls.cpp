@@ -13,6 +13,7 @@ void describe(json::Fields& f, LogTls& t) {
   f("cert", t.cert, json::Omit::Empty);
   f("key", t.key, json::Omit::Empty);
   f("skip_verify", t.skip_verify, json::Omit::Empty);
+  f("environment", t.environment, json::Omit::Empty);
 }
 
 Result<TlsEnd> start_tls(LogTls options, const std::string& address) {
@@ -25,7 +26,7 @@ Result<TlsEnd> start_tls(LogTls options, const std::string& address) {
   if (flags < 0 || ::fcntl(end.socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) return fail_errno("fcntl");
   end.process = TRY(sys::spawn({.program = options.program,
                                 .arguments = {kTlsProgram, json::encode(options)},
-                                .environment = std::vector<std::string>{},
+                                .environment = options.environment,
                                 .directory = "/",
                                 .standard_input = theirs.get()}));
   return end;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -24,6 +25,7 @@ struct LogTls {
   std::string cert;         ///< files with what shows who we are; "": nothing does
   std::string key;
   bool skip_verify = false;
+  std::vector<std::string> environment;  ///< where the system's authorities are, "SSL_CERT_FILE=/x"
 };
 void describe(json::Fields& f, LogTls& t);
 

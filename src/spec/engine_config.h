@@ -51,5 +51,8 @@ struct EngineConfig {
   bool debug = false;
   std::int64_t max_body_bytes = 16 << 20;  ///< of a JSON request body; more is answered 413
 };
+  /// SSL_CERT_FILE and SSL_CERT_DIR of the daemon's own environment, "NAME=value": whom TLS to log servers
+  /// trusts.
+  std::vector<std::string> certificate_variables;
 
 }  // namespace skiff::spec

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """A log server on loopback for the tests of log drivers: writes each message that it gets as one line.
 
-usage: log_server.py FORM ADDRESS OUTPUT
+usage: log_server.py FORM ADDRESS OUTPUT [CERTIFICATE KEY]
 FORM     lines, fluentd, gelf or journald
-ADDRESS  tcp:PORT, udp:PORT, unix:PATH or unixgram:PATH; port 0 takes a free one
+ADDRESS  tcp:PORT, tls:PORT (with the files of a certificate and its key), udp:PORT, unix:PATH or unixgram:PATH; port 0 takes a free one
 OUTPUT   a file; OUTPUT.address has the address once it listens
 """
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
 import zlib
 
-FORM, ADDRESS, OUTPUT = sys.argv[1:]
+FORM, ADDRESS, OUTPUT = sys.argv[1:4]
 out = open(OUTPUT, "w", buffering=1)
 lock = threading.Lock()
 
@@ -121,8 +122,13 @@ def journal_datagram(data):
     tell(json.dumps(fields, sort_keys=True))
 
 
-def serve(connection):
+def serve(connection, security):
     data = b""
+    if security:
+        try:
+            connection = security.wrap_socket(connection, server_side=True)
+        except OSError as error:
+            return tell(f"handshake: {error}")
     while True:
         more = connection.recv(65536)
         if not more:
@@ -138,6 +144,9 @@ def main():
     network, place = ADDRESS.split(":", 1)
     datagrams = network in ("udp", "unixgram")
     local = network.startswith("unix")
+    security = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if network == "tls" else None
+    if security:
+        security.load_cert_chain(*sys.argv[4:6])
     server = socket.socket(socket.AF_UNIX if local else socket.AF_INET,
                            socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -150,7 +159,7 @@ def main():
     os.rename(OUTPUT + ".tmp", OUTPUT + ".address")
     while True:
         if not datagrams:
-            threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+            threading.Thread(target=serve, args=(server.accept()[0], security), daemon=True).start()
             continue
         data = server.recv(1 << 20)
         if FORM == "gelf":

@@ -3,10 +3,22 @@
 
 load lib
 
-# log_server FORM ADDRESS: starts one; sets SERVER to its address and MESSAGES to the file of what it got.
+# The engine trusts one more authority, by the variable that programs with TLS know.
+start_engine() {
+  mkdir -p "$E2E_DIR/keys"
+  [ -e "$E2E_DIR/keys/cert.pem" ] || certificate "$E2E_DIR/keys"
+  SSL_CERT_FILE=$E2E_DIR/keys/cert.pem engine_start "$E2E_DIR"
+}
+
+certificate() { # DIRECTORY: one for localhost, that vouches for itself
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null
+}
+
+# log_server FORM ADDRESS [CERTIFICATE KEY]: starts one; sets SERVER to its address and MESSAGES to the file of what it got.
 log_server() {
   MESSAGES=$BATS_TEST_TMPDIR/messages-$RANDOM
-  python3 "$HERE/log_server.py" "$1" "$2" "$MESSAGES" 3>&- 4>&- &
+  python3 "$HERE/log_server.py" "$1" "$2" "$MESSAGES" "${@:3}" 3>&- 4>&- &
   echo $! >>"$BATS_TEST_TMPDIR/servers"
   eventually 10 [ -s "$MESSAGES.address" ]
   SERVER=$(cat "$MESSAGES.address")
@@ -193,8 +205,7 @@ tls_server() {
   own_engine "a certificate that the engine can read"
   local c; c=$(name tls)
   KEYS=$BATS_TEST_TMPDIR
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-    -keyout "$KEYS/key.pem" -out "$KEYS/cert.pem" 2>/dev/null
+  certificate "$KEYS"
   tls_server
   engine run --name "$c" --log-driver syslog --log-opt syslog-address="$SERVER" --log-opt syslog-tls-ca-cert="$KEYS/cert.pem" e2e-busybox \
     sh -c 'echo out; echo err >&2' >/dev/null 2>&1
@@ -245,6 +256,31 @@ tls_server() {
     --log-opt fluentd-sub-second-precision=true e2e-busybox sh -c 'echo asked; echo again' >/dev/null
   eventually 5 got '"log": "again"'
   got '"time": [0-9]*\.[0-9]'
+}
+
+@test "fluentd over TLS: acknowledgements come back; who is not trusted, or not the one named, gets nothing" {
+  own_engine "a certificate that the engine trusts"
+  local c; c=$(name tls)
+  log_server fluentd tls:0 "$E2E_DIR/keys/cert.pem" "$E2E_DIR/keys/key.pem"
+  [[ "$SERVER" == tls://127.0.0.1:* ]]
+  local named=${SERVER/127.0.0.1/localhost}
+  engine run --name "$c" --log-driver fluentd --log-opt fluentd-address="$named" --log-opt fluentd-request-ack=true --log-opt tag=t \
+    e2e-busybox sh -c 'echo out; echo again; head -c 20000 /dev/zero | tr "\0" x' >/dev/null
+  eventually 10 got partial_last.*true
+  [ "$(head -1 "$MESSAGES" | of_json tag source log container_name)" = "t|stdout|out|/$c" ]
+  got '"log": "again"'
+  [ "$(engine logs "$c" | head -1)" = out ]
+  # The certificate is not for the address.
+  engine run -d --name "$c-2" --log-driver fluentd --log-opt fluentd-address="$SERVER" e2e-busybox sh -c 'echo secret; sleep 100' >/dev/null
+  eventually 10 grep -q "mismatch" "$E2E_DIR/run/containers/$(engine inspect -f '{{.Id}}' "$c-2")/monitor.log"
+  certificate "$BATS_TEST_TMPDIR"
+  log_server fluentd tls:0 "$BATS_TEST_TMPDIR/cert.pem" "$BATS_TEST_TMPDIR/key.pem"
+  engine run -d --name "$c-3" --log-driver fluentd --log-opt fluentd-address="${SERVER/127.0.0.1/localhost}" e2e-busybox sh -c 'echo secret; sleep 100' >/dev/null
+  eventually 10 grep -q "certificate" "$E2E_DIR/run/containers/$(engine inspect -f '{{.Id}}' "$c-3")/monitor.log"
+  eventually 10 got handshake
+  ! grep -q secret "$BATS_TEST_TMPDIR"/messages-*
+  run ! engine run --rm --log-driver fluentd --log-opt fluentd-address="$SERVER/path" e2e-busybox true
+  [[ "$output" == *"invalid fluentd-address ($SERVER/path): should not contain a path element"* ]]
 }
 
 @test "gelf: compressed and chunked datagrams, and tcp" {

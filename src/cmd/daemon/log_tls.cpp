@@ -92,18 +92,26 @@ Result<Tls> make_tls(SSL_CTX* context, const monitor::LogTls& options, const sys
   return tls;
 }
 
+/// What the server says goes to the monitor: acknowledgements, if anything. Its library says more (new keys),
+/// and it may end.
+Result<void> read_server(SSL* tls) {
+  char buffer[4 << 10];
+  do {
+    const int size = ::SSL_read(tls, buffer, sizeof buffer);
+    if (size <= 0 && ::SSL_get_error(tls, size) == SSL_ERROR_WANT_READ) return {};
+    if (size <= 0) return Error(Kind::Unavailable, "the server hung up");
+    if (::write(kMonitor, buffer, static_cast<std::size_t>(size)) != size) return fail_errno("write");
+  } while (::SSL_pending(tls) > 0);
+  return {};
+}
+
 /// Carries bytes until the monitor has no more, or the server is gone.
 Result<void> carry(SSL* tls, const sys::Fd& socket) {
   char buffer[16 << 10];
   while (true) {
     pollfd entries[2] = {{kMonitor, POLLIN, 0}, {socket.get(), POLLIN, 0}};
     if (::poll(entries, 2, -1) < 0 && errno != EINTR) return fail_errno("poll");
-    // A syslog server says nothing, but its library does (new keys), and it may end.
-    if (entries[1].revents != 0) {
-      const int size = ::SSL_read(tls, buffer, sizeof buffer);
-      if (size <= 0 && ::SSL_get_error(tls, size) != SSL_ERROR_WANT_READ)
-        return Error(Kind::Unavailable, "the server hung up");
-    }
+    if (entries[1].revents != 0) TRY(read_server(tls));
     if (entries[0].revents == 0) continue;
     const ssize_t size = ::read(kMonitor, buffer, sizeof buffer);
     if (size < 0 && errno != EINTR) return fail_errno("read");

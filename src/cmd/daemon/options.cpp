@@ -1,5 +1,7 @@
 #include "cmd/daemon/options.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
 
 #include "base/json.h"
@@ -292,6 +294,9 @@ Result<void> check(Options& options, const Numbers& numbers) {
   TRY(check_transfers(config.registries, numbers));
   if (numbers.mtu < 68 || numbers.mtu > 65535)
     return fail(Kind::InvalidArgument, "invalid MTU {}: must be between 68 and 65535", numbers.mtu);
+  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"})
+    if (const char* value = ::getenv(name))
+      config.certificate_variables.push_back(fmt::format("{}={}", name, value));
   config.mtu = static_cast<int>(numbers.mtu);
   if (numbers.log_level == "debug")
     config.debug = true;
