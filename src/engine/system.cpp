@@ -19,6 +19,7 @@ constexpr std::string_view kOldestApiVersion = "1.24";
 /// The release this engine behaves like; clients compare it.
 constexpr std::string_view kEngineVersion = "28.5.2";
 constexpr std::string_view kIdTable = "engine";
+constexpr const char* kFeatures = "org.opencontainers.runtime-spec.features";
 
 spec::docker::RegistryConfig registry_config(const spec::RegistrySettings& settings) {
   spec::docker::RegistryConfig shown;
@@ -138,8 +139,11 @@ Result<spec::docker::Info> System::info() {
   info.labels = parts_.config.labels;
   info.server_version = kEngineVersion;
   for (const auto& [name, runtime] : parts_.config.runtimes)
-    info.runtimes[name] = {runtime.path, runtime.arguments};
-  info.runtimes.try_emplace(spec::kOwnRuntime, spec::docker::RuntimeInfo{"skiff-monitor", {}});
+    info.runtimes[name] = {runtime.path, runtime.arguments, {}};
+  info.runtimes.try_emplace(spec::kOwnRuntime, spec::docker::RuntimeInfo{"skiff-monitor", {}, {}});
+  for (auto& [name, runtime] : info.runtimes)
+    if (auto features = runtime_features_.of(name); !features.empty())
+      runtime.status[kFeatures] = std::move(features);
   info.default_runtime = parts_.config.default_runtime;
   info.live_restore_enabled = true;
   info.firewall_backend.driver = "nftables";

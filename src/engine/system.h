@@ -7,6 +7,7 @@
 #include "engine/containers.h"
 #include "engine/images.h"
 #include "engine/parts.h"
+#include "engine/runtime_features.h"
 #include "engine/volumes.h"
 #include "spec/docker/system.h"
 
@@ -22,7 +23,8 @@ class System {
         events_(events),
         containers_(containers),
         images_(images),
-        volumes_(volumes) {}
+        volumes_(volumes),
+        runtime_features_(parts.config) {}
 
   Result<spec::docker::Version> version();
   Result<spec::docker::Info> info();
@@ -37,6 +39,7 @@ class System {
   Containers& containers_;
   Images& images_;
   Volumes& volumes_;
+  RuntimeFeatures runtime_features_;
 };
 
 }  // namespace skiff::engine

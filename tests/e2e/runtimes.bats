@@ -371,7 +371,15 @@ ends_with_its_monitor() {
   for name in crun runc skiff extra missing; do [[ $output =~ Runtimes:.*$name ]]; done
   [[ $output == *"Default Runtime: skiff"* ]]
   run -0 api GET /info
-  [ "$(jq -c '.Runtimes.crun.path, .Runtimes.extra' <<<"$output")" = $'"/usr/bin/crun"\n{"path":"runc","runtimeArgs":["--debug"]}' ]
+  [ "$(jq -c '.Runtimes.crun.path, (.Runtimes.extra | {path, runtimeArgs})' <<<"$output")" = $'"/usr/bin/crun"\n{"path":"runc","runtimeArgs":["--debug"]}' ]
+  # What each says of itself, as `features` prints it; one that is not there says nothing.
+  features() { jq -r --arg name "$1" '.Runtimes[$name].status["org.opencontainers.runtime-spec.features"] // "{}"' <<<"$output" | jq -c "$2"; }
+  for name in crun runc extra skiff; do [ "$(features "$name" '.ociVersionMin, .hooks[0]')" = $'"1.0.0"\n"prestart"' ]; done
+  [ "$(features runc .)" = "$(runc features | jq -c .)" ]
+  [ "$(features skiff .)" = "$("$SKIFF_BIN/skiff-runtime" features | jq -c .)" ]
+  for name in missing bare; do [ "$(jq -c --arg name $name '.Runtimes[$name] | keys' <<<"$output")" = '["path"]' ]; done
+  # A client in Docker's tongue finds it where it looks for it.
+  [[ $(engine info --format '{{json .Runtimes}}') == *'"org.opencontainers.runtime-spec.features":"{\"ociVersionMin\"'* ]]
 }
 
 @test "arguments of a runtime, and one whose name has no slash" {

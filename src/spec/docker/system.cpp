@@ -56,6 +56,7 @@ void describe(json::Fields& f, RegistryConfig& config) {
 void describe(json::Fields& f, RuntimeInfo& runtime) {
   f("path", runtime.path, Omit::Empty);
   f("runtimeArgs", runtime.runtime_args, Omit::Empty);
+  f("status", runtime.status, Omit::Empty);
 }
 
 void describe(json::Fields& f, SwarmInfo& swarm) {

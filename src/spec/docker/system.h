@@ -72,6 +72,7 @@ struct RegistryConfig {
 struct RuntimeInfo {
   std::string path;
   std::vector<std::string> runtime_args;
+  std::map<std::string, std::string> status;
 };
 
 struct SwarmInfo {
