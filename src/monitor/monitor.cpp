@@ -17,6 +17,8 @@ namespace skiff::monitor {
 namespace {
 
 constexpr std::chrono::milliseconds kRecordRetry{5000};
+/// How long the first process may take to come up, beside what others do for it; less than the daemon waits.
+constexpr std::chrono::milliseconds kStartLimit{15000};
 /// How long a monitor that has nothing else to do waits for slow clients to take their last output.
 constexpr std::chrono::milliseconds kLastClients{30000};
 
@@ -204,6 +206,7 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   TRY(streams_->open(std::move(pipes.ours)));
   process_watch_ =
       TRY(loop_.watch(backend_->process().pidfd(), EPOLLIN, [this](std::uint32_t) { container_ended(); }));
+  options.patience = kStartLimit;
   oom_kills_ = backend_->oom_kills();
   oom_fd_ = backend_->oom_watch();
   if (oom_fd_.valid()) {

@@ -1,6 +1,7 @@
 #include "runner/link.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 
@@ -92,6 +93,11 @@ void Link::close() {
   const MutexLock lock(mutex_);
   closed_ = true;
   answered_.notify_all();
+}
+
+void Link::hang_up() {
+  close();
+  ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
 bool Link::closed() {

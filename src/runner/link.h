@@ -37,6 +37,8 @@ class Link {
 
   /// Fails all calls, now and later.
   void close() EXCLUDES(mutex_);
+  /// As close(), and the monitor is told: it ends by itself once its container has.
+  void hang_up() EXCLUDES(mutex_);
   bool closed() EXCLUDES(mutex_);
 
  private:

@@ -213,7 +213,12 @@ Result<std::vector<sys::Fd>> MonitorTask::kept(const std::string& name) {
 Result<void> MonitorTask::release() {
   if (released_.exchange(true)) return success();
   auto done = link_.call(monitor::type::kRelease, json::Object(), {}, quick());
-  if (done || done.error().kind() == Kind::Unavailable) return success();  // gone is as good as released
+  if (done) return success();
+  if (done.error().kind() == Kind::Unavailable) {
+    // Gone is as good as released. One that stands still sees that we have left as soon as it can.
+    link_.hang_up();
+    return success();
+  }
   released_ = false;
   return std::move(done).error();
 }

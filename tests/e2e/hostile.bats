@@ -88,6 +88,25 @@ hostile() { # SUFFIX [FLAG...] -- SCRIPT
   for pid in "${pids[@]}"; do wait "$pid" || true; done
 }
 
+# What comes in is stopped while it is made, in the namespace of the other.
+@test "a program that stops all processes that come in cannot hold those that join its pid namespace" {
+  hostile c -- 'echo ready; while :; do kill -STOP -1 2>/dev/null; done'
+  eventually 10 has_said "$(name c)" ready
+  local from=$SECONDS pid
+  engine run --rm --name "$(name joins)" --pid "container:$(name c)" e2e-busybox true >"$BATS_TEST_TMPDIR/said" 2>&1 & pid=$!
+  sleep 1
+  still_answers "$(name c)"
+  within 5 inspect "$(name joins)"
+  local code=0
+  wait "$pid" || code=$?
+  [ $((SECONDS - from)) -le 25 ]
+  # Should it have come through once, nothing is to be seen here.
+  [ "$code" = 0 ] || grep -q "stands still during its set-up" "$BATS_TEST_TMPDIR/said"
+  eventually 5 is_gone "$(name joins)"
+  still_answers "$(name c)"
+  within 10 rm -f "$(name c)"
+}
+
 @test "a first process that execs itself over and over" {
   hostile c -- 'again="exec sh -c \"\$0\" \"\$0\""; echo ready; exec sh -c "$again" "$again"'
   eventually 10 has_said "$(name c)" ready
