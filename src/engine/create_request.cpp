@@ -314,6 +314,7 @@ Result<void> check_host_config(const HostConfig& host, const spec::EngineConfig&
   for (const std::string& entry : host.extra_hosts)
     if (entry.find_first_of(":=") == std::string::npos)
       return invalid("bad format for add-host: {}", quote(entry));
+  TRY(spec::check_cgroup_parent(engine, host.resources.cgroup_parent));
   TRY(find_runtime(engine, host.runtime));
   if (!host.isolation.empty() && host.isolation != "default")
     return invalid("invalid isolation ({}): linux only supports 'default'", host.isolation);

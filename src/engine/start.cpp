@@ -171,10 +171,10 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
   bundle.rootfs = TRY(root_mounts(parts, definition));
   const NamespaceSources sources = TRY(namespace_sources(set, definition));
   const NetworkFiles files = TRY(write_network_files(parts, set, definition, sources, endpoints));
-  BundleInputs inputs{definition, host_facts(), parts.config.cgroup_parent + "/" + definition.id,
-                      TRY(identity_of(bundle.rootfs, definition)), sources.joined};
-  if (!definition.host.resources.cgroup_parent.empty())
-    inputs.cgroup_path = definition.host.resources.cgroup_parent + "/" + definition.id;
+  BundleInputs inputs{
+      definition, host_facts(),
+      spec::cgroups_path(parts.config, definition.host.resources.cgroup_parent, definition.id),
+      TRY(identity_of(bundle.rootfs, definition)), sources.joined};
   if (definition.host.uts_mode != "host")
     inputs.hostname = sources.hostname.empty() ? definition.config.hostname : sources.hostname;
   inputs.resolv_conf = files.resolv_conf;
@@ -193,6 +193,7 @@ Result<runner::Bundle> make_bundle(Parts& parts, ContainerSet& set, const Defini
   bundle.start = std::none_of(endpoints.begin(), endpoints.end(), has_interface);
   bundle.ephemeral = definition.host.auto_remove;
   bundle.runtime = TRY(find_runtime(parts.config, definition.host.runtime));
+  bundle.systemd_cgroup = parts.config.systemd_cgroups;
   return bundle;
 }
 

@@ -60,7 +60,7 @@ bool file_says_one(const char* path) {
   return text.ok() && trim(*text) == "1";
 }
 
-void describe_host(spec::docker::Info& info) {
+void describe_host(const spec::EngineConfig& config, spec::docker::Info& info) {
   const HostFacts& facts = host_facts();
   info.memory_limit = info.swap_limit = info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares =
       info.cpu_set = info.pids_limit = true;
@@ -68,7 +68,7 @@ void describe_host(spec::docker::Info& info) {
   info.ipv4_forwarding = file_says_one("/proc/sys/net/ipv4/ip_forward");
   info.n_fd = count_of("/proc/self/fd");
   info.n_goroutines = count_of("/proc/self/task");
-  info.cgroup_driver = "cgroupfs";
+  info.cgroup_driver = config.systemd_cgroups ? "systemd" : "cgroupfs";
   info.cgroup_version = facts.cgroup_v2 ? "2" : "1";
   info.kernel_version = facts.kernel_release;
   info.operating_system = facts.os_name;
@@ -113,7 +113,7 @@ Result<spec::docker::Version> System::version() {
 
 Result<spec::docker::Info> System::info() {
   spec::docker::Info info;
-  describe_host(info);
+  describe_host(parts_.config, info);
   info.id = TRY(engine_id(parts_.database));
   for (const auto& container : set_.all()) {
     ++info.containers;

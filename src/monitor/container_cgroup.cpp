@@ -7,9 +7,17 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "runtime/stats.h"
+#include "runtime/systemd_unit.h"
 #include "sys/file.h"
 
 namespace skiff::monitor {
+
+Result<CgroupPlace> cgroup_of(const runtime::CreateOptions& options) {
+  if (!options.systemd_cgroup)
+    return CgroupPlace{.cgroup = runtime::cgroup_path_of(options.config, options.id), .unit = {}};
+  auto unit = TRY(runtime::find_unit(options.config, options.id));
+  return CgroupPlace{.cgroup = std::move(unit.cgroup), .unit = std::move(unit.name)};
+}
 
 Result<std::string> cgroup_stats(const sys::Cgroup& cgroup) {
   return json::encode(TRY(runtime::read_stats(cgroup)));
@@ -43,12 +51,23 @@ sys::Fd cgroup_oom_watch(const sys::Cgroup& cgroup) {
   return event;
 }
 
-Result<void> remove_cgroup(const sys::Cgroup& cgroup) {
-  TRY(cgroup.remove_if_empty());
-  if (!cgroup.exists()) return success();
-  // Processes outlive pid 1 only where it was not the first of its pid namespace.
-  TRY(cgroup.signal_all(SIGKILL));
-  return cgroup.remove();
+namespace {
+
+/// Processes outlive pid 1 only where it was not the first of its pid namespace.
+Result<void> end_processes(const sys::Cgroup& cgroup) {
+  const auto left = cgroup.processes();
+  return left && left->empty() ? success() : cgroup.signal_all(SIGKILL);
+}
+
+}  // namespace
+
+Result<void> remove_cgroup(const sys::Cgroup& cgroup, const std::string& unit) {
+  if (unit.empty()) TRY(cgroup.remove_if_empty());
+  Result<void> ended = cgroup.exists() ? end_processes(cgroup) : success();
+  // Whatever systemd says to it, the directories go.
+  Result<void> stopped = unit.empty() ? success() : runtime::stop_unit(unit);
+  if (ended && cgroup.exists()) ended = cgroup.remove();
+  return ended ? stopped : ended;
 }
 
 }  // namespace skiff::monitor

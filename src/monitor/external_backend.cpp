@@ -58,6 +58,7 @@ class ExternalBackend final : public Backend {
   const std::string directory_;
   std::optional<ExternalProgram> program_;
   std::optional<sys::Cgroup> cgroup_;
+  std::string unit_;  ///< systemd's
   std::unique_ptr<Orphans> orphans_;
   sys::Process process_;
   sys::Fd console_;
@@ -66,7 +67,9 @@ class ExternalBackend final : public Backend {
 
 Result<void> ExternalBackend::create(runtime::CreateOptions options) {
   program_.emplace(runtime_, options.id, directory_);
-  cgroup_.emplace(TRY(sys::CgroupLayout::detect()), runtime::cgroup_path_of(options.config, options.id));
+  auto place = TRY(cgroup_of(options));
+  cgroup_.emplace(TRY(sys::CgroupLayout::detect()), place.cgroup);
+  unit_ = std::move(place.unit);
   orphans_ = TRY(Orphans::adopt(loop_));
   UndoStack undo;
   undo.add([this] {
@@ -173,7 +176,7 @@ Result<std::vector<pid_t>> ExternalBackend::processes() {
 Result<void> ExternalBackend::remove() {
   if (!program_) return success();
   auto removed = program_->remove();
-  if (auto cgroup = remove_cgroup(*cgroup_); !cgroup && removed) removed = std::move(cgroup);
+  if (auto cgroup = remove_cgroup(*cgroup_, unit_); !cgroup && removed) removed = std::move(cgroup);
   if (auto files = sys::remove_tree(directory_); !files && removed) removed = std::move(files);
   return removed;
 }

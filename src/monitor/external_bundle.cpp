@@ -44,7 +44,8 @@ Result<std::string> external_config(const runtime::CreateOptions& options, const
   if (!config.root) config.root.emplace();
   config.root->path = rootfs;
   if (!config.linux_) config.linux_.emplace();
-  config.linux_->cgroups_path = "/" + runtime::cgroup_path_of(config, options.id);
+  if (!options.systemd_cgroup)
+    config.linux_->cgroups_path = "/" + runtime::cgroup_path_of(config, options.id);
   if (options.init) add_init(config, init);
   json::Value value = json::to_value(config);
   if (!options.seccomp_profile.empty())

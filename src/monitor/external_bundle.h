@@ -11,8 +11,8 @@
 namespace skiff::monitor {
 
 /// The config.json for `options`: the library's, with its seccomp profile in place, the cgroup named from the
-/// hierarchies' roots, `rootfs` as the root, and, when an init is wanted, the program `init` as pid 1, which
-/// runs the real one as its child.
+/// hierarchies' roots (or for systemd), `rootfs` as the root, and, when an init is wanted, the program `init`
+/// as pid 1, which runs the real one as its child.
 Result<std::string> external_config(const runtime::CreateOptions& options, const std::string& rootfs,
                                     const std::string& init);
 

@@ -5,6 +5,7 @@
 #include "monitor/container_cgroup.h"
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
+#include "runtime/systemd_unit.h"
 #include "sys/cgroup.h"
 
 namespace skiff::monitor {
@@ -35,14 +36,14 @@ class LibraryBackend final : public Backend {
   Result<std::unique_ptr<PendingProgram>> exec(const std::string& id, const spec::oci::Process& process,
                                                const runtime::Streams& streams) override;
   Result<void> pause(bool paused) override { return container_->cgroup().freeze(paused); }
-  Result<void> update(const spec::oci::Resources& resources) override {
-    return runtime::update_resources(container_->cgroup(), resources);
-  }
+  Result<void> update(const spec::oci::Resources& resources) override;
   Result<std::string> stats() override { return cgroup_stats(container_->cgroup()); }
   Result<std::vector<pid_t>> processes() override { return container_->cgroup().processes(); }
   std::uint64_t oom_kills() override { return cgroup_oom_kills(container_->cgroup()); }
   sys::Fd oom_watch() override { return cgroup_oom_watch(container_->cgroup()); }
-  Result<void> remove() override { return container_ ? remove_cgroup(container_->cgroup()) : success(); }
+  Result<void> remove() override {
+    return container_ ? remove_cgroup(container_->cgroup(), container_->unit()) : success();
+  }
 
  private:
   std::optional<runtime::Container> container_;
@@ -52,6 +53,13 @@ Result<void> LibraryBackend::create(runtime::CreateOptions options) {
   container_ = TRY(runtime::Container::create(options));
   for (const std::string& warning : options.warnings) log::warning("container {}: {}", options.id, warning);
   return success();
+}
+
+Result<void> LibraryBackend::update(const spec::oci::Resources& resources) {
+  const sys::Cgroup& cgroup = container_->cgroup();
+  if (const std::string& unit = container_->unit(); !unit.empty())
+    TRY(runtime::update_unit(unit, resources, cgroup.layout().pure_unified()));
+  return runtime::update_resources(cgroup, resources);
 }
 
 Result<std::unique_ptr<PendingProgram>> LibraryBackend::exec(const std::string&,

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "monitor/container_cgroup.h"
 #include "monitor/log_factory.h"
 #include "sys/file.h"
 #include "sys/memory.h"
@@ -16,9 +17,9 @@
 namespace skiff::monitor {
 namespace {
 
-constexpr std::chrono::milliseconds kRecordRetry{5000};
 /// How long the first process may take to come up, beside what others do for it; less than the daemon waits.
 constexpr std::chrono::milliseconds kStartLimit{15000};
+constexpr std::chrono::milliseconds kRecordRetry{5000};
 /// How long a monitor that has nothing else to do waits for slow clients to take their last output.
 constexpr std::chrono::milliseconds kLastClients{30000};
 
@@ -190,23 +191,27 @@ Result<void> Monitor::make_container(CreateRequest& request) {
   StreamPipes pipes;
   if (!request.config.process->terminal) pipes = TRY(StreamPipes::create(open_stdin_, true));
   neutral_oom_score(*request.config.process);
-  TRY(write_remains(run_directory_, {.cgroup = runtime::cgroup_path_of(request.config, request.id),
+  runtime::CreateOptions options{
+      .id = request.id, .config = std::move(request.config), .systemd_cgroup = request.systemd_cgroup};
+  auto place = TRY(cgroup_of(options));
+  unit_ = std::move(place.unit);
+  TRY(write_remains(run_directory_, {.cgroup = place.cgroup,
+                                     .unit = unit_,
                                      .state_directory = state_directory_,
                                      .runtime = request.runtime}));
   backend_ = backends_(loop_, request);
-  runtime::CreateOptions options{.id = request.id, .config = std::move(request.config)};
   for (const auto& mount : request.rootfs) options.rootfs.push_back(mount);
   options.bundle = state_directory_;
   options.streams = pipes.for_program();
   options.init = request.init;
   options.seccomp_profile = std::move(request.seccomp);
   options.seccomp_cache = request.seccomp_cache;
+  options.patience = kStartLimit;
   TRY(backend_->create(std::move(options)));
   pipes.ours.console = backend_->take_console();
   TRY(streams_->open(std::move(pipes.ours)));
   process_watch_ =
       TRY(loop_.watch(backend_->process().pidfd(), EPOLLIN, [this](std::uint32_t) { container_ended(); }));
-  options.patience = kStartLimit;
   oom_kills_ = backend_->oom_kills();
   oom_fd_ = backend_->oom_watch();
   if (oom_fd_.valid()) {

@@ -109,6 +109,7 @@ class Monitor {
   std::string run_directory_;
   std::string state_directory_;
   std::string runtime_;  ///< name of an external one
+  std::string unit_;     ///< systemd's
   bool open_stdin_ = false;
   bool ephemeral_ = false;
   ExitStatus exit_;

@@ -43,6 +43,7 @@ Result<Monitor::Answer> Monitor::state(Message&) {
                    .pid = phase_ == Phase::Empty ? 0 : backend_->process().pid(),
                    .monitor_pid = ::getpid(),
                    .runtime = runtime_,
+                   .unit = unit_,
                    .paused = paused_,
                    .state_directory = state_directory_,
                    .exit = exit_};

@@ -158,6 +158,7 @@ void describe(json::Fields& f, CreateRequest& t) {
   f("init", t.init, json::Omit::Empty);
   f("start", t.start, json::Omit::Empty);
   f("ephemeral", t.ephemeral, json::Omit::Empty);
+  f("systemd_cgroup", t.systemd_cgroup, json::Omit::Empty);
   f("runtime", t.runtime, json::Omit::Empty);
   f("attachments", t.attachments, json::Omit::Empty);
 }
@@ -185,6 +186,7 @@ void describe(json::Fields& f, StateReply& t) {
   f("pid", t.pid);
   f("monitor_pid", t.monitor_pid);
   f("runtime", t.runtime, json::Omit::Empty);
+  f("unit", t.unit, json::Omit::Empty);
   f("paused", t.paused, json::Omit::Empty);
   f("state_directory", t.state_directory);
   f("exit", t.exit);
@@ -225,6 +227,7 @@ void describe(json::Fields& f, EventMessage& t) {
 
 void describe(json::Fields& f, Remains& t) {
   f("cgroup", t.cgroup);
+  f("unit", t.unit, json::Omit::Empty);
   f("state_directory", t.state_directory);
   f("runtime", t.runtime, json::Omit::Empty);
 }

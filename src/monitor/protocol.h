@@ -114,6 +114,7 @@ struct CreateRequest {
   bool init = false;
   bool start = false;  ///< with create: nobody has to do anything to the container before its program runs
   bool ephemeral = false;  ///< removes itself at its end, so its exit record need not outlive a power loss
+  bool systemd_cgroup = false;             ///< systemd makes the cgroup; cgroupsPath is "slice:prefix:name"
   std::optional<ExternalRuntime> runtime;  ///< none: the runtime library
   std::vector<AttachmentHeader> attachments;
 };
@@ -146,6 +147,7 @@ struct StateReply {
   int pid = 0;
   int monitor_pid = 0;
   std::string runtime;  ///< name of an external one, which may take its time
+  std::string unit;     ///< systemd's, which may do so as well
   bool paused = false;
   std::string state_directory;
   ExitStatus exit;               ///< when the phase is "exited"; `started` always
@@ -208,6 +210,7 @@ struct ExecRecorded {
 /// before there is anything to clean up.
 struct Remains {
   std::string cgroup;
+  std::string unit;  ///< systemd's, whose cgroup it is
   std::string state_directory;
   std::optional<ExternalRuntime> runtime;
 };

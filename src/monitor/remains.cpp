@@ -1,7 +1,6 @@
 #include "monitor/remains.h"
 
-#include <signal.h>
-
+#include "monitor/container_cgroup.h"
 #include "monitor/external_program.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
@@ -9,11 +8,8 @@
 namespace skiff::monitor {
 namespace {
 
-Result<void> end_processes(const std::string& path) {
-  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), path);
-  if (!cgroup.exists()) return success();
-  TRY(cgroup.signal_all(SIGKILL));
-  return cgroup.exists() ? cgroup.remove() : success();
+Result<void> end_processes(const Remains& remains) {
+  return remove_cgroup(sys::Cgroup(TRY(sys::CgroupLayout::detect()), remains.cgroup), remains.unit);
 }
 
 }  // namespace
@@ -22,7 +18,7 @@ Result<void> remove_remains(const std::string& id, const std::string& run_direct
   Result<void> external;
   const std::string directory = external_directory(run_directory);
   if (remains.runtime) external = ExternalProgram(*remains.runtime, id, directory).remove();
-  auto ended = end_processes(remains.cgroup);
+  auto ended = end_processes(remains);
   auto files = remains.runtime ? sys::remove_tree(directory) : success();
   if (!ended) return ended;
   return external ? files : external;

@@ -50,6 +50,7 @@ struct Bundle {
   bool init = false;       ///< built-in init that reaps and forwards signals
   bool start = false;      ///< with create(): nobody plugs its network or else waits for it before it runs
   bool ephemeral = false;  ///< removes itself at its end: its exit record need not outlive a power loss
+  bool systemd_cgroup = false;             ///< systemd makes the cgroup, cgroupsPath is "slice:prefix:name"
   std::optional<ExternalRuntime> runtime;  ///< none: the runtime library
   std::vector<Attachment> attachments;     ///< clients that attached before the start
 };

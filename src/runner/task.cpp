@@ -2,6 +2,7 @@
 
 #include "monitor/external_program.h"
 #include "sys/file.h"
+#include "sys/systemd.h"
 
 namespace skiff::runner {
 namespace {
@@ -12,9 +13,11 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kQuick = 5s;
 /// What waits for file systems: mounting, execve, freezing.
 constexpr std::chrono::milliseconds kSlow = 20s;
-/// The same with an external runtime: longer than the monitor lets that run.
-constexpr std::chrono::milliseconds kExternalQuick = monitor::kExternalQuick + 5s;
-constexpr std::chrono::milliseconds kExternalSlow = 2 * monitor::kExternalMake + 10s;
+/// The same where the monitor waits for others: longer than it lets an external runtime run, or systemd
+/// think.
+constexpr std::chrono::milliseconds kOthersQuick = monitor::kExternalQuick + 5s;
+constexpr std::chrono::milliseconds kOthersSlow = 2 * monitor::kExternalMake + 10s;
+static_assert(kOthersQuick > sys::Systemd::kQuick && kOthersSlow > sys::Systemd::kStart);
 
 monitor::AttachmentHeader header_of(Attachment& attachment) {
   return {.early_input = std::move(attachment.early_input),
@@ -35,8 +38,8 @@ Exit to_exit(const monitor::ExitStatus& status) {
           .error = status.error};
 }
 
-std::chrono::milliseconds MonitorTask::quick() const { return external_ ? kExternalQuick : kQuick; }
-std::chrono::milliseconds MonitorTask::slow() const { return external_ ? kExternalSlow : kSlow; }
+std::chrono::milliseconds MonitorTask::quick() const { return others_ ? kOthersQuick : kQuick; }
+std::chrono::milliseconds MonitorTask::slow() const { return others_ ? kOthersSlow : kSlow; }
 
 template <typename Request>
 Result<void> MonitorTask::command(std::string_view type, const Request& request) {
@@ -46,7 +49,7 @@ Result<void> MonitorTask::command(std::string_view type, const Request& request)
 
 Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::string seccomp_cache) {
   state_directory_ = bundle.state_directory;
-  external_ = bundle.runtime.has_value();
+  others_ = bundle.runtime.has_value() || bundle.systemd_cgroup;
   monitor::CreateRequest request{.id = bundle.id,
                                  .config = std::move(bundle.config),
                                  .seccomp = std::move(bundle.seccomp),
@@ -58,6 +61,7 @@ Result<void> MonitorTask::create(Bundle bundle, std::string run_directory, std::
                                  .stdin_once = bundle.stdin_once,
                                  .init = bundle.init,
                                  .ephemeral = bundle.ephemeral,
+                                 .systemd_cgroup = bundle.systemd_cgroup,
                                  .runtime = std::move(bundle.runtime)};
   for (spec::Mount& mount : bundle.rootfs) request.rootfs.emplace_back(std::move(mount));
   std::vector<sys::Fd> clients;
@@ -87,7 +91,7 @@ Result<monitor::StateReply> MonitorTask::take_over() {
   auto answer = TRY(link_.call(monitor::type::kState, json::Object(), {}, quick()));
   auto state = TRY(json::from_value<monitor::StateReply>(std::move(answer.body)));
   state_directory_ = state.state_directory;
-  external_ = !state.runtime.empty();
+  others_ = !state.runtime.empty() || !state.unit.empty();
   pid_ = state.pid;
   monitor_pid_ = state.monitor_pid;
   started_ = state.phase == "running" || state.phase == "exited";

@@ -67,7 +67,7 @@ class MonitorTask final : public Task {
   Link link_;
   // Set before the task is known to more than one thread:
   std::string state_directory_;
-  bool external_ = false;  ///< a program makes the container, and takes its time
+  bool others_ = false;  ///< an external runtime or systemd has a part in it, and takes its time
   pid_t pid_ = 0;
   pid_t monitor_pid_ = 0;
   sys::Fd pidfd_;

@@ -1,16 +1,18 @@
 # Starts and stops private engines. Sourced by the bats library, the demo, the fault tests and `./dev shell`.
 # Each engine has a work directory of its own with root, run directory and socket, its own bridge and its own table.
 
+ENGINE_UNDER=()
 SKIFF_TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SKIFF_BIN=${SKIFF_BIN:-$SKIFF_TREE/build/${SKIFF_PRESET:-release}/bin}
 
-# engine_start DIRECTORY: leaves the daemon's pid in DIRECTORY/pid and its words in DIRECTORY/log.
+# engine_start DIRECTORY: leaves the daemon's pid in DIRECTORY/pid and its words in DIRECTORY/log. ENGINE_UNDER are words before its own
+# name: a program that execs it.
 engine_start() {
   local dir=$1 name; shift
   name=sk$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
   mkdir -p "$dir"
   printf '%s' "${name:0:12}" >"$dir/bridge"
-  setsid "$SKIFF_BIN/skiffd" -H "unix://$dir/skiff.sock" --data-root "$dir/data" --exec-root "$dir/run" \
+  setsid "${ENGINE_UNDER[@]}" "$SKIFF_BIN/skiffd" -H "unix://$dir/skiff.sock" --data-root "$dir/data" --exec-root "$dir/run" \
     --pidfile "$dir/skiffd.pid" --bridge "${name:0:12}" "$@" >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
   echo $! >"$dir/pid"
   engine_wait "$dir"

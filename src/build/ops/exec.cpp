@@ -161,8 +161,7 @@ spec::oci::Runtime Executor::container_config(const std::string& id, const ExecO
     config.mounts.emplace_back(fmt::format("/etc/{}", name), "bind", fmt::format("{}/{}", directory, name),
                                std::vector<std::string>{"rbind", "rprivate", "rw"});
   spec::oci::Linux part;
-  part.cgroups_path =
-      fmt::format("{}/{}", limits.cgroup_parent.empty() ? config_.cgroup_parent : limits.cgroup_parent, id);
+  part.cgroups_path = spec::cgroups_path(config_, limits.cgroup_parent, id);
   for (const char* kind : {"mount", "uts", "pid", "ipc", "cgroup"}) part.namespaces.push_back({kind, ""});
   if (operation.network != "host") part.namespaces.push_back({"network", ""});
   part.devices = spec::default_devices();
@@ -182,6 +181,7 @@ Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
   UndoStack undo;
   const std::string directory = state_root() + "/" + id;
   undo.add([directory, id] { log_failure(sys::remove_tree(directory), "remove state", id); });
+  TRY(spec::check_cgroup_parent(config_, operation.limits.cgroup_parent));
   const spec::UserIdentity user = TRY(find_user(rootfs, operation.user));
   const std::vector<network::Endpoint> endpoints = TRY(allocate(id, operation));
   undo.add([this, id, endpoints] {
@@ -202,6 +202,7 @@ Result<int> Executor::run(const std::string& id, const ExecOperation& operation,
   bundle.state_directory = directory;
   bundle.log.driver = "none";
   bundle.ephemeral = true;
+  bundle.systemd_cgroup = config_.systemd_cgroups;
   bundle.attachments.push_back(std::move(attachment));
   const auto exit = TRY(exits_.expect(id));
   undo.add([this, id] { exits_.forget(id); });

@@ -24,6 +24,7 @@ constexpr std::pair<std::string_view, std::string_view> kFileNames[] = {
     {"label", "labels"},
     {"log-opt", "log-opts"},
     {"dns-opt", "dns-opts"},
+    {"exec-opt", "exec-opts"},
     {"add-runtime", "runtimes"},
     {"default-address-pool", "default-address-pools"},
     {"registry-mirror", "registry-mirrors"},
@@ -65,6 +66,23 @@ Result<void> add_runtime(spec::EngineConfig& config, std::string_view text) {
   TRY(check_runtime_name(name));
   if (!config.runtimes.try_emplace(name, spec::RuntimeEntry{path, {}}).second)
     return fail(Kind::InvalidArgument, "runtime '{}' was already defined", name);
+  return {};
+}
+
+/// "native.cgroupdriver=systemd". Docker passes over what it does not know; here a slip of the pen shows.
+Result<void> add_exec_option(spec::EngineConfig& config, std::string_view text) {
+  const auto [key, value] = cut(text, '=');
+  if (!value) return fail(Kind::InvalidArgument, "unable to parse key/value option: {}", text);
+  if (to_lower(trim(key)) != "native.cgroupdriver")
+    return fail(Kind::InvalidArgument, "exec-opt {} is not known: the only one is native.cgroupdriver",
+                quote(trim(key)));
+  const auto driver = trim(*value);
+  if (driver == "none")
+    return fail(Kind::InvalidArgument,
+                "native.cgroupdriver option {} is internally used and cannot be specified manually", driver);
+  if (!driver.empty() && driver != "cgroupfs" && driver != "systemd")
+    return fail(Kind::InvalidArgument, "native.cgroupdriver option {} not supported", driver);
+  config.systemd_cgroups = driver == "systemd";
   return {};
 }
 
@@ -111,6 +129,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.list(config.dns, "dns", 0, "DNS server to use");
   flags.list(config.dns_options, "dns-opt", 0, "DNS options to use");
   flags.list(config.dns_search, "dns-search", 0, "DNS search domains to use");
+  flags.custom("list", "exec-opt", 0, "Runtime execution options",
+               [&config](std::string_view text) { return add_exec_option(config, text); });
   flags.string(config.exec_root, "exec-root", 0, "Root directory for execution state files")
       .show_default("\"" + config.exec_root + "\"");
   flags.string(config.firewall_table, "firewall-table", 0, "Name of the engine's own nftables table");
@@ -266,12 +286,17 @@ void complete(spec::EngineConfig& config, const std::string& own_program) {
   if (config.pidfile.empty()) config.pidfile = config.exec_root + "/skiffd.pid";
   if (config.firewall_table.empty())
     config.firewall_table = config.bridge == defaults.bridge ? "skiff" : "skiff-" + config.bridge;
-  if (config.cgroup_parent.empty()) {
+  if (config.cgroup_parent.empty() && config.systemd_cgroups) {
+    config.cgroup_parent = "system.slice";
+  } else if (config.cgroup_parent.empty()) {
     config.own_cgroup_parent = true;
     config.cgroup_parent = config.exec_root == defaults.exec_root
                                ? "skiff"
                                : "skiff-" + std::string(spec::Digest::of(config.exec_root).short_hex());
   }
+  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"})
+    if (const char* value = ::getenv(name))
+      config.certificate_variables.push_back(fmt::format("{}={}", name, value));
   if (config.monitor_program.empty())
     config.monitor_program = sys::join_path(sys::dir_name(own_program), "skiff-monitor");
 }
@@ -294,9 +319,6 @@ Result<void> check(Options& options, const Numbers& numbers) {
   TRY(check_transfers(config.registries, numbers));
   if (numbers.mtu < 68 || numbers.mtu > 65535)
     return fail(Kind::InvalidArgument, "invalid MTU {}: must be between 68 and 65535", numbers.mtu);
-  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"})
-    if (const char* value = ::getenv(name))
-      config.certificate_variables.push_back(fmt::format("{}={}", name, value));
   config.mtu = static_cast<int>(numbers.mtu);
   if (numbers.log_level == "debug")
     config.debug = true;
@@ -311,6 +333,7 @@ Result<void> check(Options& options, const Numbers& numbers) {
                 config.max_body_bytes);
   if (!config.bip.empty() && config.bridge == "none")
     return Error(Kind::InvalidArgument, "bip needs a default bridge, but bridge is \"none\"");
+  TRY(spec::check_cgroup_parent(config, config.cgroup_parent));
   const auto& drivers = engine::log_drivers();
   if (config.log_driver != "none" &&
       std::find(drivers.begin(), drivers.end(), config.log_driver) == drivers.end())

@@ -78,6 +78,34 @@ TEST_F(OptionsTest, RegistriesAreRead) {
   EXPECT_FALSE(read({"--max-concurrent-downloads", "0"}, "{}").ok());
 }
 
+TEST_F(OptionsTest, SystemdMakesTheCgroupsWhenAsked) {
+  const auto message = [&](std::vector<std::string> arguments, const std::string& file = "{}") {
+    const auto options = read(std::move(arguments), file);
+    return options.ok() ? std::string("accepted") : options.error().message();
+  };
+  const auto usual = read({}, "{}")->config;
+  EXPECT_FALSE(usual.systemd_cgroups);
+  EXPECT_EQ(spec::cgroups_path(usual, "", "id"), "skiff/id");
+  EXPECT_EQ(spec::cgroups_path(usual, "/mine", "id"), "/mine/id");
+  const auto asked = read({}, R"({"exec-opts": ["native.cgroupdriver=systemd"]})")->config;
+  EXPECT_TRUE(asked.systemd_cgroups);
+  EXPECT_FALSE(asked.own_cgroup_parent);
+  EXPECT_EQ(spec::cgroups_path(asked, "", "id"), "system.slice:skiff:id");
+  EXPECT_EQ(spec::cgroups_path(asked, "a.slice", "id"), "a.slice:skiff:id");
+  EXPECT_TRUE(spec::check_cgroup_parent(asked, "a.slice").ok());
+  EXPECT_FALSE(spec::check_cgroup_parent(asked, ".slice").ok());
+  EXPECT_TRUE(spec::check_cgroup_parent(usual, "/anything").ok());
+  EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=cgroupfs"}), "accepted");
+  EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=x"}), "native.cgroupdriver option x not supported");
+  EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=none"}),
+            "native.cgroupdriver option none is internally used and cannot be specified manually");
+  EXPECT_EQ(message({"--exec-opt", "x"}), "unable to parse key/value option: x");
+  EXPECT_NE(message({"--exec-opt", "native.cgroupdrivr=systemd"}).find("the only one is native.cgroupdriver"),
+            std::string::npos);
+  EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=systemd", "--cgroup-parent", "/x"}),
+            "cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"");
+}
+
 TEST_F(OptionsTest, MistakesAreNamed) {
   const auto message = [&](std::vector<std::string> arguments, const std::string& file) {
     const auto options = read(std::move(arguments), file);
