@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <iostream>
-
 #include "base/strings.h"
 #include "cmd/oci/commands.h"
 #include "cmd/oci/help.h"
@@ -16,7 +13,7 @@ namespace {
 
 using enum Flag::Type;
 
-const std::vector<Flag> kGlobalFlags = {
+constexpr Flag kGlobalFlags[] = {
     {"debug", 0, Switch, "log more"},
     {"log", 0, Text, "file to write the log to (default: standard error)"},
     {"log-format", 0, Text, "text or json (default: \"text\")"},
@@ -37,10 +34,15 @@ int fail_with(const std::string& text, int code = 1) {
   return code;
 }
 
+int show(std::string_view text) {
+  const auto shown = print(text);
+  return shown ? 0 : fail_with(shown.error().message());
+}
+
 /// What runc's users see: what is wrong and how the command is to be called on standard output, and the
 /// error.
 int incorrect_usage(const std::string& error, std::string_view detail, const std::string& help) {
-  std::cout << "Incorrect Usage" << detail << "\n\n" << help << std::flush;
+  (void)print(fmt::format("Incorrect Usage{}\n\n{}", detail, help));  // the error is said below
   return fail_with(error);
 }
 
@@ -65,44 +67,14 @@ Result<Global> global_of(const Flags& flags) {
   return global;
 }
 
-/// As with runc, options may stand behind the arguments too, unless those are somebody else's words.
-std::vector<std::string> options_first(const std::vector<std::string>& words,
-                                       const std::vector<Flag>& known) {
-  std::vector<std::string> options;
-  std::vector<std::string> others;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == "--") {
-      others.insert(others.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
-      break;
-    }
-    const std::string_view text = words[i];
-    const auto [name, value] = cut(text.substr(std::min(text.find_first_not_of('-'), text.size())), '=');
-    const auto flag = std::find_if(known.begin(), known.end(), [&, wanted = name](const Flag& f) {
-      return f.name == wanted || (wanted.size() == 1 && f.letter == wanted[0]);
-    });
-    if (!text.starts_with('-') || flag == known.end()) {
-      others.push_back(words[i]);
-      continue;
-    }
-    options.push_back(words[i]);
-    if (flag->type != Switch && !value && i + 1 < words.size()) options.push_back(words[++i]);
-  }
-  options.insert(options.end(), others.begin(), others.end());
-  return options;
-}
-
 int run_command(const Command& command, const Flags& global_flags, char** arguments) {
   const auto& words = global_flags.arguments();
-  auto known = command.flags;
-  known.push_back({"help", 'h', Switch, {}});
-  const std::vector<std::string> given(words.begin() + 1, words.end());
+  const auto given = std::span(words).subspan(1);
   const bool passes_words_on = command.most == kAnyNumber;
-  const auto flags = Flags::parse(passes_words_on ? given : options_first(given, known), known);
+  const auto flags = passes_words_on ? Flags::parse(given, command.flags)
+                                     : Flags::parse_anywhere(given, command.flags);
   if (!flags) return incorrect_usage(flags.error().message(), ": " + flags.error().message(), help(command));
-  if (flags->has("help")) {
-    std::cout << help(command);
-    return 0;
-  }
+  if (flags->has("help")) return show(help(command));
   if (const auto error = count_error(command, flags->arguments().size()); !error.empty())
     return incorrect_usage(error, ".", help(command));
   auto result = [&]() -> Result<int> {
@@ -124,19 +96,15 @@ const Command* find_command(std::string_view name) {
 
 int show_help(const Flags& flags) {
   const auto& words = flags.arguments();
-  if (words.size() < 2) {
-    std::cout << help(commands(), kGlobalFlags);
-    return 0;
-  }
+  if (words.size() < 2) return show(help(commands(), kGlobalFlags));
   const auto* command = find_command(words[1]);
   if (!command) return fail_with(fmt::format("No help topic for '{}'", words[1]), kNoSuchCommand);
-  std::cout << help(*command);
-  return 0;
+  return show(help(*command));
 }
 
-void show_version() {
-  std::cout << "skiff-runtime version " << spec::program_version() << "\ncommit: " << spec::program_commit()
-            << "\nspec: " << spec::oci::kRuntimeSpecVersion << "\n";
+int show_version() {
+  return show(fmt::format("skiff-runtime version {}\ncommit: {}\nspec: {}\n", spec::program_version(),
+                          spec::program_commit(), spec::oci::kRuntimeSpecVersion));
 }
 
 int main(int count, char** arguments) {
@@ -147,14 +115,8 @@ int main(int count, char** arguments) {
   if (const auto set = set_log({flags->get("log"), flags->get("log-format", "text"), flags->has("debug")});
       !set)
     return fail_with(set.error().message());
-  if (flags->has("version")) {
-    show_version();
-    return 0;
-  }
-  if (flags->has("help") || flags->arguments().empty()) {
-    std::cout << help(commands(), kGlobalFlags);
-    return 0;
-  }
+  if (flags->has("version")) return show_version();
+  if (flags->has("help") || flags->arguments().empty()) return show(help(commands(), kGlobalFlags));
   const auto& name = flags->arguments().front();
   if (name == "help" || name == "h") return show_help(*flags);
   const auto* command = find_command(name);

@@ -298,8 +298,9 @@ void execute(Context& context, bool wait) {
   const ProcessPlan& process = *context.process;
   PathBuffer program;
   const char* name = process.arguments.strings().front().c_str();
+  Verdict verdict = find_program(context, program);
   if (wait) {
-    report_ready(context, find_program(context, program));
+    report_ready(context, verdict);
     await_start(context);
     run_container_hooks(context, context.plan->start_container);
     if (process.init) {
@@ -307,9 +308,10 @@ void execute(Context& context, bool wait) {
         fail(context, Step::Execute, code, "fork under the init process");
     }
   }
-  // Again: time has passed since Ready.
-  if (const Verdict verdict = find_program(context, program); verdict.code != 0)
-    fail(context, verdict.step, verdict.code, name);
+  if (verdict.code == 0) ::execve(program.text, process.arguments.array(), process.environment.array());
+  // Since Ready time has passed, and hooks have run: it may have come or gone.
+  verdict = find_program(context, program);
+  if (verdict.code != 0) fail(context, verdict.step, verdict.code, name);
   ::execve(program.text, process.arguments.array(), process.environment.array());
   fail(context, Step::Execute, errno, program.text);
 }

@@ -237,7 +237,8 @@ Result<Container> Container::create(CreateOptions& options) {
   const auto path = state->unit                   ? state->unit->cgroup
                     : options.cgroup_path.empty() ? cgroup_path_of(options.config, options.id)
                                                   : options.cgroup_path;
-  sys::Cgroup& cgroup = state->cgroup.emplace(TRY(sys::CgroupLayout::detect()), path);
+  if (!options.cgroup_layout) options.cgroup_layout = TRY(sys::CgroupLayout::detect());
+  sys::Cgroup& cgroup = state->cgroup.emplace(*options.cgroup_layout, path);
   auto plan = TRY(make_plan(options, cgroup));
   options.warnings.insert(options.warnings.end(), plan.warnings.begin(), plan.warnings.end());
   plan.process.seccomp = state->seccomp = TRY(filter_of(options));
@@ -246,9 +247,7 @@ Result<Container> Container::create(CreateOptions& options) {
     plan.cgroup_by_systemd = true;
     state->undo.add([raw = state.get()] { raw->leave_unit(); });
   } else {
-    const bool existed = cgroup.exists();
-    TRY(cgroup.create(::geteuid() != 0));
-    if (!existed) state->undo.add([cgroup] { (void)cgroup.remove(); });
+    if (TRY(cgroup.create(::geteuid() != 0))) state->undo.add([cgroup] { (void)cgroup.remove(); });
     TRY(apply_resources(cgroup, resources_of(options)));
     plan.tasks = TRY(cgroup.open_tasks());
     plan.unified = TRY(cgroup.open_unified());

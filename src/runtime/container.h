@@ -42,7 +42,8 @@ struct CreateOptions {
       rootfs;  ///< mounted inside the new mount namespace; when empty, config.root.path relative to `bundle`
   std::string bundle;       ///< directory that relative paths of the config start from
   std::string cgroup_path;  ///< relative to each hierarchy's root; from config.linux.cgroupsPath when empty
-  bool systemd_cgroup = false;  ///< systemd makes the cgroup: see systemd_unit.h
+  std::optional<sys::CgroupLayout> cgroup_layout;  ///< this machine's, where the caller has looked already
+  bool systemd_cgroup = false;                     ///< systemd makes the cgroup: see systemd_unit.h
   Streams streams;
   bool init = false;            ///< pid 1 is the built-in init, which runs the program as its child
   std::string seccomp_profile;  ///< linux.seccomp as JSON, in place of the config's; "" leaves that

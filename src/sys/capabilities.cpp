@@ -33,9 +33,16 @@ std::string_view capability_name(int number) {
 
 std::uint64_t known_capabilities() {
   static const std::uint64_t known = [] {
-    std::uint64_t mask = 0;
-    for (int i = 0; i < 64 && ::prctl(PR_CAPBSET_READ, i) >= 0; ++i) mask |= bit(i);
-    return mask;
+    // They are numbered without gaps.
+    int known_below = 0;
+    for (int unknown = 64; known_below < unknown;) {
+      const int middle = (known_below + unknown) / 2;
+      if (::prctl(PR_CAPBSET_READ, middle) >= 0)
+        known_below = middle + 1;
+      else
+        unknown = middle;
+    }
+    return known_below == 64 ? ~std::uint64_t{0} : bit(known_below) - 1;
   }();
   return known;
 }

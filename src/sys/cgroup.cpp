@@ -65,7 +65,8 @@ Result<std::string> find_root(const std::string& mount, const CgroupHierarchy& h
   } else if (hierarchy.controllers.empty()) {
     places = {mount + "/" + hierarchy.name};
   } else {
-    places = {mount + "/" + join(hierarchy.controllers, ","), mount + "/" + hierarchy.controllers.front()};
+    places = {mount + "/" + join(hierarchy.controllers, ",")};
+    if (hierarchy.controllers.size() > 1) places.push_back(mount + "/" + hierarchy.controllers.front());
   }
   for (const auto& place : places)
     if (TRY(is_mounted(place, hierarchy.unified))) return place;
@@ -100,11 +101,19 @@ void enable_controllers(const std::string& directory) {
   }
 }
 
+/// Whether there are cgroups below: each counts as a link, as in any file system of the kernel's own.
+bool has_children(const std::string& directory) {
+  constexpr nlink_t kLinksOfLeaf = 2;
+  struct stat info = {};
+  return ::stat(directory.c_str(), &info) == 0 && info.st_nlink != kLinksOfLeaf;
+}
+
 void collect_processes(const std::string& directory, std::set<pid_t>& pids) {
   if (auto text = read_file(directory + "/cgroup.procs")) {
     for (const auto& line : split(*text, '\n'))
       if (const auto pid = parse_int(line)) pids.insert(static_cast<pid_t>(*pid));
   }
+  if (!has_children(directory)) return;
   auto names = list_directory(directory);
   if (!names) return;
   for (const auto& name : *names) {
@@ -117,7 +126,8 @@ void collect_processes(const std::string& directory, std::set<pid_t>& pids) {
 /// rmdir of a cgroup and of those below it, deepest first. 0 or an errno.
 int remove_directory(const std::string& directory) {
   if (::rmdir(directory.c_str()) == 0 || errno == ENOENT) return 0;
-  if (errno != EBUSY && errno != ENOTEMPTY) return errno;
+  if (const int code = errno; code != EBUSY && code != ENOTEMPTY)
+    return exists(directory) ? code : 0;  // a read-only mount refuses before it looks
   auto names = list_directory(directory);
   if (!names) return names.error().code() == ENOENT ? 0 : names.error().code();
   for (const auto& name : *names) {
@@ -197,39 +207,48 @@ bool Cgroup::exists() const {
                      [&](const auto& hierarchy) { return sys::exists(directory(hierarchy)); });
 }
 
-Result<void> Cgroup::create_in(const CgroupHierarchy& hierarchy) const {
+/// Whether it was made now.
+Result<bool> Cgroup::create_in(const CgroupHierarchy& hierarchy) const {
   const auto leaf = directory(hierarchy);
   const bool cpuset = std::find(hierarchy.controllers.begin(), hierarchy.controllers.end(), "cpuset") !=
                       hierarchy.controllers.end();
   const bool plain = !cpuset && !(hierarchy.unified && !hierarchy.controllers.empty());
-  if (plain && (::mkdir(leaf.c_str(), 0755) == 0 || errno == EEXIST)) return {};
+  if (plain && ::mkdir(leaf.c_str(), 0755) == 0) return true;
+  if (plain && errno == EEXIST) return false;
+  UndoStack undo;
+  bool made = false;
   std::string directory = hierarchy.root;
   for (const auto& part : split(path_, '/')) {
     if (part.empty()) continue;
     const auto parent = directory;
     if (hierarchy.unified) enable_controllers(parent);
     directory += "/" + part;
-    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-      return fail_errno("create cgroup {}", directory);
+    made = ::mkdir(directory.c_str(), 0755) == 0;
+    if (!made && errno != EEXIST) return fail_errno("create cgroup {}", directory);
+    if (made && directory == leaf) undo.add([leaf] { (void)remove_directory(leaf); });
     if (cpuset && !hierarchy.unified) TRY(inherit_cpuset(parent, directory));
   }
-  return {};
+  undo.dismiss();
+  return made;
 }
 
-Result<void> Cgroup::create(bool tolerant) {
+Result<bool> Cgroup::create(bool tolerant) {
   UndoStack undo;
+  bool existed = false;
   std::vector<CgroupHierarchy> kept;
   for (const auto& hierarchy : layout_.hierarchies()) {
-    const auto leaf = directory(hierarchy);
-    if (!sys::exists(leaf)) undo.add([leaf] { (void)remove_directory(leaf); });
-    auto made = create_in(hierarchy);
-    if (!made && !tolerant) return std::move(made).error();
+    const auto made = create_in(hierarchy);
+    if (!made && !tolerant) return made.error();
     if (!made) continue;
+    if (*made)
+      undo.add([leaf = directory(hierarchy)] { (void)remove_directory(leaf); });
+    else
+      existed = true;
     kept.push_back(hierarchy);
   }
   undo.dismiss();
   layout_ = CgroupLayout(std::move(kept));
-  return {};
+  return !existed;
 }
 
 Result<void> Cgroup::write(std::string_view controller, std::string_view file, std::string_view value) const {

@@ -52,8 +52,8 @@ class Cgroup {
 
   /// Makes the directories (and missing parents) and enables version 2 controllers on the way. On failure
   /// those that were made are removed again. Hierarchies that refuse (read-only) are left out when
-  /// `tolerant`.
-  Result<void> create(bool tolerant = false);
+  /// `tolerant`. False when one of the directories was there already.
+  Result<bool> create(bool tolerant = false);
 
   const std::string& path() const { return path_; }
   const CgroupLayout& layout() const { return layout_; }
@@ -93,7 +93,7 @@ class Cgroup {
   Result<void> remove_if_empty() const;
 
  private:
-  Result<void> create_in(const CgroupHierarchy& hierarchy) const;
+  Result<bool> create_in(const CgroupHierarchy& hierarchy) const;
   const CgroupHierarchy* freezer() const;
 
   CgroupLayout layout_;

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include "sys/cgroup.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -28,9 +27,7 @@ Result<void> check_root(const spec::oci::Runtime& config, const std::string& bun
   return {};
 }
 
-Result<void> check_cgroup(const std::string& path) {
-  const sys::Cgroup cgroup(TRY(sys::CgroupLayout::detect()), path);
-  if (!cgroup.exists()) return {};
+Result<void> check_cgroup(const sys::Cgroup& cgroup) {
   if (const auto inside = cgroup.processes(); inside && !inside->empty())
     return fail(Kind::Conflict, "container's cgroup is not empty: {} process(es) found", inside->size());
   if (const auto frozen = cgroup.frozen(); frozen && *frozen)

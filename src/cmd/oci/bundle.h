@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "cmd/oci/flags.h"
 #include "spec/oci_runtime.h"
+#include "sys/cgroup.h"
 
 /// What create, run and restore look at before they begin.
 namespace skiff::oci {
@@ -18,6 +19,6 @@ Result<void> check_root(const spec::oci::Runtime& config, const std::string& bun
 
 /// Conflict when somebody else's processes are in the cgroup: they would share the limits, and die with the
 /// container.
-Result<void> check_cgroup(const std::string& path);
+Result<void> check_cgroup(const sys::Cgroup& cgroup);
 
 }  // namespace skiff::oci

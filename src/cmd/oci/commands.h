@@ -1,7 +1,7 @@
 #pragma once
 
+#include <span>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "cmd/oci/flags.h"
@@ -22,7 +22,7 @@ struct Command {
   Result<int> (*run)(const Global&, const Flags&);
   std::string_view help;
   std::string_view arguments;  ///< "<container-id>"
-  std::vector<Flag> flags;
+  std::span<const Flag> flags;
   std::size_t least = 0;         ///< number of arguments
   std::size_t most = 0;          ///< kAnyNumber: what follows the first is passed on
   std::string_view failure;      ///< what stands in front of an error: "create failed"
@@ -30,7 +30,7 @@ struct Command {
 };
 
 /// All of them, in alphabetical order (table.cpp).
-const std::vector<Command>& commands();
+std::span<const Command> commands();
 
 // lifecycle.cpp
 Result<int> create(const Global& global, const Flags& flags);
@@ -60,6 +60,9 @@ Result<int> list(const Global& global, const Flags& flags);
 Result<int> spec(const Global& global, const Flags& flags);
 Result<int> features(const Global& global, const Flags& flags);
 
+/// To standard output, all of it (log.cpp). Streams of the standard library would cost every start of the
+/// program the set-up of their locales.
+Result<void> print(std::string_view text);
 /// Warnings go where errors go, once the runtime is set up (log.cpp).
 void warn(const std::string& text);
 /// Shown with --debug.

@@ -55,22 +55,23 @@ Result<void> remove_matching(const Global& global, const std::string& expression
 
 }  // namespace
 
-Result<void> clean_up(const Home& home, const Record& record) {
+Result<void> clean_up(const Home& home, const Record& record, const spec::oci::Runtime& config) {
   const auto cgroup = TRY(cgroup_of(record));
-  if (cgroup.exists()) {
-    const auto left = cgroup.processes();
-    if (left && !left->empty()) (void)cgroup.signal_all(SIGKILL);
-  }
+  const auto left = cgroup.processes();
+  if (left && !left->empty()) (void)cgroup.signal_all(SIGKILL);
   if (!record.unit.empty()) TRY(runtime::stop_unit(record.unit));
-  if (cgroup.exists()) TRY(cgroup.remove());
-  const auto config = home.load_config();
+  TRY(cgroup.remove());
   TRY(home.remove());
-  if (config && config->hooks)
-    if (const auto result =
-            runtime::run_all_hooks(config->hooks->poststop, "poststop", state_of(record, Status::Stopped));
-        !result)
-      warn(result.error().message());
+  if (!config.hooks) return {};
+  const auto result =
+      runtime::run_all_hooks(config.hooks->poststop, "poststop", state_of(record, Status::Stopped));
+  if (!result) warn(result.error().message());
   return {};
+}
+
+Result<void> clean_up(const Home& home, const Record& record) {
+  // Without its configuration a container must still be removable.
+  return clean_up(home, record, home.load_config().value_or(spec::oci::Runtime()));
 }
 
 Result<int> remove(const Global& global, const Flags& flags) {

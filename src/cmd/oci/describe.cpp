@@ -1,7 +1,5 @@
 #include <unistd.h>
 
-#include <iostream>
-
 #include "cmd/oci/commands.h"
 #include "runtime/features.h"
 #include "spec/defaults.h"
@@ -74,7 +72,7 @@ Result<int> spec(const Global&, const Flags& flags) {
 }
 
 Result<int> features(const Global&, const Flags&) {
-  std::cout << json::to_pretty_text(runtime::features(), "    ") << "\n";
+  TRY(print(json::to_pretty_text(runtime::features(), "    ") + "\n"));
   return 0;
 }
 

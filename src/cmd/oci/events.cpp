@@ -1,7 +1,5 @@
 #include <poll.h>
 
-#include <iostream>
-
 #include "base/clock.h"
 #include "cmd/oci/commands.h"
 #include "cmd/oci/counters.h"
@@ -10,10 +8,10 @@
 namespace skiff::oci {
 namespace {
 
-void show(const std::string& id, json::Value data, const char* type) {
+Result<void> show(const std::string& id, json::Value data, const char* type) {
   json::Object event = {{"type", type}, {"id", id}};
   if (!data.is_null()) event["data"] = std::move(data);
-  std::cout << json::to_text(event) << std::endl;
+  return print(json::to_text(event) + "\n");
 }
 
 /// Waits until the process has ended or `time` is over; false at its end.
@@ -34,7 +32,7 @@ Result<int> events(const Global& global, const Flags& flags) {
   const auto process = TRY(process_of(record));
   const auto cgroup = TRY(cgroup_of(record));
   if (flags.has("stats")) {
-    show(home.id(), counters(cgroup), "stats");
+    TRY(show(home.id(), counters(cgroup), "stats"));
     return 0;
   }
   // Killed processes are looked for in shorter steps than the counters are shown.
@@ -45,10 +43,10 @@ Result<int> events(const Global& global, const Flags& flags) {
     const auto step = std::min(left, kStep);
     if (!lives_on(process, std::chrono::ceil<std::chrono::milliseconds>(step))) return 0;
     for (const auto now_killed = oom_kills(cgroup); killed < now_killed; ++killed)
-      show(home.id(), nullptr, "oom");
+      TRY(show(home.id(), nullptr, "oom"));
     left -= step;
     if (left.count() > 0) continue;
-    show(home.id(), counters(cgroup), "stats");
+    TRY(show(home.id(), counters(cgroup), "stats"));
     left = interval;
   }
 }

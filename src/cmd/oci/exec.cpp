@@ -92,8 +92,7 @@ void drop_missing(std::vector<sys::CgroupHierarchy>& hierarchies, const Record& 
 /// The container's cgroup, or as --cgroup says one below it: of every hierarchy ("path"), or of those with
 /// the controllers named ("cpu,memory:path").
 Result<sys::Cgroup> cgroup_for(const Flags& flags, const Record& record) {
-  const auto layout = TRY(sys::CgroupLayout::detect());
-  auto hierarchies = layout.hierarchies();
+  auto hierarchies = TRY(cgroup_layout()).hierarchies();
   drop_missing(hierarchies, record);
   std::vector<std::string> below(hierarchies.size());
   for (const auto& wish : flags.all("cgroup")) {

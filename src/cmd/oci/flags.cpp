@@ -13,6 +13,15 @@ namespace skiff::oci {
 
 namespace {
 
+constexpr Flag kHelp[] = {{"help", 'h', Flag::Type::Switch, {}}};
+
+const Flag* find_flag(std::span<const Flag> known, std::string_view name) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const Flag& flag) {
+    return flag.name == name || (name.size() == 1 && flag.letter == name[0]);
+  });
+  return found == known.end() ? nullptr : &*found;
+}
+
 Result<void> check_value(const Flag& flag, std::string_view name, std::string_view value) {
   const bool good = flag.type == Flag::Type::Number     ? parse_int(value).has_value()
                     : flag.type == Flag::Type::Duration ? parse_duration(value).has_value()
@@ -23,7 +32,7 @@ Result<void> check_value(const Flag& flag, std::string_view name, std::string_vi
 
 }  // namespace
 
-Result<Flags> Flags::parse(const std::vector<std::string>& words, const std::vector<Flag>& known) {
+Result<Flags> Flags::parse(std::span<const std::string> words, std::span<const Flag> known) {
   Flags flags;
   std::size_t i = 0;
   for (; i < words.size() && words[i].size() > 1 && words[i][0] == '-'; ++i) {
@@ -33,10 +42,9 @@ Result<Flags> Flags::parse(const std::vector<std::string>& words, const std::vec
     }
     const auto text = std::string_view(words[i]).substr(words[i].starts_with("--") ? 2 : 1);
     const auto [name, attached] = cut(text, '=');
-    const auto flag = std::find_if(known.begin(), known.end(), [&, wanted = name](const Flag& f) {
-      return f.name == wanted || (wanted.size() == 1 && f.letter == wanted[0]);
-    });
-    if (flag == known.end()) return fail(Kind::InvalidArgument, "flag provided but not defined: -{}", name);
+    const Flag* flag = find_flag(known, name);
+    if (!flag) flag = find_flag(kHelp, name);
+    if (!flag) return fail(Kind::InvalidArgument, "flag provided but not defined: -{}", name);
     auto& values = flags.values_[std::string(flag->name)];
     if (flag->type == Flag::Type::Switch) {
       const auto said = to_lower(attached.value_or("true"));
@@ -56,6 +64,29 @@ Result<Flags> Flags::parse(const std::vector<std::string>& words, const std::vec
   }
   flags.arguments_.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
   return flags;
+}
+
+Result<Flags> Flags::parse_anywhere(std::span<const std::string> words, std::span<const Flag> known) {
+  std::vector<std::string> options;
+  std::vector<std::string> others;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--") {
+      others.insert(others.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      break;
+    }
+    const std::string_view text = words[i];
+    const auto [name, value] = cut(text.substr(std::min(text.find_first_not_of('-'), text.size())), '=');
+    const Flag* flag = text.starts_with('-') ? find_flag(known, name) : nullptr;
+    if (!flag && text.starts_with('-')) flag = find_flag(kHelp, name);
+    if (!flag) {
+      others.push_back(words[i]);
+      continue;
+    }
+    options.push_back(words[i]);
+    if (flag->type != Flag::Type::Switch && !value && i + 1 < words.size()) options.push_back(words[++i]);
+  }
+  options.insert(options.end(), others.begin(), others.end());
+  return parse(options, known);
 }
 
 std::string Flags::get(std::string_view name, std::string otherwise) const {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,11 @@ struct Flag {
 class Flags {
  public:
   /// Reads options up to the first argument that is none ("--" ends them too), as Go's flag package does for
-  /// runc. InvalidArgument: `flag provided but not defined: -x`, `invalid value "x" for flag -interval: parse
-  /// error`.
-  static Result<Flags> parse(const std::vector<std::string>& words, const std::vector<Flag>& known);
+  /// runc. Every command knows "--help, -h". InvalidArgument: `flag provided but not defined: -x`, `invalid
+  /// value "x" for flag -interval: parse error`.
+  static Result<Flags> parse(std::span<const std::string> words, std::span<const Flag> known);
+  /// The same where options may stand behind the arguments too, as runc takes them.
+  static Result<Flags> parse_anywhere(std::span<const std::string> words, std::span<const Flag> known);
 
   bool has(std::string_view name) const { return values_.contains(std::string(name)); }
   /// The last value given, or `otherwise`.

@@ -12,7 +12,7 @@ std::string synopsis(const Flag& flag) {
   return text;
 }
 
-std::string table(const std::vector<Flag>& flags) {
+std::string table(std::span<const Flag> flags) {
   std::size_t width = 0;
   for (const auto& flag : flags)
     if (!flag.help.empty()) width = std::max(width, synopsis(flag).size());
@@ -24,7 +24,7 @@ std::string table(const std::vector<Flag>& flags) {
 
 }  // namespace
 
-std::string help(const std::vector<Command>& commands, const std::vector<Flag>& global) {
+std::string help(std::span<const Command> commands, std::span<const Flag> global) {
   std::string text =
       "NAME:\n   skiff-runtime - Open Container Initiative runtime\n\nUSAGE:\n"
       "   skiff-runtime [global options] command [command options] [arguments...]\n\nCOMMANDS:\n";

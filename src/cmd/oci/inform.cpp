@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <iostream>
 
 #include "base/strings.h"
 #include "cmd/oci/commands.h"
@@ -99,7 +98,7 @@ Result<std::vector<Shown>> all_containers(const Global& global) {
 Result<int> state(const Global& global, const Flags& flags) {
   const Home home(global.root, flags.arguments().front());
   const auto record = TRY(home.load());
-  std::cout << json::to_pretty_text(json::to_value(shown(home, record)), "  ") << "\n";
+  TRY(print(json::to_pretty_text(json::to_value(shown(home, record)), "  ") + "\n"));
   return 0;
 }
 
@@ -107,17 +106,19 @@ Result<int> list(const Global& global, const Flags& flags) {
   const auto all = TRY(all_containers(global));
   const auto format = flags.get("format", "table");
   if (flags.has("quiet")) {
-    for (const auto& one : all) std::cout << one.id << "\n";
+    std::string ids;
+    for (const auto& one : all) ids += one.id + "\n";
+    TRY(print(ids));
   } else if (format == "json") {
     json::Array array;
     for (const auto& one : all) array.push_back(json::to_value(one));
-    std::cout << (all.empty() ? "null" : json::to_text(array)) << "\n";
+    TRY(print((all.empty() ? "null" : json::to_text(array)) + "\n"));
   } else if (format == "table") {
     std::vector<std::vector<std::string>> rows = {{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
     for (const auto& one : all)
       rows.push_back(
           {one.id, std::to_string(one.pid), one.status, one.bundle, format_rfc3339(one.created), one.owner});
-    std::cout << table(rows);
+    TRY(print(table(rows)));
   } else {
     return Error(Kind::InvalidArgument, "invalid format option");
   }

@@ -101,7 +101,8 @@ Result<Made> make(const Global& global, const Flags& flags, Mode mode) {
   Home home(global.root, id);
   TRY(home.create());
   undo.add([home] { (void)home.remove(); });
-  TRY(check_cgroup(options.cgroup_path));
+  options.cgroup_layout = TRY(cgroup_layout());
+  TRY(check_cgroup({*options.cgroup_layout, options.cgroup_path}));
   TRY(home.save_config(text));
   auto notify = NotifySocket::wanted(home);
   if (notify) TRY(notify->add_to(options.config));
@@ -180,7 +181,7 @@ Result<int> run(const Global& global, const Flags& flags) {
     return 0;
   }
   const int code = TRY(stay_with(made.container.process(), console, notify));
-  if (!flags.has("keep")) TRY(clean_up(made.home, made.record));
+  if (!flags.has("keep")) TRY(clean_up(made.home, made.record, made.config));
   return code;
 }
 

@@ -53,6 +53,16 @@ void write_log(std::string_view level, const std::string& text) {
   (void)!::write(2, plain.data(), plain.size());
 }
 
+Result<void> print(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t size = ::write(1, text.data(), text.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return fail_errno("write to the standard output");
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return {};
+}
+
 void warn(const std::string& text) { write_log("warning", text); }
 void debug(const std::string& text) {
   if (log_options.debug) write_log("debug", text);

@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <iostream>
 
 #include "base/strings.h"
 #include "cmd/oci/commands.h"
@@ -85,7 +84,7 @@ Result<int> ps(const Global& global, const Flags& flags) {
   if (format == "json") {
     std::string text;
     for (const auto pid : pids) text += fmt::format("{}{}", text.empty() ? "" : ",", pid);
-    std::cout << "[" << text << "]\n";
+    TRY(print("[" + text + "]\n"));
     return 0;
   }
   std::vector<std::string> arguments = {"ps"};
@@ -112,14 +111,15 @@ Result<int> ps(const Global& global, const Flags& flags) {
   const auto column =
       static_cast<std::size_t>(std::find(header.begin(), header.end(), "PID") - header.begin());
   if (column == header.size()) return Error(Kind::InvalidArgument, "couldn't find PID field in ps output");
-  std::cout << lines.front() << "\n";
+  std::string shown = lines.front() + "\n";
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const auto parts = words_of(lines[i]);
     if (column >= parts.size()) continue;
     if (std::binary_search(pids.begin(), pids.end(),
                            static_cast<pid_t>(parse_int(parts[column]).value_or(-1))))
-      std::cout << lines[i] << "\n";
+      shown += lines[i] + "\n";
   }
+  TRY(print(shown));
   return 0;
 }
 

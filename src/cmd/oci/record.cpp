@@ -1,6 +1,8 @@
 #include "cmd/oci/record.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/strings.h"
 #include "sys/file.h"
@@ -45,7 +47,9 @@ Result<void> Home::create() const {
 
 Result<void> Home::remove() const {
   TRY(check_id(id_));
-  return sys::remove_tree(path_);
+  for (const char* name : {"/state.json", "/config.json"}) ::unlink((path_ + name).c_str());
+  if (::rmdir(path_.c_str()) == 0 || errno == ENOENT) return {};
+  return sys::remove_tree(path_);  // which says what is the matter
 }
 
 Result<void> Home::save(const Record& record) const {
@@ -60,8 +64,10 @@ Result<Record> Home::load() const {
   return json::decode<Record>(TRY(std::move(text)));
 }
 
+/// Nobody looks for it before there is a state.
 Result<void> Home::save_config(std::string_view text) const {
-  return sys::replace_file(path_ + "/config.json", text, 0600);
+  return sys::write_all(
+      TRY(sys::open_file(path_ + "/config.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600)), text);
 }
 
 Result<spec::oci::Runtime> Home::load_config() const {
@@ -76,8 +82,13 @@ Result<void> check_id(const std::string& id) {
   return {};
 }
 
+Result<sys::CgroupLayout> cgroup_layout() {
+  static const auto layout = sys::CgroupLayout::detect();
+  return layout;
+}
+
 Result<sys::Cgroup> cgroup_of(const Record& record) {
-  return sys::Cgroup(TRY(sys::CgroupLayout::detect()), record.cgroup_path);
+  return sys::Cgroup(TRY(cgroup_layout()), record.cgroup_path);
 }
 
 Result<std::uint64_t> process_start_time(int pid) {

@@ -63,6 +63,8 @@ class Home {
 
 /// InvalidArgument for ids that runc refuses.
 Result<void> check_id(const std::string& id);
+/// This machine's; looked for once.
+Result<sys::CgroupLayout> cgroup_layout();
 Result<sys::Cgroup> cgroup_of(const Record& record);
 /// Looks at the process and the freezer.
 Status status_of(const Home& home, const Record& record);

@@ -68,7 +68,7 @@ Result<int> restore(const Global& global, const Flags& flags) {
   UndoStack undo;
   TRY(home.create());
   undo.add([home] { (void)home.remove(); });
-  TRY(check_cgroup(options.cgroup_path));
+  TRY(check_cgroup({TRY(cgroup_layout()), options.cgroup_path}));
   TRY(home.save_config(text));
   options.mount_point = home.path() + "/criu-root";
   TRY(sys::make_directories(options.mount_point));

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "cmd/oci/commands.h"
 
 namespace skiff::oci {
@@ -7,36 +10,41 @@ using enum Flag::Type;
 
 constexpr std::string_view kId = "<container-id>";
 
-std::vector<Flag> with(std::vector<Flag> flags, const std::vector<Flag>& more) {
-  flags.insert(flags.end(), more.begin(), more.end());
-  return flags;
+// Tables that the compiler lays out: every container's start would pay for filling them.
+template <std::size_t... N>
+constexpr auto joined(const Flag (&... parts)[N]) {
+  std::array<Flag, (N + ...)> all;
+  auto at = all.begin();
+  ((at = std::copy(parts, parts + N, at)), ...);
+  return all;
 }
 
 /// Of all that make a container.
-const std::vector<Flag> kMakingFlags = {
+constexpr Flag kMakingFlags[] = {
     {"bundle", 'b', Text, "directory of the bundle (default: the current one)"},
     {"console-socket", 0, Text, "unix socket that gets the master end of the container's terminal"},
     {"pid-file", 0, Text, "file to write the process id to"},
     {"no-pivot", 0, Switch, "use chroot instead of pivot_root, for a root on a ramdisk"},
 };
 /// Of those that may also stay with it.
-const std::vector<Flag> kStayingFlags = {
+constexpr Flag kStayingFlags[] = {
     {"detach", 'd', Switch, "do not wait for the container's end"},
     {"no-subreaper", 0, Switch, "taken for compatibility"},
 };
 
 // crun's --config and --keep are taken wherever they make sense: Podman's users have them in scripts.
-const std::vector<Flag> kCreateFlags =
-    with(kMakingFlags,
-         {{"config", 'f', Text, "configuration to use instead of the bundle's config.json"},
-          {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the first process"},
-          {"no-new-keyring", 0, Switch, "keep the caller's session keyring"},
-          {"preserve-fds", 0, Number, "number of further descriptors to pass on (after $LISTEN_FDS)"}});
+constexpr Flag kConfiguredFlags[] = {
+    {"config", 'f', Text, "configuration to use instead of the bundle's config.json"},
+    {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the first process"},
+    {"no-new-keyring", 0, Switch, "keep the caller's session keyring"},
+    {"preserve-fds", 0, Number, "number of further descriptors to pass on (after $LISTEN_FDS)"},
+};
+constexpr auto kCreateFlags = joined(kMakingFlags, kConfiguredFlags);
 
-const std::vector<Flag> kRunFlags = with(with(kCreateFlags, kStayingFlags),
-                                         {{"keep", 0, Switch, "keep the container's state after its end"}});
+constexpr Flag kKeep[] = {{"keep", 0, Switch, "keep the container's state after its end"}};
+constexpr auto kRunFlags = joined(kMakingFlags, kConfiguredFlags, kStayingFlags, kKeep);
 
-const std::vector<Flag> kExecFlags = {
+constexpr Flag kExecFlags[] = {
     {"console-socket", 0, Text, "unix socket that gets the master end of the process's terminal"},
     {"pidfd-socket", 0, Text, "unix socket that gets a pidfd of the process"},
     {"cwd", 0, Text, "working directory in the container"},
@@ -56,7 +64,7 @@ const std::vector<Flag> kExecFlags = {
     {"ignore-paused", 0, Switch, "exec in a paused container too"},
 };
 
-const std::vector<Flag> kUpdateFlags = {
+constexpr Flag kUpdateFlags[] = {
     {"resources", 'r', Text, "file with the resources as in config.json, - for standard input; alone"},
     {"blkio-weight", 0, Number, "block I/O weight, 10 to 1000"},
     {"cpu-period", 0, Text, "CPU period in microseconds"},
@@ -79,7 +87,7 @@ const std::vector<Flag> kUpdateFlags = {
 };
 
 /// What checkpoint and restore must agree on.
-const std::vector<Flag> kImageFlags = {
+constexpr Flag kImageFlags[] = {
     {"image-path", 0, Text, "directory of the image files"},
     {"work-path", 0, Text, "directory for logs and other files"},
     {"tcp-established", 0, Switch, "allow open TCP connections"},
@@ -93,83 +101,68 @@ const std::vector<Flag> kImageFlags = {
     {"lazy-pages", 0, Switch, "memory stays where it is until it is asked for"},
 };
 
-const std::vector<Flag> kCheckpointFlags = with(
-    kImageFlags, {{"parent-path", 0, Text, "directory of an earlier pre-dump, relative to the image files"},
-                  {"leave-running", 0, Switch, "let the container run on"},
-                  {"tcp-skip-in-flight", 0, Switch, "leave out connections that are being made"},
-                  {"link-remap", 0, Switch, "allow deleted files to be linked again"},
-                  {"status-fd", 0, Number, "descriptor that gets a zero byte once lazy pages are ready"},
-                  {"page-server", 0, Text, "ADDRESS:PORT of a page server"},
-                  {"pre-dump", 0, Switch, "write memory only, and let the container run on"}});
+constexpr Flag kDumpFlags[] = {
+    {"parent-path", 0, Text, "directory of an earlier pre-dump, relative to the image files"},
+    {"leave-running", 0, Switch, "let the container run on"},
+    {"tcp-skip-in-flight", 0, Switch, "leave out connections that are being made"},
+    {"link-remap", 0, Switch, "allow deleted files to be linked again"},
+    {"status-fd", 0, Number, "descriptor that gets a zero byte once lazy pages are ready"},
+    {"page-server", 0, Text, "ADDRESS:PORT of a page server"},
+    {"pre-dump", 0, Switch, "write memory only, and let the container run on"},
+};
+constexpr auto kCheckpointFlags = joined(kImageFlags, kDumpFlags);
 
-const std::vector<Flag> kRestoreFlags = with(with(with(kImageFlags, kMakingFlags), kStayingFlags),
-                                             {{"lsm-profile", 0, Text, "security profile, TYPE:NAME"},
-                                              {"lsm-mount-context", 0, Text, "security context of mounts"}});
+constexpr Flag kSecurityFlags[] = {
+    {"lsm-profile", 0, Text, "security profile, TYPE:NAME"},
+    {"lsm-mount-context", 0, Text, "security context of mounts"},
+};
+constexpr auto kRestoreFlags = joined(kImageFlags, kMakingFlags, kStayingFlags, kSecurityFlags);
+
+constexpr Flag kDeleteFlags[] = {
+    {"force", 'f', Switch, "kill it first when it is still running"},
+    {"regex", 'r', Switch, "the argument is an expression that several ids may match"},
+};
+constexpr Flag kEventsFlags[] = {
+    {"interval", 0, Duration, "time between two lines (default: 5s)"},
+    {"stats", 0, Switch, "show one line and end"},
+};
+constexpr Flag kKillFlags[] = {{"all", 'a', Switch, {}}};
+constexpr Flag kListFlags[] = {
+    {"format", 'f', Text, "table or json (default: \"table\")"},
+    {"quiet", 'q', Switch, "show ids only"},
+};
+constexpr Flag kPsFlags[] = {{"format", 'f', Text, "table or json (default: \"table\")"}};
+constexpr Flag kSpecFlags[] = {
+    {"bundle", 'b', Text, "directory to write it to"},
+    {"rootless", 0, Switch, "make it one for an ordinary user"},
+};
+
+constexpr Command kCommands[] = {
+    {"checkpoint", checkpoint, "save a running container with criu", kId, kCheckpointFlags, 1, 1},
+    {"create", create, "create a container", kId, kCreateFlags, 1, 1, "skiff-runtime create failed", true},
+    {"delete", remove, "delete what a container holds", kId, kDeleteFlags, 1, 1},
+    {"events", events, "show counters of CPU, memory and I/O, and processes killed for memory", kId,
+     kEventsFlags, 1, 1},
+    {"exec", exec, "run a further process in a container",
+     "<container-id> <command> [arguments...] || -p process.json <container-id>", kExecFlags, 1, kAnyNumber,
+     "exec failed", true},
+    {"features", features, "show what this runtime can do", "", {}, 0, 0},
+    {"kill", kill, "send a signal (default: SIGTERM) to the container's first process",
+     "<container-id> [signal]", kKillFlags, 1, 2},
+    {"list", list, "list the containers below --root", "", kListFlags, 0, 0},
+    {"pause", pause, "stop all processes of a container", kId, {}, 1, 1},
+    {"ps", ps, "show the processes of a container", "<container-id> [ps options]", kPsFlags, 1, kAnyNumber},
+    {"restore", restore, "bring a checkpointed container back", kId, kRestoreFlags, 1, 1},
+    {"resume", resume, "let a paused container run on", kId, {}, 1, 1},
+    {"run", run, "create and start a container", kId, kRunFlags, 1, 1, "skiff-runtime run failed", true},
+    {"spec", spec, "write a config.json to start from", "", kSpecFlags, 0, 0},
+    {"start", start, "start the program of a created container", kId, {}, 1, 1},
+    {"state", state, "show the state of a container", kId, {}, 1, 1},
+    {"update", update, "change the resources of a container", kId, kUpdateFlags, 1, 1},
+};
 
 }  // namespace
 
-const std::vector<Command>& commands() {
-  static const std::vector<Command> kCommands = {
-      {"checkpoint", checkpoint, "save a running container with criu", kId, kCheckpointFlags, 1, 1},
-      {"create", create, "create a container", kId, kCreateFlags, 1, 1, "skiff-runtime create failed", true},
-      {"delete",
-       remove,
-       "delete what a container holds",
-       kId,
-       {{"force", 'f', Switch, "kill it first when it is still running"},
-        {"regex", 'r', Switch, "the argument is an expression that several ids may match"}},
-       1,
-       1},
-      {"events",
-       events,
-       "show counters of CPU, memory and I/O, and processes killed for memory",
-       kId,
-       {{"interval", 0, Duration, "time between two lines (default: 5s)"},
-        {"stats", 0, Switch, "show one line and end"}},
-       1,
-       1},
-      {"exec", exec, "run a further process in a container",
-       "<container-id> <command> [arguments...] || -p process.json <container-id>", kExecFlags, 1, kAnyNumber,
-       "exec failed", true},
-      {"features", features, "show what this runtime can do", "", {}, 0, 0},
-      {"kill",
-       kill,
-       "send a signal (default: SIGTERM) to the container's first process",
-       "<container-id> [signal]",
-       {{"all", 'a', Switch, {}}},
-       1,
-       2},
-      {"list",
-       list,
-       "list the containers below --root",
-       "",
-       {{"format", 'f', Text, "table or json (default: \"table\")"}, {"quiet", 'q', Switch, "show ids only"}},
-       0,
-       0},
-      {"pause", pause, "stop all processes of a container", kId, {}, 1, 1},
-      {"ps",
-       ps,
-       "show the processes of a container",
-       "<container-id> [ps options]",
-       {{"format", 'f', Text, "table or json (default: \"table\")"}},
-       1,
-       kAnyNumber},
-      {"restore", restore, "bring a checkpointed container back", kId, kRestoreFlags, 1, 1},
-      {"resume", resume, "let a paused container run on", kId, {}, 1, 1},
-      {"run", run, "create and start a container", kId, kRunFlags, 1, 1, "skiff-runtime run failed", true},
-      {"spec",
-       spec,
-       "write a config.json to start from",
-       "",
-       {{"bundle", 'b', Text, "directory to write it to"},
-        {"rootless", 0, Switch, "make it one for an ordinary user"}},
-       0,
-       0},
-      {"start", start, "start the program of a created container", kId, {}, 1, 1},
-      {"state", state, "show the state of a container", kId, {}, 1, 1},
-      {"update", update, "change the resources of a container", kId, kUpdateFlags, 1, 1},
-  };
-  return kCommands;
-}
+std::span<const Command> commands() { return kCommands; }
 
 }  // namespace skiff::oci
