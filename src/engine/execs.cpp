@@ -147,6 +147,8 @@ Result<void> Execs::start(const std::string& id, const spec::docker::ExecStart& 
   const auto exec = TRY(find(id));
   const auto container = TRY(set_.find(exec->container));
   const auto task = TRY(running_task(*container));
+  sys::Fd for_errors;
+  if (client.valid()) for_errors = TRY(sys::duplicate(client));
   {
     const MutexLock lock(exec->mutex);
     if (exec->stage != Stage::Created) return fail(Kind::Conflict, "exec command {} is already running", id);
@@ -157,9 +159,7 @@ Result<void> Execs::start(const std::string& id, const spec::docker::ExecStart& 
 
   runner::ExecRequest run;
   run.id = id;
-  sys::Fd for_errors;
   if (client.valid()) {
-    for_errors = TRY(sys::duplicate(client));
     runner::Attachment attachment;
     attachment.client = std::move(client);
     attachment.early_input = std::move(early_input);
