@@ -88,7 +88,9 @@ Result<void> confine_process() {
   auto code = program();
   const sock_fprog filter{static_cast<unsigned short>(code.size()), code.data()};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("no_new_privs");
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return fail_errno("seccomp");
+  // A positive answer is the thread that could not be confined (seccomp(2), SECCOMP_FILTER_FLAG_TSYNC).
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter) != 0)
+    return fail_errno("seccomp");
   return {};
 }
 

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "archive/ahead_source.h"
 #include "archive/apply.h"
 #include "archive/recorder.h"
+#include "archive/side_thread.h"
 #include "archive/tar_reader.h"
 #include "base/strings.h"
 #include "spec/digest.h"
@@ -68,8 +70,8 @@ bool begins_like_tar(std::string_view block) {
 
 class Unpacker {
  public:
-  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known)
-      : tar_(tar), folder_(folder), known_(known) {}
+  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known, SideThread& aside)
+      : tar_(tar), folder_(folder), known_(known), aside_(aside) {}
 
   Result<std::vector<ImageArchiveEntry>> run() {
     Entry entry;
@@ -91,6 +93,7 @@ class Unpacker {
   TarReader tar_;
   const sys::Fd& folder_;
   const std::set<std::string>& known_;
+  SideThread& aside_;  ///< reads and hashes a layer's bytes while they become files here
   std::vector<ImageArchiveEntry> entries_;
   std::size_t seen_ = 0;
   std::uint64_t documents_ = 0;  ///< bytes
@@ -171,11 +174,13 @@ Result<void> Unpacker::unpack(ImageArchiveEntry& taken, std::unique_ptr<HeadSour
   const sys::Fd recipe =
       TRY(sys::open_at(folder_, taken.place + "/note-recipe", O_WRONLY | O_CREAT | O_EXCL, 0600));
   const auto plain = TRY(decompress(std::move(source)));
-  Recorder recorder(*plain, recipe);
-  DigestSource counted(recorder);
-  const ApplyStats stats = TRY(apply(counted, root, layer_options(), &recorder));
-  taken.digest = TRY(counted.finish()).to_string();
+  DigestSource counted(*plain);
+  AheadSource ahead(counted, aside_);
+  Recorder recorder(ahead, recipe);
+  const ApplyStats stats = TRY(apply(recorder, root, layer_options(), &recorder));
   TRY(recorder.finish());
+  TRY(ahead.finish());
+  taken.digest = TRY(counted.finish()).to_string();
   taken.bytes = stats.bytes;
   taken.tar_bytes = counted.bytes();
   return {};
@@ -199,8 +204,8 @@ void describe(json::Fields& f, ImageArchiveEntry& entry) {
 }
 
 Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known) {
-  return Unpacker(tar, folder, known).run();
+                                                     const std::set<std::string>& known, SideThread& aside) {
+  return Unpacker(tar, folder, known, aside).run();
 }
 
 }  // namespace skiff::archive

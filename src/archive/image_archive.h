@@ -14,6 +14,8 @@
 /// in it in any order, and what they are to each other stands in documents that mostly come last.
 namespace skiff::archive {
 
+class SideThread;
+
 struct ImageArchiveEntry {
   enum class Kind : std::uint8_t {
     Document,  ///< a small file, stored as `place`
@@ -40,9 +42,9 @@ inline constexpr std::uint64_t kMostDocument = 8 << 20;
 
 /// Reads an archive of images from front to back, once: layers are unpacked as they come, each into a folder
 /// of its own below `folder`, documents become files there. `known` has the hexadecimal digits of digests
-/// whose layers need not be unpacked. InvalidArgument: no tar archive, or a truncated one; Exhausted: more
-/// entries or documents than images have.
+/// whose layers need not be unpacked. `aside` reads and hashes beside the unpacking. InvalidArgument: no tar
+/// archive, or a truncated one; Exhausted: more entries or documents than images have.
 Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known);
+                                                     const std::set<std::string>& known, SideThread& aside);
 
 }  // namespace skiff::archive

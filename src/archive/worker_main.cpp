@@ -7,12 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "archive/ahead_source.h"
 #include "archive/confine.h"
 #include "archive/diff.h"
 #include "archive/enter.h"
 #include "archive/path_stat.h"
 #include "archive/recorder.h"
 #include "archive/replay.h"
+#include "archive/side_thread.h"
 #include "archive/tar_reader.h"
 #include "archive/tar_writer.h"
 #include "archive/worker.h"
@@ -43,7 +45,7 @@ Result<void> warm_up() {
   return {};
 }
 
-Result<Answer> unpack_job(const Job& job, const sys::Fd& root) {
+Result<Answer> unpack_job(const Job& job, const sys::Fd& root, SideThread& aside) {
   const sys::Fd data(kDataFd);
   auto target = open_directory_below(root, job.path, Escape::Confine);
   if (!target && target.error().code() == ENOTDIR)
@@ -51,13 +53,16 @@ Result<Answer> unpack_job(const Job& job, const sys::Fd& root) {
   const sys::Fd directory = TRY(std::move(target));
   const sys::Fd recipe(job.recipe ? kRecipeFd : -1);
   auto source = TRY(open_source(data));
+  DigestSource counted(*source);
+  AheadSource ahead(counted, aside);
   std::optional<Recorder> recorder;
-  if (recipe) recorder.emplace(*source, recipe);
-  DigestSource counted(recorder ? static_cast<Source&>(*recorder) : *source);
-  const ApplyStats stats = TRY(apply(counted, directory, job.options, recorder ? &*recorder : nullptr));
+  if (recipe) recorder.emplace(ahead, recipe);
   Answer answer;
-  answer.digest = TRY(counted.finish()).to_string();
+  const ApplyStats stats = TRY(apply(recorder ? static_cast<Source&>(*recorder) : ahead, directory,
+                                     job.options, recorder ? &*recorder : nullptr));
   if (recorder) TRY(recorder->finish());
+  TRY(ahead.finish());
+  answer.digest = TRY(counted.finish()).to_string();
   answer.tar_bytes = counted.bytes();
   answer.entries = stats.entries;
   answer.bytes = stats.bytes;
@@ -81,22 +86,25 @@ Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
   return answer;
 }
 
-Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root) {
+Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root, SideThread& aside) {
   const sys::Fd data(kDataFd);
   auto source = TRY(open_source(data));
   Answer answer;
   answer.archive_entries =
-      TRY(unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end())));
+      TRY(unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end()), aside));
   // Whoever sends the rest is waiting for it to be read.
   while (!TRY(source->next()).empty()) {
   }
   return answer;
 }
 
-Result<Answer> work(const Job& job) {
+bool unpacks(const Job& job) { return job.kind == "unpack" || job.kind == "unpack-images"; }
+
+/// `aside` is there for a job that unpacks.
+Result<Answer> work(const Job& job, SideThread* aside) {
   const sys::Fd root = TRY(sys::open_directory("/"));
-  if (job.kind == "unpack") return unpack_job(job, root);
-  if (job.kind == "unpack-images") return unpack_images_job(job, root);
+  if (job.kind == "unpack") return unpack_job(job, root, *aside);
+  if (job.kind == "unpack-images") return unpack_images_job(job, root, *aside);
   if (job.kind == "pack-layer") return pack_layer_job(job, root);
   Answer answer;
   if (job.kind == "pack") {
@@ -118,9 +126,12 @@ Result<Answer> run() {
     job = TRY(json::decode<Job>(TRY(sys::read_all(text))));
   }
   TRY(warm_up());
+  // Before there is a second thread: with one, mount namespaces cannot be entered (setns(2)).
   TRY(enter_root(job));
+  std::optional<SideThread> aside;
+  if (unpacks(job)) aside.emplace();
   TRY(confine_process());
-  return work(job);
+  return work(job, aside ? &*aside : nullptr);
 }
 
 }  // namespace

@@ -71,8 +71,8 @@ int run_command(const Command& command, const Flags& global_flags, char** argume
   const auto& words = global_flags.arguments();
   const auto given = std::span(words).subspan(1);
   const bool passes_words_on = command.most == kAnyNumber;
-  const auto flags = passes_words_on ? Flags::parse(given, command.flags)
-                                     : Flags::parse_anywhere(given, command.flags);
+  const auto flags =
+      passes_words_on ? Flags::parse(given, command.flags) : Flags::parse_anywhere(given, command.flags);
   if (!flags) return incorrect_usage(flags.error().message(), ": " + flags.error().message(), help(command));
   if (flags->has("help")) return show(help(command));
   if (const auto error = count_error(command, flags->arguments().size()); !error.empty())

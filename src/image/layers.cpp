@@ -1,40 +1,46 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "archive/diff.h"
 #include "archive/worker.h"
 #include "base/ids.h"
-#include "base/log.h"
-#include "base/undo.h"
 #include "image/layer_tar.h"
+#include "image/loose_layer.h"
 #include "image/store_impl.h"
 #include "sys/file.h"
 
 /// Layers: in as tars or as what a container left, out as tars.
 namespace skiff::image {
 
-Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
-  const std::string key = std::string(kImportPrefix) + random_hex(12);
-  TRY(snapshots_.prepare(key, parent));
-  UndoStack undo;
-  undo.add([&] {
-    if (auto removed = snapshots_.remove(key); !removed) log::warning("{}", removed.error().message());
-  });
-  Layer layer;
-  layer.snapshot = std::string(kLayerPrefix) + random_hex(12);
-  {
-    const sys::Fd directory = TRY(sys::open_directory(TRY(snapshots_.layer_directory(key))));
-    const std::string note = TRY(snapshots_.note(key, kRecipe));
-    const sys::Fd recipe = TRY(sys::open_file(note, O_WRONLY | O_CREAT | O_EXCL, 0600));
-    archive::Root root;
-    root.directory = directory.get();
-    const auto unpacked = TRY(archive::unpack(tar, root, "/", archive::layer_options(), &recipe));
-    layer.diff_id = unpacked.digest;
-    layer.bytes = unpacked.stats.bytes;
-    layer.tar_bytes = unpacked.tar_bytes;
-  }
-  TRY(snapshots_.commit(key, layer.snapshot));
-  undo.dismiss();
+Result<LooseLayer> unpack_layer(snapshot::Store& snapshots, const sys::Fd& tar) {
+  LooseLayer layer(snapshots, TRY(snapshots.scratch()));
+  const std::string files = layer.folder() + "/fs";
+  for (const auto& path : {layer.folder(), files})
+    if (::mkdir(path.c_str(), 0755) != 0) return fail_errno("mkdir {}", path);
+  const sys::Fd directory = TRY(sys::open_directory(files));
+  const sys::Fd recipe = TRY(
+      sys::open_file(fmt::format("{}/note-{}", layer.folder(), kRecipe), O_WRONLY | O_CREAT | O_EXCL, 0600));
+  archive::Root root;
+  root.directory = directory.get();
+  const auto unpacked = TRY(archive::unpack(tar, root, "/", archive::layer_options(), &recipe));
+  layer.diff_id = unpacked.digest;
+  layer.bytes = unpacked.stats.bytes;
+  layer.tar_bytes = unpacked.tar_bytes;
   return layer;
+}
+
+Result<Layer> place_layer(LooseLayer loose, const std::string& parent) {
+  Layer layer;
+  layer.diff_id = loose.diff_id;
+  layer.snapshot = std::string(kLayerPrefix) + random_hex(12);
+  layer.bytes = loose.bytes;
+  layer.tar_bytes = loose.tar_bytes;
+  TRY(loose.snapshots().adopt(loose.folder(), layer.snapshot, parent));
+  return layer;
+}
+
+Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
+  return place_layer(TRY(unpack_layer(snapshots_, tar)), parent);
 }
 
 Result<Layer> CatalogueStore::commit_layer(const std::string& active, const std::string& committed) {

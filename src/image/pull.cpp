@@ -1,13 +1,14 @@
 #include "image/pull.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "image/transfer/download.h"
 #include "image/transfer/layer_pool.h"
 #include "image/transfer/layer_progress.h"
 #include "image/transfer/mend.h"
 #include "image/transfer/source.h"
-#include "image/transfer/unpack.h"
+#include "image/transfer/unpacking.h"
 
 namespace skiff::image {
 namespace {
@@ -17,8 +18,8 @@ constexpr int kMostAttempts = 3;
 /// The layers of one image on their way here, from the lowest that is missing up.
 class LayerStack {
  public:
-  LayerStack(Store& store, LayerPool& pool, Downloads& downloads, const Source& source, Progress& progress)
-      : store_(store), pool_(pool), downloads_(downloads), source_(source), progress_(progress) {}
+  LayerStack(Store& store, LayerPool& pool, Unpackings& unpackings, const Source& source, Progress& progress)
+      : store_(store), pool_(pool), unpackings_(unpackings), source_(source), progress_(progress) {}
   /// Upper layers go before those that they stand on.
   ~LayerStack() {
     while (!leases_.empty()) leases_.pop_back();
@@ -36,9 +37,12 @@ class LayerStack {
     for (std::size_t i = known; i < chains.size(); ++i) {
       leases_.push_back(TRY(pool_.get(chains[i], stop, [&] { return make(i, diff_ids[i], stop); })));
       // Another pull may have made it; then the blob is needed no more.
-      parts_[i - known]->download().used();
-      parts_[i - known]->done();
+      auto& part = parts_[i - known];
+      part.unpacking->download()->used();
+      part.progress.done();
     }
+    // Their files go before they are written to the disk.
+    parts_.clear();
     return layers(diff_ids);
   }
 
@@ -50,6 +54,14 @@ class LayerStack {
   }
 
  private:
+  /// A missing layer on its way.
+  struct Part {
+    Part(Progress& listener, std::shared_ptr<Unpacking> work)
+        : unpacking(std::move(work)), progress(listener, unpacking->download()) {}
+    std::shared_ptr<Unpacking> unpacking;
+    LayerProgress progress;
+  };
+
   /// Takes the highest layer that is here and all below it; how many that are.
   Result<std::size_t> hold_known(const std::vector<spec::Digest>& chains) {
     for (std::size_t count = chains.size(); count > 0; --count) {
@@ -67,7 +79,7 @@ class LayerStack {
     return std::size_t{0};
   }
 
-  /// Begins all downloads.
+  /// Begins to download and to unpack all at once.
   void announce(std::size_t known) {
     const auto& blobs = source_.manifest.layers;
     for (std::size_t i = 0; i < blobs.size(); ++i) {
@@ -75,24 +87,20 @@ class LayerStack {
       progress_.action(id, i < known ? "Already exists" : "Pulling fs layer");
     }
     for (std::size_t i = known; i < blobs.size(); ++i)
-      parts_.push_back(
-          std::make_unique<LayerProgress>(progress_, downloads_.get(blobs[i], source_.repository)));
+      parts_.emplace_back(progress_, unpackings_.get(blobs[i], source_.repository));
     missing_from_ = known;
   }
 
   Result<Layer> make(std::size_t index, const spec::Digest& diff_id, const std::stop_token& stop) {
-    LayerProgress& part = *parts_[index - missing_from_];
-    const std::string parent = leases_.empty() ? "" : leases_.back().snapshot();
-    Layer layer = TRY(
-        unpack(store_, part.download(), parent, stop, [&](std::uint64_t bytes) { part.unpacked(bytes); }));
-    if (layer.diff_id != diff_id) {
-      part.download().used();  // whole, and of no use
-      // The lease that would remove it does not exist yet.
-      const auto lease = pool_.hold_made(layer.snapshot);
-      return fail(Kind::DataLoss,
-                  "layers from manifest don't match image configuration: layer {} holds {}, not {}",
-                  part.download().blob().digest.to_string(), layer.diff_id.to_string(), diff_id.to_string());
+    Unpacking& unpacking = *parts_[index - missing_from_].unpacking;
+    auto loose = TRY(unpacking.take(stop));
+    if (loose.diff_id != diff_id) {
+      unpacking.download()->used();  // whole, and of no use
+      return fail(
+          Kind::DataLoss, "layers from manifest don't match image configuration: layer {} holds {}, not {}",
+          unpacking.download()->blob().digest.to_string(), loose.diff_id.to_string(), diff_id.to_string());
     }
+    Layer layer = TRY(place_layer(std::move(loose), leases_.empty() ? "" : leases_.back().snapshot()));
     tar_bytes_[layer.snapshot] = layer.tar_bytes;
     return layer;
   }
@@ -115,10 +123,10 @@ class LayerStack {
 
   Store& store_;
   LayerPool& pool_;
-  Downloads& downloads_;
+  Unpackings& unpackings_;
   const Source& source_;
   Progress& progress_;
-  std::vector<std::unique_ptr<LayerProgress>> parts_;  ///< of the missing layers
+  std::deque<Part> parts_;  ///< of the missing layers
   std::size_t missing_from_ = 0;
   std::map<std::string, std::uint64_t> tar_bytes_;  ///< of the layers made here, by snapshot
   std::vector<LayerPool::Lease> leases_;
@@ -130,7 +138,7 @@ class RegistryPuller final : public Puller {
       : store_(store),
         ledger_(ledger),
         settings_(settings),
-        downloads_(store.content(), settings),
+        unpackings_(store, settings),
         pool_(store.snapshots()) {}
 
   Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) override {
@@ -220,14 +228,14 @@ class RegistryPuller final : public Puller {
     const auto& descriptor = source.manifest.config;
     const auto known = store_.resolve(descriptor.digest.to_string());
     if (known.ok()) {
-      const auto mended = TRY(mend_layers(store_, downloads_, source, *known, progress, stop));
+      const auto mended = TRY(mend_layers(store_, unpackings_, source, *known, progress, stop));
       return Brought{*known, mended > 0};
     }
     const bool damaged = known.error().kind() == Kind::DataLoss;
     const std::string text = TRY(source.repository->read_blob(descriptor, stop));
     const auto config = TRY_CONTEXT(json::decode<spec::oci::Image>(text), "invalid image configuration");
     for (int attempt = 1;; ++attempt) {
-      LayerStack stack(store_, pool_, downloads_, source, progress);
+      LayerStack stack(store_, pool_, unpackings_, source, progress);
       const auto layers = TRY(stack.bring(config, stop));
       auto image = store_.create_from(text, layers, "");
       if (image.ok()) {
@@ -255,7 +263,7 @@ class RegistryPuller final : public Puller {
   Store& store_;
   BlobLedger& ledger_;
   const registry::Settings& settings_;
-  Downloads downloads_;
+  Unpackings unpackings_;
   LayerPool pool_;
 };
 

@@ -97,9 +97,7 @@ Result<void> CatalogueStore::remove_unnamed_blobs() {
 /// Layers that a crash left between their making and the image they were for.
 Result<void> CatalogueStore::adopt_orphans() {
   for (const auto& info : TRY(snapshots_.list()))
-    if ((info.key.starts_with(kImportPrefix) || info.key.starts_with(kLayerPrefix)) &&
-        !catalogue_.uses(info.key))
-      orphans_.insert(info.key);
+    if (info.key.starts_with(kLayerPrefix) && !catalogue_.uses(info.key)) orphans_.insert(info.key);
   return {};
 }
 

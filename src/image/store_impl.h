@@ -72,8 +72,7 @@ class CatalogueStore final : public Store {
   std::set<std::string> orphans_ GUARDED_BY(mutex_);
 };
 
-/// Keys of snapshots: of layers that are being unpacked, and of layers.
-inline constexpr std::string_view kImportPrefix = "import-";
+/// Keys of layers' snapshots.
 inline constexpr std::string_view kLayerPrefix = "layer-";
 
 inline constexpr std::string_view kImageTable = "images";

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <thread>
 
-#include "archive/gzip_writer.h"
+#include "archive/compressor.h"
 #include "archive/tar_writer.h"
 #include "image/check.h"
 #include "image/pull.h"
@@ -45,6 +45,7 @@ struct Tar {
   std::string bytes;
   spec::Digest diff_id;
   std::string gzip;
+  spec::Digest digest() const { return spec::Digest::of(gzip); }
 };
 
 Tar tar_of(const std::string& name, const std::string& data) {
@@ -59,8 +60,8 @@ Tar tar_of(const std::string& name, const std::string& data) {
   entry.size = data.size();
   EXPECT_TRUE(tar.header(entry).ok() && tar.data(data).ok() && tar.finish().ok());
   made.diff_id = spec::Digest::of(made.bytes);
-  archive::GzipWriter gzip;
-  EXPECT_TRUE(gzip.write(made.bytes, true, made.gzip).ok());
+  const auto gzip = archive::gzip_compressor(1);
+  EXPECT_TRUE(gzip->write(made.bytes, true, made.gzip).ok());
   return made;
 }
 
@@ -494,6 +495,45 @@ TEST_F(TransferTest, EachBlobIsDownloadedOnceHoweverManyWantIt) {
   EXPECT_EQ(store_->list()->size(), 2U);
   EXPECT_EQ(snapshots_->list()->size(), 2U);
   EXPECT_EQ(registry_.count(spec::Digest::of(layer.gzip).to_string()), 1U);
+}
+
+TEST_F(TransferTest, LayersAreUnpackedSideBySide) {
+  const Tar lower = tar_of("a", "one");
+  publish("app", "v1", {lower, tar_of("b", "two")});
+  const auto upper_is_here = [&] {
+    std::error_code gone;
+    for (fs::recursive_directory_iterator at(base_ + "/snapshots", gone), end; at != end; at.increment(gone))
+      if (at->path().filename() == "b") return true;
+    return false;
+  };
+  bool found = false;
+  registry_.intercept = [&](http::Exchange& http) {
+    if (http.path().find(lower.digest().to_string()) == std::string_view::npos) return false;
+    // The lower layer comes only when the upper one is unpacked; half a minute is for ever.
+    for (int i = 0; i < 3000 && !(found = upper_is_here()); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return false;
+  };
+  Words words;
+  const auto pulled = pull("app:v1", words);
+  ASSERT_TRUE(pulled.ok()) << pulled.error().message();
+  EXPECT_TRUE(found);
+  EXPECT_EQ(file(*store_->resolve(registry_.name("app:v1")), 1, "b"), "two");
+}
+
+TEST_F(TransferTest, ALayerMayStandInAnImageTwice) {
+  const Tar layer = tar_of("a", noise(200'000, 8));
+  publish("app", "v1", {layer, tar_of("b", "two"), layer});
+  Words words;
+  const auto pulled = pull("app:v1", words);
+  ASSERT_TRUE(pulled.ok()) << pulled.error().message();
+  const auto image = *store_->resolve(registry_.name("app:v1"));
+  EXPECT_EQ(file(image, 0, "a"), file(image, 2, "a"));
+  EXPECT_EQ(snapshots_->list()->size(), 3U);
+  EXPECT_EQ(registry_.count(layer.digest().to_string()), 1U);
+  EXPECT_EQ(partials(), 0U);
+  open();
+  EXPECT_EQ(std::distance(fs::directory_iterator(base_ + "/snapshots"), fs::directory_iterator()), 4);
 }
 
 class PushTest : public TransferTest {

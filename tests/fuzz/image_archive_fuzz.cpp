@@ -6,6 +6,7 @@
 #include <string>
 
 #include "archive/image_archive.h"
+#include "archive/side_thread.h"
 #include "image/docker_manifest.h"
 #include "spec/manifest.h"
 #include "sys/file.h"
@@ -23,7 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::filesystem::create_directory(scratch);
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   auto source = archive::memory_source(bytes);
-  const auto entries = archive::unpack_images(*source, *sys::open_directory(scratch), {std::string(64, 'a')});
+  static archive::SideThread aside;
+  const auto entries = archive::unpack_images(*source, *sys::open_directory(scratch), {std::string(64, 'a')},
+                                               aside);
   if (entries.ok())
     for (const auto& entry : *entries) {
       if (entry.kind != archive::ImageArchiveEntry::Kind::Document) continue;

@@ -48,6 +48,12 @@ void Download::unlisten(int number) {
   listeners_.erase(number);
 }
 
+void Download::unpacked(std::uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  state_.unpacked = bytes;
+  for (const auto& [number, listener] : listeners_) listener(state_);
+}
+
 template <typename Change>
 void Download::update(Change change) {
   const MutexLock lock(mutex_);
@@ -88,11 +94,7 @@ Result<void> Download::wait_done(const std::stop_token& stop) {
 
 void Download::run() {
   const auto waiting = [this] { update([](State& state) { state.phase = Phase::Waiting; }); };
-  if (owner_.take_slot(stop_.get_token(), waiting)) {
-    run_in_slot();
-    owner_.give_slot();
-    return;
-  }
+  if (const auto slot = owner_.slots_.take(stop_.get_token(), waiting)) return run_in_slot();
   update([](State& state) {
     state.phase = Phase::Failed;
     state.error = cancelled();
@@ -204,30 +206,6 @@ std::shared_ptr<Download> Downloads::get(const spec::oci::Descriptor& blob,
   auto download = std::make_shared<Download>(*this, blob, repository);
   known_[blob.digest] = download;
   return download;
-}
-
-bool Downloads::take_slot(const std::stop_token& stop, const std::function<void()>& waiting) {
-  const std::stop_callback wake(stop, [this] {
-    const MutexLock lock(mutex_);
-    changed_.notify_all();
-  });
-  bool free = false;
-  {
-    const MutexLock lock(mutex_);
-    free = free_ > 0;
-  }
-  if (!free) waiting();
-  MutexLock lock(mutex_);
-  while (free_ == 0 && !stop.stop_requested()) lock.wait(changed_);
-  if (stop.stop_requested()) return false;
-  --free_;
-  return true;
-}
-
-void Downloads::give_slot() {
-  const MutexLock lock(mutex_);
-  ++free_;
-  changed_.notify_all();
 }
 
 void Downloads::ended(const spec::Digest& digest) {

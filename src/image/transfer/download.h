@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/thread.h"
 #include "content/store.h"
+#include "image/transfer/slots.h"
 #include "registry/client/repository.h"
 #include "spec/oci_image.h"
 
@@ -32,6 +33,7 @@ class Download {
     std::uint64_t here = 0;        ///< bytes
     std::chrono::seconds pause{};  ///< of Retrying: how long yet
     int generation = 0;            ///< how often it had to begin anew
+    std::uint64_t unpacked = 0;    ///< bytes that were made use of
     std::optional<Error> error;    ///< of Failed
   };
   /// Hears of every change, from the loading thread.
@@ -58,6 +60,8 @@ class Download {
   State state() const EXCLUDES(mutex_);
   /// To be read up to what wait_beyond() said.
   int file() const { return partial_->file().get(); }
+  /// So many bytes were made use of: listeners hear it.
+  void unpacked(std::uint64_t bytes) EXCLUDES(mutex_);
   /// The bytes are needed no more.
   void used() { used_ = true; }
 
@@ -89,7 +93,7 @@ class Download {
 class Downloads {
  public:
   Downloads(content::Store& content, const registry::Settings& settings)
-      : content_(content), settings_(settings), free_(settings.concurrent_downloads) {}
+      : content_(content), settings_(settings), slots_(settings.concurrent_downloads) {}
 
   /// The download of `blob`, which begins now unless it is under way already.
   std::shared_ptr<Download> get(const spec::oci::Descriptor& blob,
@@ -97,16 +101,13 @@ class Downloads {
 
  private:
   friend class Download;
-  /// Waits until there is one; `waiting` is called when that may take a while. False when it was stopped.
-  bool take_slot(const std::stop_token& stop, const std::function<void()>& waiting) EXCLUDES(mutex_);
-  void give_slot() EXCLUDES(mutex_);
   void ended(const spec::Digest& digest) EXCLUDES(mutex_);
 
   content::Store& content_;
   const registry::Settings& settings_;
+  Slots slots_;
   Mutex mutex_;
   std::condition_variable changed_;
-  int free_ GUARDED_BY(mutex_);
   std::map<spec::Digest, std::weak_ptr<Download>> known_ GUARDED_BY(mutex_);
 };
 

@@ -32,18 +32,13 @@ void LayerProgress::hear(const Download::State& state) {
       break;
     case Phase::Done:
       if (shown_ != Phase::Done) progress_.action(id_, "Download complete");
+      // Before that the bar of the download says more.
+      if (shown_ == Phase::Done) meter_.show("Extracting", state.unpacked, total);
       break;
     case Phase::Failed:
       break;
   }
   shown_ = state.phase;
-}
-
-void LayerProgress::unpacked(std::uint64_t bytes) {
-  const MutexLock lock(mutex_);
-  // Before that the bar of the download says more.
-  if (shown_ == Download::Phase::Done)
-    meter_.show("Extracting", bytes, static_cast<std::uint64_t>(download_->blob().size));
 }
 
 void LayerProgress::done() {

@@ -19,8 +19,6 @@ class LayerProgress {
   LayerProgress& operator=(const LayerProgress&) = delete;
 
   Download& download() { return *download_; }
-  /// So many bytes of the blob were unpacked; shown once everything is here.
-  void unpacked(std::uint64_t bytes) EXCLUDES(mutex_);
   void done() EXCLUDES(mutex_);
 
  private:

@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "archive/gzip_writer.h"
+#include "archive/compressor.h"
 #include "image/store.h"
 #include "registry/client/repository.h"
 
@@ -39,7 +39,7 @@ class LayerReader {
   sys::Fd tar_;
   std::thread writer_;
   Result<void> written_;
-  archive::GzipWriter gzip_;
+  std::unique_ptr<archive::Compressor> compressor_;
   spec::Hasher hasher_;
   std::string plain_;
   std::string ready_;

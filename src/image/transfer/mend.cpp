@@ -2,28 +2,29 @@
 
 #include "base/log.h"
 #include "base/undo.h"
+#include "image/loose_layer.h"
 #include "image/transfer/layer_progress.h"
-#include "image/transfer/unpack.h"
 
 namespace skiff::image {
 namespace {
 
-Result<void> mend_layer(Store& store, Downloads& downloads, const Source& source, const Image& image,
+Result<void> mend_layer(Store& store, Unpackings& unpackings, const Source& source, const Image& image,
                         std::size_t index, Progress& progress, const std::stop_token& stop) {
   const Layer& own = image.layers[index];
-  LayerProgress part(progress, downloads.get(source.manifest.layers[index], source.repository));
-  const Layer made = TRY(unpack(store, part.download(), index > 0 ? image.layers[index - 1].snapshot : "",
-                                stop, [&](std::uint64_t bytes) { part.unpacked(bytes); }));
+  const auto unpacking = unpackings.get(source.manifest.layers[index], source.repository);
+  LayerProgress part(progress, unpacking->download());
+  auto loose = TRY(unpacking->take(stop));
   part.download().used();
+  if (loose.diff_id != own.diff_id)
+    return fail(Kind::DataLoss, "layer {} holds {}, not {}", source.manifest.layers[index].digest.to_string(),
+                loose.diff_id.to_string(), own.diff_id.to_string());
+  const Layer made = TRY(place_layer(std::move(loose), index > 0 ? image.layers[index - 1].snapshot : ""));
   // After the exchange it has the damaged files.
   UndoStack undo;
   undo.add([&] {
     if (auto removed = store.snapshots().remove(made.snapshot); !removed.ok())
       log::warning("{}", removed.error().message());
   });
-  if (made.diff_id != own.diff_id)
-    return fail(Kind::DataLoss, "layer {} holds {}, not {}", source.manifest.layers[index].digest.to_string(),
-                made.diff_id.to_string(), own.diff_id.to_string());
   TRY(store.mend_layer(own.snapshot, made.snapshot));
   part.done();
   return {};
@@ -31,8 +32,8 @@ Result<void> mend_layer(Store& store, Downloads& downloads, const Source& source
 
 }  // namespace
 
-Result<std::size_t> mend_layers(Store& store, Downloads& downloads, const Source& source, const Image& image,
-                                Progress& progress, const std::stop_token& stop) {
+Result<std::size_t> mend_layers(Store& store, Unpackings& unpackings, const Source& source,
+                                const Image& image, Progress& progress, const std::stop_token& stop) {
   std::size_t mended = 0;
   for (std::size_t i = 0; i < image.layers.size(); ++i) {
     const auto sound = store.snapshots().sound(image.layers[i].snapshot);
@@ -41,7 +42,7 @@ Result<std::size_t> mend_layers(Store& store, Downloads& downloads, const Source
     if (source.manifest.layers.size() != image.layers.size())
       return Error(Kind::InvalidArgument,
                    "invalid manifest: layers from manifest don't match image configuration");
-    TRY(mend_layer(store, downloads, source, image, i, progress, stop));
+    TRY(mend_layer(store, unpackings, source, image, i, progress, stop));
     ++mended;
   }
   return mended;

@@ -5,16 +5,16 @@
 
 #include "base/result.h"
 #include "image/store.h"
-#include "image/transfer/download.h"
 #include "image/transfer/progress.h"
 #include "image/transfer/source.h"
+#include "image/transfer/unpacking.h"
 
 namespace skiff::image {
 
 /// Fetches the layers of an image again that are known to be damaged or have no folder, and puts their files
 /// in the place of the damaged ones, lowest first; how many. Conflict when a container that runs, or a build,
 /// stands on one of them.
-Result<std::size_t> mend_layers(Store& store, Downloads& downloads, const Source& source, const Image& image,
-                                Progress& progress, const std::stop_token& stop);
+Result<std::size_t> mend_layers(Store& store, Unpackings& unpackings, const Source& source,
+                                const Image& image, Progress& progress, const std::stop_token& stop);
 
 }  // namespace skiff::image

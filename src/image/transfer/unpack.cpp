@@ -5,8 +5,6 @@
 #include <cerrno>
 #include <thread>
 
-#include "base/log.h"
-
 namespace skiff::image {
 namespace {
 
@@ -15,8 +13,7 @@ constexpr int kMostBeginnings = 3;
 
 /// Moves what comes of a download into a pipe, page by page and without copying. Conflict when the download
 /// began anew.
-Result<void> pump(Download& download, int generation, const sys::Fd& out, const std::stop_token& stop,
-                  const std::function<void(std::uint64_t)>& progress) {
+Result<void> pump(Download& download, int generation, const sys::Fd& out, const std::stop_token& stop) {
   loff_t at = 0;
   for (;;) {
     const auto here = TRY(download.wait_beyond(static_cast<std::uint64_t>(at), generation, stop));
@@ -27,18 +24,17 @@ Result<void> pump(Download& download, int generation, const sys::Fd& out, const 
       if (moved < 0 && errno == EINTR) continue;
       if (moved < 0) return fail_errno("move a layer to its worker");
       if (moved == 0) return Error(Kind::Conflict, "the download began anew");
-      if (progress) progress(static_cast<std::uint64_t>(at));
+      download.unpacked(static_cast<std::uint64_t>(at));
     }
   }
 }
 
 struct Attempt {
-  Result<Layer> layer;
+  Result<LooseLayer> layer;
   Result<void> pumped;
 };
 
-Attempt attempt(Store& store, Download& download, const std::string& parent, const std::stop_token& stop,
-                const std::function<void(std::uint64_t)>& progress) {
+Attempt attempt(Store& store, Download& download, const std::stop_token& stop) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {fail_errno("pipe"), {}};
   sys::Fd out(ends[0]);
@@ -47,35 +43,28 @@ Attempt attempt(Store& store, Download& download, const std::string& parent, con
   Result<void> pumped;
   const int generation = download.state().generation;
   std::thread thread([&] {
-    pumped = pump(download, generation, in, stop, progress);
+    pumped = pump(download, generation, in, stop);
     in.reset();
   });
-  auto layer = store.import_layer(out, parent);
+  auto layer = unpack_layer(store.snapshots(), out);
   out.reset();  // a pump that still writes ends here
   thread.join();
   return {std::move(layer), std::move(pumped)};
 }
 
-void discard(Store& store, const Layer& layer) {
-  if (auto removed = store.snapshots().remove(layer.snapshot); !removed.ok())
-    log::warning("{}", removed.error().message());
-}
-
 }  // namespace
 
-Result<Layer> unpack(Store& store, Download& download, const std::string& parent, const std::stop_token& stop,
-                     const std::function<void(std::uint64_t)>& progress) {
+Result<LooseLayer> unpack(Store& store, Download& download, const std::stop_token& stop) {
   for (int beginning = 1;; ++beginning) {
-    auto [layer, pumped] = attempt(store, download, parent, stop, progress);
+    auto [layer, pumped] = attempt(store, download, stop);
     // A full disk is its own reason; everything else may come of bytes that turn out to be wrong.
     if (!layer.ok() && layer.error().kind() == Kind::Exhausted) {
       download.used();  // what came takes room, too
-      return layer;
+      return layer.error();
     }
     const auto verified = download.wait_done(stop);
     const bool anew = !pumped.ok() && pumped.error().kind() == Kind::Conflict;
-    if (layer.ok() && verified.ok() && pumped.ok()) return layer;
-    if (layer.ok()) discard(store, *layer);
+    if (layer.ok() && verified.ok() && pumped.ok()) return std::move(layer);
     if (!verified.ok()) return verified.error();
     if (anew && beginning < kMostBeginnings) continue;
     if (!layer.ok()) {

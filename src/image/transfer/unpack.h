@@ -1,18 +1,15 @@
 #pragma once
 
-#include <functional>
 #include <stop_token>
-#include <string>
 
-#include "image/store.h"
+#include "image/loose_layer.h"
 #include "image/transfer/download.h"
 
 namespace skiff::image {
 
-/// Makes a layer on top of `parent` from a blob while it is being downloaded. `progress` hears how many bytes
-/// of the blob were unpacked, from another thread. The layer is one only when the whole blob was verified; an
-/// error leaves nothing: the download's own before those that come of it.
-Result<Layer> unpack(Store& store, Download& download, const std::string& parent, const std::stop_token& stop,
-                     const std::function<void(std::uint64_t)>& progress);
+/// Makes a layer from a blob while it is being downloaded; the download is told how far that is. The layer is
+/// one only when the whole blob was verified; an error leaves nothing: the download's own before those that
+/// come of it.
+Result<LooseLayer> unpack(Store& store, Download& download, const std::stop_token& stop);
 
 }  // namespace skiff::image
