@@ -421,8 +421,8 @@ systemd() {
   [ "$(runtime events "$ID" --stats | json '["data"]["pids"]["limit"]')" = 21 ]
   run -0 runtime exec "$ID" echo -t --user 7
   [ "$output" = "-t --user 7" ]
-  run -0 runtime ps "$ID" -o pid=
-  [ "$((output))" = "$(runtime state "$ID" | json '["pid"]')" ]
+  run -0 runtime ps "$ID" -o pid,comm
+  [[ "${lines[1]}" == *"$(runtime state "$ID" | json '["pid"]') "* ]]
   run -1 runtime kill "$ID" -1
   [[ "$output" == *"unable to signal init: invalid argument"* ]]
   run -1 runtime delete "$ID" -- -f
