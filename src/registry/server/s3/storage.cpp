@@ -159,8 +159,8 @@ Result<void> S3Incoming::join_pieces(const std::string& key, const std::vector<s
   return parts->complete();
 }
 
-/// A client that sent small chunks has left pieces that are too small for parts. Each part is read before it is
-/// sent: no answer of the store waits half read while another request goes to it.
+/// A client that sent small chunks has left pieces that are too small for parts. Each part is read before it
+/// is sent: no answer of the store waits half read while another request goes to it.
 Result<void> S3Incoming::recut(Parts& parts) {
   const std::uint64_t all = size();
   const std::uint64_t enough = all / kSmallPieces > kPiece ? kLargePiece : kPiece;
