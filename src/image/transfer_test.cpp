@@ -4,7 +4,7 @@
 #include <fstream>
 #include <thread>
 
-#include "archive/compressor.h"
+#include "archive/gzip_writer.h"
 #include "archive/tar_writer.h"
 #include "image/check.h"
 #include "image/pull.h"
@@ -60,8 +60,8 @@ Tar tar_of(const std::string& name, const std::string& data) {
   entry.size = data.size();
   EXPECT_TRUE(tar.header(entry).ok() && tar.data(data).ok() && tar.finish().ok());
   made.diff_id = spec::Digest::of(made.bytes);
-  const auto gzip = archive::gzip_compressor(1);
-  EXPECT_TRUE(gzip->write(made.bytes, true, made.gzip).ok());
+  archive::GzipWriter gzip;
+  EXPECT_TRUE(gzip.write(made.bytes, true, made.gzip).ok());
   return made;
 }
 

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-
 #include "sys/file.h"
 
 namespace skiff::image {
@@ -11,8 +9,6 @@ namespace {
 
 constexpr std::size_t kPiece = 512 << 10;
 constexpr int kPipeSize = 1 << 20;
-/// For each of several layers at a time.
-constexpr unsigned kMostThreads = 8;
 
 }  // namespace
 
@@ -25,7 +21,6 @@ LayerReader::~LayerReader() {
 }
 
 Result<void> LayerReader::open() {
-  compressor_ = archive::gzip_compressor(std::min(std::thread::hardware_concurrency(), kMostThreads));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   tar_ = sys::Fd(ends[0]);
@@ -52,7 +47,7 @@ Result<void> LayerReader::refill() {
     ended_ = count == 0;
     // Before the stream gets its end: a tar that is not whole must not look like one.
     if (ended_) TRY(join());
-    TRY(compressor_->write(std::string_view(plain_).substr(0, count), ended_, ready_));
+    TRY(gzip_.write(std::string_view(plain_).substr(0, count), ended_, ready_));
     read_ += count;
     progress_(read_);
   }

@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "archive/compressor.h"
+#include "archive/gzip_writer.h"
 #include "image/store.h"
 #include "registry/client/repository.h"
 
@@ -39,7 +39,7 @@ class LayerReader {
   sys::Fd tar_;
   std::thread writer_;
   Result<void> written_;
-  std::unique_ptr<archive::Compressor> compressor_;
+  archive::GzipWriter gzip_;
   spec::Hasher hasher_;
   std::string plain_;
   std::string ready_;
