@@ -83,6 +83,9 @@ TEST_F(OptionsTest, SystemdMakesTheCgroupsWhenAsked) {
     const auto options = read(std::move(arguments), file);
     return options.ok() ? std::string("accepted") : options.error().message();
   };
+  const auto invalid = [](std::string_view value, std::string_view why) {
+    return fmt::format("invalid argument \"{}\" for \"--exec-opt\" flag: {}", value, why);
+  };
   const auto usual = read({}, "{}")->config;
   EXPECT_FALSE(usual.systemd_cgroups);
   EXPECT_EQ(spec::cgroups_path(usual, "", "id"), "skiff/id");
@@ -96,10 +99,12 @@ TEST_F(OptionsTest, SystemdMakesTheCgroupsWhenAsked) {
   EXPECT_FALSE(spec::check_cgroup_parent(asked, ".slice").ok());
   EXPECT_TRUE(spec::check_cgroup_parent(usual, "/anything").ok());
   EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=cgroupfs"}), "accepted");
-  EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=x"}), "native.cgroupdriver option x not supported");
+  EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=x"}),
+            invalid("native.cgroupdriver=x", "native.cgroupdriver option x not supported"));
   EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=none"}),
-            "native.cgroupdriver option none is internally used and cannot be specified manually");
-  EXPECT_EQ(message({"--exec-opt", "x"}), "unable to parse key/value option: x");
+            invalid("native.cgroupdriver=none",
+                    "native.cgroupdriver option none is internally used and cannot be specified manually"));
+  EXPECT_EQ(message({"--exec-opt", "x"}), invalid("x", "unable to parse key/value option: x"));
   EXPECT_NE(message({"--exec-opt", "native.cgroupdrivr=systemd"}).find("the only one is native.cgroupdriver"),
             std::string::npos);
   EXPECT_EQ(message({"--exec-opt", "native.cgroupdriver=systemd", "--cgroup-parent", "/x"}),
