@@ -48,7 +48,11 @@ damaged() {
 }
 field() { jq -r "$1" "$E2E_DIR/report"; }
 restart_engine() {
-  kill -KILL "$(cat "$E2E_DIR/pid")"
+  local daemon
+  daemon=$(cat "$E2E_DIR/pid")
+  kill -KILL "$daemon"
+  daemon_gone() { ! kill -0 "$daemon" 2>/dev/null; }
+  eventually 20 daemon_gone
   start_engine
 }
 
