@@ -135,7 +135,7 @@ void Fsck::repair(image::Finding& finding, const FsckRequest& request, image::Pr
     for (const auto& image : *images) {
       if (image.id != id) continue;
       const auto mended = puller_.mend(image, request.credentials_of, progress, stop);
-      if (!mended.ok()) damage.repair = mended.error().message();
+      damage.repair = mended.ok() ? "it was fetched again and is damaged still" : mended.error().message();
     }
   }
   damage.repaired = image::is_mended(parts_.images, finding);

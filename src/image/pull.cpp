@@ -228,8 +228,13 @@ class RegistryPuller final : public Puller {
     const auto& descriptor = source.manifest.config;
     const auto known = store_.resolve(descriptor.digest.to_string());
     if (known.ok()) {
-      const auto mended = TRY(mend_layers(store_, unpackings_, source, *known, progress, stop));
-      return Brought{*known, mended > 0};
+      bool mended = TRY(mend_layers(store_, unpackings_, source, *known, progress, stop)) > 0;
+      // What is held in memory does not tell of the disk.
+      if (!store_.content().read(known->id).ok()) {
+        TRY(store_.content().put(TRY(source.repository->read_blob(descriptor, stop))));
+        mended = true;
+      }
+      return Brought{*known, mended};
     }
     const bool damaged = known.error().kind() == Kind::DataLoss;
     const std::string text = TRY(source.repository->read_blob(descriptor, stop));
