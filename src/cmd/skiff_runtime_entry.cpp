@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 
 /// Where skiff-runtime begins, before the C library's own beginning. What makes processes has to run as a
 /// protected copy of itself (sys/executable.h), and a program that is going to be replaced need not set
@@ -90,8 +89,10 @@ bool equal(const char* a, const char* b) {
 /// Whether one of the words names a command that makes processes. A container of such a name costs its
 /// callers the second start, and nothing else.
 bool makes_processes(const char* const* words) {
+  // Characters and not pointers: those of a program that lies anywhere are not yet what they will be.
+  static constexpr char kMaking[][8] = {"create", "exec", "run"};
   for (; *words; ++words)
-    for (const char* command : {"create", "exec", "run"})
+    for (const auto& command : kMaking)
       if (equal(*words, command)) return true;
   return false;
 }
