@@ -25,7 +25,7 @@ _skiff() {
   done
   COMPREPLY=()
   local engine=("$program" "${globals[@]}")
-  local group=" builder container image network registry system volume "
+  local group=" builder container image manifest network registry system volume "
   local depth=1
   [[ $group == *" ${path[0]:-} "* ]] && depth=2
   if ((${#path[@]} < depth)); then
@@ -54,12 +54,16 @@ _skiff() {
     --runtime)
       mapfile -t COMPREPLY < <(compgen -W "$("${engine[@]}" info 2>/dev/null | sed -n 's/^ Runtimes: //p')" -- "$current")
       return ;;
+    --progress)
+      mapfile -t COMPREPLY < <(compgen -W "auto plain quiet json" -- "$current")
+      return ;;
     --env-file | --label-file | --cidfile | -f | --file | --iidfile | -o | --output | --input)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return ;;
   esac
   local verb=${command[depth - 1]} names=""
   case "${command[*]}" in
+    manifest\ *) return ;;
     network\ *) names=$("${engine[@]}" network ls --format '{{.Name}}' 2>/dev/null) ;;
     volume\ *) names=$("${engine[@]}" volume ls -q 2>/dev/null) ;;
     image\ build | build | builder\ build)

@@ -1,8 +1,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "api/progress.h"
 #include "api/routes.h"
+#include "api/transfer.h"
 #include "base/strings.h"
 #include "http/fetch.h"
 #include "spec/docker/container.h"
@@ -16,10 +19,12 @@ namespace {
 
 constexpr std::string_view kTar = "application/x-tar";
 
-Result<void> save(Call& call, const std::vector<std::string>& names) {
+Result<void> save(Call& call, const std::vector<std::string>& names,
+                  const std::set<spec::Digest>& without = {}) {
   const auto platform = TRY(json_platform(call));
   const auto images = TRY(call.engine.archives.choose(names, platform));
-  return stream_from(call, kTar, [&](const sys::Fd& out) { return call.engine.archives.save(images, out); });
+  return stream_from(call, kTar,
+                     [&](const sys::Fd& out) { return call.engine.archives.save(images, out, without); });
 }
 
 /// The name that "repo" and "tag" make; none without "repo".
@@ -85,16 +90,31 @@ Result<void> image_get(Call& call) { return save(call, {call.name()}); }
 
 Result<void> image_get_all(Call& call) { return save(call, call.query.all("names")); }
 
+Result<void> image_save_without(Call& call) {
+  const auto request = TRY(read_json<spec::docker::SaveRequest>(call, Body::Required));
+  std::set<spec::Digest> without;
+  for (const auto& diff_id : request.without) without.insert(TRY(spec::Digest::parse(diff_id)));
+  return save(call, request.names, without);
+}
+
+Result<void> layers_known(Call& call) {
+  const auto asked = TRY(read_json<spec::docker::LayerList>(call, Body::Required));
+  return answer(call, 200, spec::docker::LayerList{TRY(call.engine.archives.known_layers(asked.diff_ids))});
+}
+
 Result<void> image_load(Call& call) {
   const auto platform = TRY(json_platform(call));
   const bool quiet = call.query.boolean("quiet");
-  LineProgress progress(call);
-  const auto loaded = stream_into(call, [&](const sys::Fd& tar) {
-    return call.engine.archives.load(tar, platform, quiet,
-                                     [&](const spec::docker::ProgressLine& line) { progress.line(line); });
+  // A client may read its answer only when it has sent everything: nothing here waits for it.
+  TransferLines lines(call);
+  const auto loaded = lines.run([&](image::Progress& progress) {
+    return stream_into(call, [&](const sys::Fd& tar) {
+      return call.engine.archives.load(tar, platform, quiet,
+                                       [&](const spec::docker::ProgressLine& line) { progress.line(line); });
+    });
   });
   // Docker answers 200 before it looks at the archive, and its clients show such errors as they are.
-  if (!loaded.ok()) progress.fail(loaded.error());
+  if (!loaded.ok()) LineProgress(call).fail(loaded.error());
   return call.http.answered() ? success() : call.http.send(200, "");
 }
 

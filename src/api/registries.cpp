@@ -3,14 +3,11 @@
 #include "registry/client/refusal.h"
 
 namespace skiff::api {
-namespace {
 
 registry::Credentials credentials_of(const Call& call) {
   return engine::credentials_of(spec::docker::decode_auth(call.http.fields().get("X-Registry-Auth")));
 }
 
-/// As Docker's engine answers what a registry said: 401 when it wants to know who asks, 500 when it cannot be
-/// asked.
 Result<void> conclude(Call& call, Result<void> done) {
   if (done.ok() || call.http.answered()) return done;
   const Error& error = done.error();
@@ -20,6 +17,8 @@ Result<void> conclude(Call& call, Result<void> done) {
   if (is_of_registry) return Error(Kind::Internal, error.message());
   return done;
 }
+
+namespace {
 
 /// The name as Docker reads the parameters: without any tag all are meant.
 Result<spec::Reference> reference_of(const std::string& name, const std::string& tag) {
@@ -68,6 +67,17 @@ Result<void> auth(Call& call) {
   const auto answered = call.engine.registries.log_in(config, call.http.stop_token());
   if (!answered.ok()) return conclude(call, answered.error());
   return answer(call, 200, *answered);
+}
+
+Result<void> image_search(Call& call) {
+  const auto limit = call.query.integer("limit");
+  if (!limit.ok()) return fail(Kind::InvalidArgument, "invalid limit specified: {}", limit.error().message());
+  if (limit->value_or(0) < 0) return Error(Kind::InvalidArgument, "invalid limit specified");
+  const auto filters = TRY(filters_of(call));
+  const auto found = call.engine.registries.search(call.query.get("term"), *limit, filters,
+                                                   credentials_of(call), call.http.stop_token());
+  if (!found.ok()) return conclude(call, found.error());
+  return answer(call, 200, *found);
 }
 
 Result<void> distribution_inspect(Call& call) {

@@ -47,7 +47,7 @@ constexpr Route kRoutes[] = {
     {"POST",   "/build/prune",                  build_prune},
     {"GET",    "/images/json",                  image_list},
     {"POST",   "/images/prune",                 image_prune},
-    {"GET",    "/images/search",                not_offered},
+    {"GET",    "/images/search",                image_search},
     {"GET",    "/images/get",                   image_get_all},
     {"POST",   "/images/create",                image_create},
     {"POST",   "/images/load",                  image_load},
@@ -60,6 +60,11 @@ constexpr Route kRoutes[] = {
 
     {"POST",   "/skiff/images/bootstrap",       image_bootstrap},
     {"POST",   "/skiff/system/fsck",            system_fsck},
+    {"POST",   "/skiff/images/save",            image_save_without},
+    {"POST",   "/skiff/layers/known",           layers_known},
+    {"POST",   "/skiff/manifests/{name...}/mount", manifest_mount},
+    {"GET",    "/skiff/manifests/{name...}",    manifest_get},
+    {"PUT",    "/skiff/manifests/{name...}",    manifest_put},
 
     {"GET",    "/networks",                     network_list},
     {"GET",    "/networks/",                    network_list},

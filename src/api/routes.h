@@ -73,6 +73,8 @@ Result<void> image_prune(Call& call);
 Result<void> image_get(Call& call);
 Result<void> image_get_all(Call& call);
 Result<void> image_load(Call& call);
+Result<void> image_save_without(Call& call);
+Result<void> layers_known(Call& call);
 /// POST /images/create with fromSrc.
 Result<void> image_import(Call& call);
 Result<void> container_export(Call& call);
@@ -84,8 +86,13 @@ Result<void> image_create(Call& call);
 Result<void> image_push(Call& call);
 Result<void> auth(Call& call);
 Result<void> distribution_inspect(Call& call);
+Result<void> image_search(Call& call);
 // fsck.cpp
 Result<void> system_fsck(Call& call);
+// manifests.cpp
+Result<void> manifest_get(Call& call);
+Result<void> manifest_put(Call& call);
+Result<void> manifest_mount(Call& call);
 // bootstrap.cpp
 Result<void> image_bootstrap(Call& call);
 // builds.cpp

@@ -10,6 +10,12 @@
 
 namespace skiff::api {
 
+/// The credentials that came along, in X-Registry-Auth.
+registry::Credentials credentials_of(const Call& call);
+/// As Docker's engine answers what a registry said: 401 when it wants to know who asks, 500 when it cannot be
+/// asked.
+Result<void> conclude(Call& call, Result<void> done);
+
 /// Answers a call with the progress lines of work on another thread. A client that reads slowly misses steps
 /// of a bar, and holds nobody up.
 class TransferLines final : public image::Progress {

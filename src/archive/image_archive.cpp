@@ -25,22 +25,32 @@ constexpr std::size_t kMostName = 255;
 constexpr std::uint64_t kMostDocuments = 64 << 20;
 constexpr std::size_t kBlock = 512;
 constexpr std::string_view kBlobs = "blobs/sha256/";
+constexpr std::uint64_t kStep = 4 << 20;  ///< bytes after which the reader says how far it is
 
 /// The data of the entry that a reader stands at.
 class EntrySource final : public Source {
  public:
-  explicit EntrySource(TarReader& tar) : tar_(tar) {}
+  EntrySource(TarReader& tar, EntryProgress progress, const OnEntryProgress& tell)
+      : tar_(tar), progress_(std::move(progress)), tell_(tell) {}
   Result<std::string_view> next() override {
     std::int64_t offset = 0;
     const auto bytes = TRY(tar_.data(offset));
     if (!bytes.empty() && offset != position_)
       return fail(Kind::InvalidArgument, "a sparse entry where an image has none");
     position_ += static_cast<std::int64_t>(bytes.size());
+    progress_.current += bytes.size();
+    if (tell_ && progress_.current >= told_ + kStep) {
+      told_ = progress_.current;
+      tell_(progress_);
+    }
     return bytes;
   }
 
  private:
   TarReader& tar_;
+  EntryProgress progress_;
+  const OnEntryProgress& tell_;
+  std::uint64_t told_ = 0;
   std::int64_t position_ = 0;
 };
 
@@ -70,8 +80,9 @@ bool begins_like_tar(std::string_view block) {
 
 class Unpacker {
  public:
-  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known, SideThread& aside)
-      : tar_(tar), folder_(folder), known_(known), aside_(aside) {}
+  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known, SideThread& aside,
+           const OnEntryProgress& progress)
+      : tar_(tar), folder_(folder), known_(known), aside_(aside), progress_(progress) {}
 
   Result<std::vector<ImageArchiveEntry>> run() {
     Entry entry;
@@ -94,6 +105,7 @@ class Unpacker {
   const sys::Fd& folder_;
   const std::set<std::string>& known_;
   SideThread& aside_;  ///< reads and hashes a layer's bytes while they become files here
+  const OnEntryProgress& progress_;
   std::vector<ImageArchiveEntry> entries_;
   std::size_t seen_ = 0;
   std::uint64_t documents_ = 0;  ///< bytes
@@ -126,7 +138,7 @@ Result<void> Unpacker::file(ImageArchiveEntry taken, std::uint64_t size) {
     entries_.push_back(std::move(taken));
     return {};
   }
-  EntrySource data(tar_);
+  EntrySource data(tar_, {taken.name, 0, size}, progress_);
   auto source = std::make_unique<HeadSource>(data);
   const auto head = TRY(source->peek(kBlock));
   if (detect_compression(head) != Compression::None || begins_like_tar(head))
@@ -188,6 +200,12 @@ Result<void> Unpacker::unpack(ImageArchiveEntry& taken, std::unique_ptr<HeadSour
 
 }  // namespace
 
+void describe(json::Fields& f, EntryProgress& progress) {
+  f("name", progress.name);
+  f("current", progress.current);
+  f("total", progress.total);
+}
+
 void describe(json::Fields& f, ImageArchiveEntry& entry) {
   f("name", entry.name);
   int kind = static_cast<int>(entry.kind);
@@ -204,8 +222,9 @@ void describe(json::Fields& f, ImageArchiveEntry& entry) {
 }
 
 Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known, SideThread& aside) {
-  return Unpacker(tar, folder, known, aside).run();
+                                                     const std::set<std::string>& known, SideThread& aside,
+                                                     const OnEntryProgress& progress) {
+  return Unpacker(tar, folder, known, aside, progress).run();
 }
 
 }  // namespace skiff::archive

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +37,16 @@ struct ImageArchiveEntry {
 
 void describe(json::Fields& f, ImageArchiveEntry& entry);
 
+/// How far the reading of an entry that is a layer has come.
+struct EntryProgress {
+  std::string name;           ///< of the entry
+  std::uint64_t current = 0;  ///< bytes, as they lie in the archive
+  std::uint64_t total = 0;
+};
+using OnEntryProgress = std::function<void(const EntryProgress&)>;
+
+void describe(json::Fields& f, EntryProgress& progress);
+
 /// What a document may hold at most. Larger entries that are no layers are left out, as are names that no
 /// format has.
 inline constexpr std::uint64_t kMostDocument = 8 << 20;
@@ -43,8 +54,10 @@ inline constexpr std::uint64_t kMostDocument = 8 << 20;
 /// Reads an archive of images from front to back, once: layers are unpacked as they come, each into a folder
 /// of its own below `folder`, documents become files there. `known` has the hexadecimal digits of digests
 /// whose layers need not be unpacked. `aside` reads and hashes beside the unpacking. InvalidArgument: no tar
-/// archive, or a truncated one; Exhausted: more entries or documents than images have.
+/// archive, or a truncated one; Exhausted: more entries or documents than images have. `progress` is told
+/// every few megabytes.
 Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known, SideThread& aside);
+                                                     const std::set<std::string>& known, SideThread& aside,
+                                                     const OnEntryProgress& progress = {});
 
 }  // namespace skiff::archive

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "archive/worker_job.h"
@@ -40,7 +41,26 @@ Error died(int status) {
               WEXITSTATUS(status));
 }
 
-Result<Answer> run_job(Job job, const Root& root, int data, const sys::Fd* recipe = nullptr) {
+/// What the worker writes to its end: the answer, after lines that are passed on to `progress`.
+Result<std::string> read_answer(const sys::Fd& pipe, const OnEntryProgress& progress) {
+  std::string bytes;
+  std::string piece(64 << 10, '\0');
+  while (const std::size_t count = TRY(sys::read_some(pipe, piece.data(), piece.size()))) {
+    bytes.append(piece, 0, count);
+    for (std::size_t end;
+         (end = bytes.find('\n', bytes.size() - std::min(bytes.size(), count))) != std::string::npos;) {
+      const auto line = json::decode<EntryProgress>(std::string_view(bytes).substr(0, end));
+      if (line && progress) progress(*line);
+      bytes.erase(0, end + 1);
+    }
+    if (bytes.size() > kAnswerLimit)
+      return fail(Kind::Exhausted, "the archive worker's answer is larger than {} bytes", kAnswerLimit);
+  }
+  return bytes;
+}
+
+Result<Answer> run_job(Job job, const Root& root, int data, const sys::Fd* recipe = nullptr,
+                       const OnEntryProgress& progress = {}) {
   sys::SpawnOptions options;
   options.program = worker_program();
   options.arguments = {kWorkerName};
@@ -75,7 +95,7 @@ Result<Answer> run_job(Job job, const Root& root, int data, const sys::Fd* recip
   if (data >= 0) options.keep.emplace_back(data, kDataFd);
   const sys::Process process = TRY_CONTEXT(sys::spawn(options), "archive worker");
   worker_end.reset();
-  auto bytes = sys::read_all(answer_end, kAnswerLimit);
+  auto bytes = read_answer(answer_end, progress);
   const int status = TRY(process.wait());
   if (!bytes || bytes->empty()) return died(status);
   auto answer = TRY_CONTEXT(json::decode<Answer>(*bytes), "archive worker");
@@ -117,13 +137,15 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
 }
 
 Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known) {
+                                                     const std::set<std::string>& known,
+                                                     const OnEntryProgress& progress) {
   Job job;
   job.kind = "unpack-images";
+  job.progress = static_cast<bool>(progress);
   job.names.assign(known.begin(), known.end());
   Root root;
   root.directory = folder.get();
-  return TRY(run_job(std::move(job), root, tar.get())).archive_entries;
+  return TRY(run_job(std::move(job), root, tar.get(), nullptr, progress)).archive_entries;
 }
 
 Result<void> pack(const Root& root, const std::string& path, const sys::Fd& out, PackNames names) {

@@ -63,8 +63,10 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
 
 /// Reads an archive of images (image_archive.h; plain or compressed) from `tar` to its end into the empty
 /// folder `folder`. What stands in the folder afterwards is as little to be trusted as the bytes were.
+/// `progress` is called on this thread.
 Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known);
+                                                     const std::set<std::string>& known,
+                                                     const OnEntryProgress& progress = {});
 
 /// How the entries of a packed directory are called.
 enum class PackNames : std::uint8_t {

@@ -25,6 +25,7 @@ void describe(json::Fields& f, Job& job) {
   f("mounts", job.mounts);
   f("join", job.join);
   f("recipe", job.recipe);
+  f("progress", job.progress);
   f("path", job.path);
   enum_field(f, "whiteouts", job.options.whiteouts);
   enum_field(f, "escape", job.options.escape);

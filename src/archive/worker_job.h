@@ -10,6 +10,7 @@
 #include "spec/mount.h"
 
 /// What goes between the daemon and a worker: the job as JSON in a memory file, the answer as JSON in a pipe.
+/// Lines before the answer, which has no end of line, are the progress of an "unpack-images".
 namespace skiff::archive {
 
 inline constexpr const char* kWorkerName = "skiffd-worker";
@@ -31,8 +32,9 @@ struct JobMount {
 struct Job {
   std::string kind;  ///< "unpack", "pack", "pack-inside", "pack-layer", "unpack-images" or "stat"
   std::vector<JobMount> mounts;
-  bool join = false;    ///< kNamespaceFd is there
-  bool recipe = false;  ///< kRecipeFd is there
+  bool join = false;      ///< kNamespaceFd is there
+  bool recipe = false;    ///< kRecipeFd is there
+  bool progress = false;  ///< somebody listens to it
   std::string path;
   ApplyOptions options;
   std::vector<std::string> names;  ///< what "unpack-images" knows, what "pack-layer" omits

@@ -89,9 +89,16 @@ Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
 Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root, SideThread& aside) {
   const sys::Fd data(kDataFd);
   auto source = TRY(open_source(data));
+  OnEntryProgress tell;
+  if (job.progress)
+    tell = [](const EntryProgress& progress) {
+      const std::string line = json::encode(progress) + "\n";
+      // Should nobody read it any more, the answer will not be read either.
+      [[maybe_unused]] const auto told = ::write(kAnswerFd, line.data(), line.size());
+    };
   Answer answer;
-  answer.archive_entries =
-      TRY(unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end()), aside));
+  answer.archive_entries = TRY(
+      unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end()), aside, tell));
   // Whoever sends the rest is waiting for it to be read.
   while (!TRY(source->next()).empty()) {
   }

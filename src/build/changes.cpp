@@ -28,6 +28,8 @@ class NoImages final : public BaseImages {
 Result<spec::oci::ImageConfig> apply_changes(spec::oci::ImageConfig config,
                                              const std::vector<std::string>& changes) {
   const Scan scanned = TRY(scan(join(changes, "\n")));
+  if (!changes.empty() && scanned.lines.empty())
+    return Error(Kind::InvalidArgument, "file with no instructions");
   for (const Line& line : scanned.lines) {
     const std::string word(line.text.substr(0, line.text.find_first_of(" \t")));
     if (std::find(kAllowed.begin(), kAllowed.end(), to_lower(word)) == kAllowed.end())

@@ -43,6 +43,8 @@ TEST(Changes, RefusalsAreDockers) {
   EXPECT_EQ(refusal({"CMD x", "FROM y"}), "FROM is not a valid change command");
   EXPECT_EQ(refusal({"FOO x"}), "FOO is not a valid change command");
   EXPECT_EQ(refusal({"ENV"}), "ENV requires at least one argument");
+  EXPECT_EQ(refusal({""}), "file with no instructions");
+  EXPECT_EQ(refusal({" ", "# x"}), "file with no instructions");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "cli/help.h"
+#include "client/host.h"
 #include "spec/digest.h"
 #include "spec/program_version.h"
 #include "sys/file.h"
@@ -85,15 +86,22 @@ Result<client::Client*> Cli::engine() {
     host = TRY_CONTEXT(context_host(globals.config_directory, name),
                        "Failed to initialize: unable to resolve docker endpoint");
   if (host.empty() && globals.context.empty()) host = environment("DOCKER_HOST");
-  if (host.empty()) host = kDefaultHost;
-  auto address =
-      TRY_CONTEXT(http::Address::parse(host), "Failed to initialize: unable to resolve docker endpoint");
+  client_ = TRY(engine_at(host.empty() ? kDefaultHost : std::string_view(host)));
+  return client_.get();
+}
+
+Result<std::unique_ptr<client::Client>> Cli::engine_at(std::string_view host) {
+  // Docker names what it was about to do only for the addresses that it resolves itself.
+  auto address = client::parse_host(host);
+  if (!address.ok())
+    return address.error().with_context(host.starts_with("ssh://")
+                                            ? "Failed to initialize"
+                                            : "Failed to initialize: unable to resolve docker endpoint");
   std::string version = environment("DOCKER_API_VERSION");
   if (version.starts_with("v")) version.erase(0, 1);
   const bool fixed = !version.empty();
-  client_ =
-      std::make_unique<client::Client>(std::move(address), fixed ? version : std::string(kApiVersion), fixed);
-  return client_.get();
+  return std::make_unique<client::Client>(*std::move(address), fixed ? version : std::string(kApiVersion),
+                                          fixed);
 }
 
 void Cli::report(const Error& error) {
@@ -157,9 +165,9 @@ int run_entry(Cli& cli, const Entry& entry, const Arguments& words) {
     cli.out.write(command_help(cli.program, entry, *command));
     return 0;
   }
-  if (const std::string complaint = arity_complaint(entry.arity, parsed->arguments.size());
-      !complaint.empty()) {
-    const std::string_view verb = entry.arity.kind == Arity::Kind::AtLeast ? "See" : "Run";
+  const Arity arity = entry.arity_of ? entry.arity_of(parsed->arguments) : entry.arity;
+  if (const std::string complaint = arity_complaint(arity, parsed->arguments.size()); !complaint.empty()) {
+    const std::string_view verb = arity.kind == Arity::Kind::AtLeast ? "See" : "Run";
     cli.err.print("{0}: '{1}' {2}\n\nUsage:  {3}\n\n{4} '{1} --help' for more information\n", cli.program,
                   path, complaint, usage_line(cli.program, entry), verb);
     return 1;

@@ -34,6 +34,8 @@ class Cli {
 
   /// The engine's client; made at the first call. Nothing is sent yet.
   Result<client::Client*> engine();
+  /// A client of the engine at another address than that; ssh's too.
+  static Result<std::unique_ptr<client::Client>> engine_at(std::string_view host);
   /// The endpoint's name: "default" or the context's.
   std::string context_name();
   /// A member of the configuration file ("psFormat", "detachKeys"); empty when there is none.

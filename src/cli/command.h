@@ -13,6 +13,19 @@ namespace skiff::cli {
 class Cli;
 using Arguments = std::vector<std::string>;
 
+/// How many positional arguments a command takes.
+struct Arity {
+  enum class Kind : std::uint8_t { Any, None, Exactly, AtLeast, AtMost, Between };
+  Kind kind = Kind::Any;
+  std::size_t low = 0;
+  std::size_t high = 0;
+};
+constexpr Arity any_arguments() { return {}; }
+constexpr Arity no_arguments() { return {Arity::Kind::None}; }
+constexpr Arity exactly(std::size_t n) { return {Arity::Kind::Exactly, n, n}; }
+constexpr Arity at_least(std::size_t n) { return {Arity::Kind::AtLeast, n}; }
+constexpr Arity at_most(std::size_t n) { return {Arity::Kind::AtMost, 0, n}; }
+
 /// One run of one command: its flags' targets are members, set before run() is called.
 class Command {
  public:
@@ -26,19 +39,6 @@ class Command {
 
   FlagSet flags;
 };
-
-/// How many positional arguments a command takes.
-struct Arity {
-  enum class Kind : std::uint8_t { Any, None, Exactly, AtLeast, AtMost, Between };
-  Kind kind = Kind::Any;
-  std::size_t low = 0;
-  std::size_t high = 0;
-};
-constexpr Arity any_arguments() { return {}; }
-constexpr Arity no_arguments() { return {Arity::Kind::None}; }
-constexpr Arity exactly(std::size_t n) { return {Arity::Kind::Exactly, n, n}; }
-constexpr Arity at_least(std::size_t n) { return {Arity::Kind::AtLeast, n}; }
-constexpr Arity at_most(std::size_t n) { return {Arity::Kind::AtMost, 0, n}; }
 
 using MakeCommand = std::unique_ptr<Command> (*)();
 
@@ -57,6 +57,9 @@ struct Entry {
   MakeCommand make;
   std::string_view description;  ///< the help's text when it says more than the summary
   std::string_view usage;        ///< a second usage line
+  bool hidden = false;           ///< in no list
+  /// How many arguments there have to be when that depends on them, in place of `arity`.
+  Arity (*arity_of)(const Arguments& arguments) = nullptr;
 
   std::string_view name() const { return path.substr(path.rfind(' ') + 1); }
 };

@@ -56,7 +56,7 @@ std::string group_help(std::string_view program, const Group& group) {
   const std::string prefix = std::string(group.name) + " ";
   std::vector<const Entry*> members;
   for (const Entry& entry : entries())
-    if (entry.path.starts_with(prefix)) members.push_back(&entry);
+    if (entry.path.starts_with(prefix) && !entry.hidden) members.push_back(&entry);
   std::sort(members.begin(), members.end(), [](const Entry* a, const Entry* b) { return a->path < b->path; });
   for (const Entry* entry : members) out += command_line(entry->name(), entry->summary);
   return out + fmt::format("\nRun '{} {} COMMAND --help' for more information on a command.\n", program,

@@ -47,27 +47,57 @@ void ProgressLines::show(const spec::docker::ProgressLine& line) {
   show_in_place(line.id, text);
 }
 
-Result<void> show_progress(client::Stream& stream, Output& out, ProgressStyle style, BuildOutcome* outcome) {
-  ProgressLines lines([&out](std::string_view text) { out.write(text); },
-                      style == ProgressStyle::Auto && out.is_terminal());
-  while (true) {
-    auto value = TRY(stream.next_json());
-    if (!value) return {};
-    const auto line = TRY(json::from_value<spec::docker::ProgressLine>(*std::move(value)));
-    if (line.aux && outcome) note_result(*line.aux, *outcome);
-    if (!line.error.empty() || line.error_detail) {
-      const auto& detail = line.error_detail;
-      const std::string message = detail && !detail->message.empty() ? detail->message : line.error;
-      return Error(Kind::Internal, message, detail ? detail->code : 0);
-    }
-    if (style == ProgressStyle::Quiet) {
-      if (outcome) outcome->text += line.stream;
-      continue;
-    }
-    if (!line.stream.empty()) out.write(line.stream);
-    if (!line.status.empty()) lines.show(line);
-    out.flush();
+Result<ProgressStyle> parse_progress_style(std::string_view text) {
+  if (text == "auto" || text == "tty" || text.empty()) return ProgressStyle::Auto;
+  if (text == "plain") return ProgressStyle::Plain;
+  if (text == "quiet" || text == "none") return ProgressStyle::Quiet;
+  if (text == "json") return ProgressStyle::Json;
+  return fail(Kind::InvalidArgument, "invalid progress mode {}: must be one of: auto, plain, quiet, json",
+              quote(text));
+}
+
+void add_progress_flag(FlagSet& flags, std::string& target) {
+  flags.string(target, "progress", 0,
+               "Set type of progress output (\"auto\", \"plain\", \"quiet\", \"json\")");
+}
+
+ProgressPrinter::ProgressPrinter(Output& out, ProgressStyle style, BuildOutcome* outcome)
+    : out_(out),
+      style_(style),
+      outcome_(outcome),
+      lines_([this](std::string_view text) { out_.write(text); },
+             style == ProgressStyle::Auto && out.is_terminal()) {}
+
+Result<void> ProgressPrinter::take(json::Value value) {
+  if (style_ == ProgressStyle::Json) {
+    out_.write(json::to_text(value) + "\n");
+    out_.flush();
   }
+  const auto line = TRY(json::from_value<spec::docker::ProgressLine>(std::move(value)));
+  if (line.aux && outcome_) note_result(*line.aux, *outcome_);
+  if (!line.error.empty() || line.error_detail) {
+    const auto& detail = line.error_detail;
+    const std::string message = detail && !detail->message.empty() ? detail->message : line.error;
+    return Error(Kind::Internal, message, detail ? detail->code : 0);
+  }
+  if (style_ == ProgressStyle::Json) return {};
+  if (style_ == ProgressStyle::Quiet) {
+    if (outcome_) outcome_->text += line.stream;
+    return {};
+  }
+  if (!line.stream.empty()) out_.write(line.stream);
+  if (!line.status.empty()) lines_.show(line);
+  out_.flush();
+  return {};
+}
+
+Result<void> ProgressPrinter::take_all(client::Stream& stream) {
+  while (auto value = TRY(stream.next_json())) TRY(take(*std::move(value)));
+  return {};
+}
+
+Result<void> show_progress(client::Stream& stream, Output& out, ProgressStyle style, BuildOutcome* outcome) {
+  return ProgressPrinter(out, style, outcome).take_all(stream);
 }
 
 }  // namespace skiff::cli

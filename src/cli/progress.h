@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "cli/flags.h"
 #include "cli/output.h"
 #include "client/client.h"
 
@@ -16,7 +17,13 @@ enum class ProgressStyle : std::uint8_t {
   Auto,   ///< lines that change in place on a terminal, else one after the other
   Plain,  ///< one after the other
   Quiet,  ///< nothing but the failure
+  Json,   ///< the engine's lines as they are, one JSON object each, the failure too
 };
+
+/// --progress: "auto" ("tty"), "plain", "quiet" ("none"), "json". InvalidArgument for anything else.
+Result<ProgressStyle> parse_progress_style(std::string_view text);
+/// The flag itself.
+void add_progress_flag(FlagSet& flags, std::string& target);
 
 /// The lines of a stream of progress as Docker's client shows them: on a terminal those of one part keep
 /// their place and have a bar, elsewhere bars are left out.
@@ -40,7 +47,22 @@ struct BuildOutcome {
   std::string text;      ///< what Quiet kept back
 };
 
-/// Prints the lines of a pull, bootstrap or build as they come. An {"error": ...} line is the failure.
+/// Prints the lines of a pull, load, bootstrap or build as they come. An {"error": ...} line is the failure.
+class ProgressPrinter {
+ public:
+  ProgressPrinter(Output& out, ProgressStyle style, BuildOutcome* outcome = nullptr);
+  Result<void> take(json::Value line);
+  /// All that are left.
+  Result<void> take_all(client::Stream& stream);
+
+ private:
+  Output& out_;
+  const ProgressStyle style_;
+  BuildOutcome* outcome_;
+  ProgressLines lines_;
+};
+
+/// ProgressPrinter::take_all().
 Result<void> show_progress(client::Stream& stream, Output& out, ProgressStyle style,
                            BuildOutcome* outcome = nullptr);
 

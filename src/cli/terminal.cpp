@@ -1,6 +1,8 @@
 #include "cli/terminal.h"
 
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace skiff::cli {
 
@@ -19,16 +21,35 @@ void RawTerminal::restore() {
   saved_.reset();
 }
 
+namespace {
+
+constexpr int kEnding[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+termios as_it_was{};  ///< for the handler
+
+/// Both calls are safe in a handler (signal-safety(7)); the signal comes again when this returns.
+void put_back(int signal) {
+  ::tcsetattr(0, TCSANOW, &as_it_was);
+  [[maybe_unused]] const auto written = ::write(1, "\n", 1);
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
+}  // namespace
+
 HiddenInput::HiddenInput() {
   termios now{};
   if (::tcgetattr(0, &now) != 0) return;
   saved_ = now;
+  as_it_was = now;
+  for (const int signal : kEnding) ::signal(signal, put_back);
   now.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   ::tcsetattr(0, TCSAFLUSH, &now);
 }
 
 HiddenInput::~HiddenInput() {
-  if (saved_) ::tcsetattr(0, TCSANOW, &*saved_);
+  if (!saved_) return;
+  ::tcsetattr(0, TCSANOW, &*saved_);
+  for (const int signal : kEnding) ::signal(signal, SIG_DFL);
 }
 
 std::optional<std::pair<int, int>> terminal_size() {

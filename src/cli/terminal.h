@@ -22,7 +22,8 @@ class RawTerminal {
   std::optional<termios> saved_;
 };
 
-/// What is typed is not shown, for a scope: passwords.
+/// What is typed is not shown, for a scope: passwords. A signal that ends the program puts the terminal back
+/// first. One at a time.
 class HiddenInput {
  public:
   HiddenInput();

@@ -85,9 +85,10 @@ const std::vector<Entry>& entries() {
 
 const std::vector<Group>& groups() {
   static const std::vector<Group> kGroups = {
-      {"builder", "Manage builds"},   {"container", "Manage containers"}, {"image", "Manage images"},
-      {"network", "Manage networks"}, {"registry", "Run a registry"},     {"system", "Manage Docker"},
-      {"volume", "Manage volumes"}};
+      {"builder", "Manage builds"},   {"container", "Manage containers"},
+      {"image", "Manage images"},     {"manifest", "Manage Docker image manifests and manifest lists"},
+      {"network", "Manage networks"}, {"registry", "Run a registry"},
+      {"system", "Manage Docker"},    {"volume", "Manage volumes"}};
   return kGroups;
 }
 

@@ -71,6 +71,12 @@ Result<http::ClientResponse> Client::send(http::Client& connection, http::Client
       if (!got.ok()) of_source = got.error();
       return got;
     };
+  if (request.early)
+    request.early = [early = std::move(request.early), &of_source](std::string_view bytes) {
+      auto taken = early(bytes);
+      if (!taken.ok()) of_source = taken.error();
+      return taken;
+    };
   auto response = connection.send(std::move(request));
   if (response.ok()) return response;
   if (of_source) return *of_source;

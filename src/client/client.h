@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "spec/docker/container.h"
 #include "spec/docker/exec.h"
 #include "spec/docker/image.h"
+#include "spec/docker/manifest_list.h"
 #include "spec/docker/network.h"
 #include "spec/docker/registry.h"
 #include "spec/docker/system.h"
@@ -37,6 +39,8 @@ class Stream {
   int socket() const { return response_.socket(); }
   /// The next JSON text of a stream of them; nothing at its end.
   Result<std::optional<json::Value>> next_json();
+  /// Puts bytes that were read before in front of the rest.
+  void put_back(std::string bytes) { pending_ = std::move(bytes) + pending_; }
 
  private:
   std::unique_ptr<http::Client> connection_;
@@ -150,13 +154,29 @@ class Client {
   Result<Stream> pull(const spec::Reference& reference, std::string_view platform, const std::string& auth);
   /// Progress lines of a push; `platform` is JSON.
   Result<Stream> push(const spec::Reference& reference, std::string_view platform, const std::string& auth);
+  /// `limit` 0 is the engine's own.
+  Result<std::vector<docker::SearchResult>> search(std::string_view term, std::int64_t limit,
+                                                   const Filters& filters, const std::string& auth);
+  /// Our own endpoints for manifests in registries; `insecure` allows any certificate, and plain http.
+  Result<docker::ManifestRecord> remote_manifest(const spec::Reference& reference, bool insecure,
+                                                 const std::string& auth);
+  Result<std::string> put_manifest(const spec::Reference& reference, const docker::ManifestUpload& upload,
+                                   bool insecure, const std::string& auth);
+  Result<void> mount_blob(const spec::Reference& target, std::string_view from, std::string_view digest,
+                          bool insecure, const std::string& auth);
   Result<docker::AuthAnswer> login(const docker::AuthConfig& config);
   /// `parameters` is the query of POST /build; the context is a tar. `auths` is the X-Registry-Config header.
   Result<Stream> build(const Query& parameters, const std::string& auths, http::BodySource context);
   /// A tar of images. `platform` is JSON, or "".
   Result<Stream> save_images(const std::vector<std::string>& names, std::string_view platform);
-  /// Progress lines of a load.
-  Result<Stream> load_images(http::BodySource tar, bool quiet, std::string_view platform);
+  /// Our own endpoints for copies between engines: those of `diff_ids` that the engine has, and a tar of
+  /// images without some layers. NotFound from an engine that is none of ours.
+  Result<std::vector<std::string>> known_layers(const std::vector<std::string>& diff_ids);
+  Result<Stream> save_images_without(const docker::SaveRequest& request);
+  /// Progress lines of a load: first to `early`, while the archive is being sent, then in the stream.
+  using OnLine = std::function<Result<void>(json::Value line)>;
+  Result<Stream> load_images(http::BodySource tar, bool quiet, std::string_view platform,
+                             const OnLine& early = {});
   /// `parameters` is the query of POST /images/create; progress lines, the last of which is the image's id.
   Result<Stream> import_image(const Query& parameters, http::BodySource tar);
   /// `parameters` is the query of POST /commit. The image's id.
@@ -186,6 +206,9 @@ class Client {
   template <json::Described T>
   Result<std::vector<T>> call_list(std::string_view method, const std::string& target);
   Result<Stream> open(http::ClientRequest request);
+  /// The answer to a request that takes a registry's credentials along.
+  Result<std::string> ask_registry(std::string_view method, const Query& query, const std::string& auth,
+                                   std::string body = {});
   Result<Hijacked> hijack(const std::string& target, std::string body);
 
   /// Sends `request` on a kept or new connection, which is handed out; error answers become errors.
@@ -212,14 +235,19 @@ Result<T> Client::call_as(std::string_view method, const std::string& target, st
   return json::from_value<T>(TRY(call_json(method, target, std::move(body))));
 }
 
+/// The elements of a list; null is an empty one.
 template <json::Described T>
-Result<std::vector<T>> Client::call_list(std::string_view method, const std::string& target) {
-  json::Value value = TRY(call_json(method, target));
+Result<std::vector<T>> as_list(json::Value value) {
   std::vector<T> out;
   if (value.is_null()) return out;
   if (!value.is_array()) return Error(Kind::Unavailable, "the engine's answer is no list");
   for (auto& element : value.get_array()) out.push_back(TRY(json::from_value<T>(std::move(element))));
   return out;
+}
+
+template <json::Described T>
+Result<std::vector<T>> Client::call_list(std::string_view method, const std::string& target) {
+  return as_list<T>(TRY(call_json(method, target)));
 }
 
 }  // namespace skiff::client

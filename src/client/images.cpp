@@ -63,6 +63,56 @@ Result<Stream> Client::push(const spec::Reference& reference, std::string_view p
   return open(std::move(request));
 }
 
+Result<std::string> Client::ask_registry(std::string_view method, const Query& query, const std::string& auth,
+                                         std::string body) {
+  http::ClientRequest request;
+  request.method = method;
+  request.target = query.text();
+  request.body = std::move(body);
+  request.fields.add("X-Registry-Auth", auth);
+  return TRY(open(std::move(request))).read_all();
+}
+
+Result<std::vector<docker::SearchResult>> Client::search(std::string_view term, std::int64_t limit,
+                                                         const Filters& filters, const std::string& auth) {
+  Query query("/images/search");
+  query.add("term", term).filters(filters);
+  if (limit > 0) query.add("limit", std::to_string(limit));
+  const std::string text = TRY(ask_registry("GET", query, auth));
+  return as_list<docker::SearchResult>(TRY_CONTEXT(json::parse(text), "the engine's answer to a search"));
+}
+
+namespace {
+
+Query manifest_query(const spec::Reference& reference, std::string_view rest, bool insecure) {
+  return Query(fmt::format("/skiff/manifests/{}{}", encode_path(reference.to_string()), rest))
+      .flag("insecure", insecure);
+}
+
+}  // namespace
+
+Result<docker::ManifestRecord> Client::remote_manifest(const spec::Reference& reference, bool insecure,
+                                                       const std::string& auth) {
+  const std::string text = TRY(ask_registry("GET", manifest_query(reference, "", insecure), auth));
+  return TRY_CONTEXT(json::decode<docker::ManifestRecord>(text), "the engine's answer of a manifest");
+}
+
+Result<std::string> Client::put_manifest(const spec::Reference& reference,
+                                         const docker::ManifestUpload& upload, bool insecure,
+                                         const std::string& auth) {
+  const std::string text =
+      TRY(ask_registry("PUT", manifest_query(reference, "", insecure), auth, json::encode(upload)));
+  return TRY_CONTEXT(json::decode<docker::ManifestUploaded>(text), "the engine's answer of a manifest")
+      .digest;
+}
+
+Result<void> Client::mount_blob(const spec::Reference& target, std::string_view from, std::string_view digest,
+                                bool insecure, const std::string& auth) {
+  Query query = manifest_query(target, "/mount", insecure);
+  (void)TRY(ask_registry("POST", query.add("from", from).add("digest", digest), auth));
+  return {};
+}
+
 Result<docker::AuthAnswer> Client::login(const docker::AuthConfig& config) {
   return call_as<docker::AuthAnswer>("POST", "/auth", json::encode(config));
 }
@@ -85,13 +135,41 @@ Result<Stream> Client::save_images(const std::vector<std::string>& names, std::s
   return open(std::move(request));
 }
 
-Result<Stream> Client::load_images(http::BodySource tar, bool quiet, std::string_view platform) {
+Result<std::vector<std::string>> Client::known_layers(const std::vector<std::string>& diff_ids) {
+  const auto answer = TRY(
+      call_as<docker::LayerList>("POST", "/skiff/layers/known", json::encode(docker::LayerList{diff_ids})));
+  return answer.diff_ids;
+}
+
+Result<Stream> Client::save_images_without(const docker::SaveRequest& request) {
+  http::ClientRequest sent;
+  sent.method = "POST";
+  sent.target = "/skiff/images/save";
+  sent.body = json::encode(request);
+  return open(std::move(sent));
+}
+
+Result<Stream> Client::load_images(http::BodySource tar, bool quiet, std::string_view platform,
+                                   const OnLine& early) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = Query("/images/load").add("quiet", quiet ? "1" : "0").add_if("platform", platform).text();
   request.content_type = "application/x-tar";
   request.source = std::move(tar);
-  return open(std::move(request));
+  std::string pending;
+  if (early)
+    request.early = [&](std::string_view bytes) -> Result<void> {
+      pending += bytes;
+      for (std::size_t end; (end = pending.find('\n')) != std::string::npos;) {
+        const std::string line(trim(std::string_view(pending).substr(0, end)));
+        pending.erase(0, end + 1);
+        if (!line.empty()) TRY(early(TRY(json::parse(line))));
+      }
+      return {};
+    };
+  auto stream = TRY(open(std::move(request)));
+  stream.put_back(std::move(pending));
+  return stream;
 }
 
 Result<Stream> Client::import_image(const Query& parameters, http::BodySource tar) {

@@ -1,5 +1,7 @@
 #include "engine/archives.h"
 
+#include <chrono>
+
 #include "build/changes.h"
 #include "engine/events.h"
 #include "image/import.h"
@@ -19,13 +21,23 @@ ProgressLine stream_line(std::string text) {
   return line;
 }
 
-/// A layer that is whole, with the bar that Docker's clients show.
-ProgressLine layer_line(const image::Layer& layer) {
-  const auto size = static_cast<std::int64_t>(layer.tar_bytes);
+constexpr std::chrono::milliseconds kBetweenSteps{100};
+
+/// What a layer is called while it is read, and nobody knows yet what it is: by the digest that is the name
+/// of its entry. That of an uncompressed layer is its diff id.
+std::string layer_id(std::string_view entry, std::string_view otherwise) {
+  constexpr std::string_view kBlobs = "blobs/sha256/";
+  constexpr std::size_t kShown = 12;
+  return std::string(entry.starts_with(kBlobs) ? entry.substr(kBlobs.size(), kShown) : otherwise);
+}
+
+/// A step of a layer, with the bar that Docker's clients show.
+ProgressLine layer_line(std::string id, std::uint64_t current, std::uint64_t total) {
   ProgressLine line;
   line.status = "Loading layer";
-  line.id = layer.diff_id.short_hex();
-  line.progress_detail = spec::docker::ProgressDetail{size, size};
+  line.id = std::move(id);
+  line.progress_detail =
+      spec::docker::ProgressDetail{static_cast<std::int64_t>(current), static_cast<std::int64_t>(total)};
   line.progress = spec::docker::progress_bar(*line.progress_detail, kColumns);
   return line;
 }
@@ -37,8 +49,9 @@ Result<std::vector<image::Saved>> Archives::choose(const std::vector<std::string
   return image::choose_saved(parts_.images, names, platform);
 }
 
-Result<void> Archives::save(const std::vector<image::Saved>& images, const sys::Fd& out) {
-  TRY(image::save(parts_.images, images, out));
+Result<void> Archives::save(const std::vector<image::Saved>& images, const sys::Fd& out,
+                            const std::set<spec::Digest>& without) {
+  TRY(image::save(parts_.images, images, out, without));
   for (const auto& saved : images) {
     const std::string& id = saved.image.id.to_string();
     events_.publish("image", "save", id, {{"name", id}});
@@ -46,10 +59,31 @@ Result<void> Archives::save(const std::vector<image::Saved>& images, const sys::
   return {};
 }
 
+Result<std::vector<std::string>> Archives::known_layers(const std::vector<std::string>& diff_ids) {
+  std::set<std::string> wanted(diff_ids.begin(), diff_ids.end());
+  std::vector<std::string> known;
+  for (const auto& image : TRY(parts_.images.list()))
+    for (const auto& layer : image.layers)
+      if (wanted.erase(layer.diff_id.to_string()) > 0) known.push_back(layer.diff_id.to_string());
+  return known;
+}
+
 Result<void> Archives::load(const sys::Fd& tar, const std::optional<spec::Platform>& platform, bool quiet,
                             const Say& say) {
   image::LoadListener listener;
-  if (!quiet) listener.unpacked = [&](const image::Layer& layer) { say(layer_line(layer)); };
+  std::chrono::steady_clock::time_point said;
+  if (!quiet) {
+    listener.reading = [&](const archive::EntryProgress& step) {
+      const auto moment = std::chrono::steady_clock::now();
+      std::string id = layer_id(step.name, "");
+      if (id.empty() || moment < said + kBetweenSteps) return;
+      said = moment;
+      say(layer_line(std::move(id), step.current, step.total));
+    };
+    listener.unpacked = [&](const image::Layer& layer, const std::string& entry) {
+      say(layer_line(layer_id(entry, layer.diff_id.short_hex()), layer.tar_bytes, layer.tar_bytes));
+    };
+  }
   listener.renamed = [&](const spec::Reference& name, const spec::Digest& before) {
     say(stream_line(
         fmt::format("The image {} already exists, renaming the old one with ID {} to empty string\n",

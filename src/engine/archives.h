@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,11 @@ class Archives {
   /// What save() is to write; see image::choose_saved().
   Result<std::vector<image::Saved>> choose(const std::vector<std::string>& names,
                                            const std::optional<spec::Platform>& platform);
-  Result<void> save(const std::vector<image::Saved>& images, const sys::Fd& out);
+  /// The layers of `without`, by diff id, are left out.
+  Result<void> save(const std::vector<image::Saved>& images, const sys::Fd& out,
+                    const std::set<spec::Digest>& without = {});
+  /// Those of `diff_ids` that some image here has: a load needs no bytes of them.
+  Result<std::vector<std::string>> known_layers(const std::vector<std::string>& diff_ids);
 
   using Say = std::function<void(const spec::docker::ProgressLine& line)>;
   /// `quiet` leaves the layers' progress out.

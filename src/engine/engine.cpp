@@ -39,6 +39,7 @@ struct Engine::Wiring {
   std::unique_ptr<Commits> commits;
   std::unique_ptr<Registries> registries;
   std::unique_ptr<Fsck> fsck;
+  std::unique_ptr<RemoteManifests> manifests;
   std::unique_ptr<Networks> network_service;
   std::unique_ptr<Volumes> volume_service;
   std::unique_ptr<System> system;
@@ -96,6 +97,7 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   commits = std::make_unique<Commits>(*parts, *set, events, *lifecycle);
   registries = std::make_unique<Registries>(*parts, *puller, *pusher, events);
   fsck = std::make_unique<Fsck>(*parts, *set, *puller);
+  manifests = std::make_unique<RemoteManifests>(*parts);
   network_service = std::make_unique<Networks>(*parts, *set, events);
   volume_service = std::make_unique<Volumes>(*parts, events);
   system = std::make_unique<System>(*parts, *set, events, *containers, *image_service, *volume_service);
@@ -153,6 +155,7 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       fsck(*wiring->fsck),
       builds(*wiring->builds),
       image_store(*wiring->images),
+      manifests(*wiring->manifests),
       wiring_(std::move(wiring)) {}
 
 namespace {

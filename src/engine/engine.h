@@ -18,6 +18,7 @@
 #include "engine/logs.h"
 #include "engine/networks.h"
 #include "engine/registries.h"
+#include "engine/remote_manifests.h"
 #include "engine/stats.h"
 #include "engine/system.h"
 #include "engine/volumes.h"
@@ -51,6 +52,7 @@ struct Engine {
   Fsck& fsck;
   Builds& builds;
   image::Store& image_store;  ///< for bootstrap
+  RemoteManifests& manifests;
 
   struct Wiring;
   explicit Engine(std::unique_ptr<Wiring> wiring);

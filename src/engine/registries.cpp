@@ -1,8 +1,12 @@
 #include "engine/registries.h"
 
+#include <limits>
+
+#include "base/strings.h"
 #include "engine/events.h"
 #include "registry/client/endpoint.h"
 #include "registry/client/repository.h"
+#include "registry/client/search.h"
 #include "spec/manifest.h"
 
 namespace skiff::engine {
@@ -41,6 +45,47 @@ Result<spec::docker::AuthAnswer> Registries::log_in(const spec::docker::AuthConf
     if (last->kind() != Kind::Unavailable) break;
   }
   return *last;
+}
+
+namespace {
+
+constexpr std::int64_t kUsualResults = 25;
+
+/// The most that one of the "stars" filters asks for.
+Result<std::int64_t> least_stars(const Filters& filters) {
+  std::int64_t least = 0;
+  for (const std::string& text : filters.values("stars")) {
+    const auto stars = parse_int(text);
+    if (!stars)
+      return fail(Kind::InvalidArgument,
+                  "invalid filter 'stars={}': strconv.Atoi: parsing {}: invalid syntax", text, quote(text));
+    least = std::max(least, *stars);
+  }
+  return least;
+}
+
+}  // namespace
+
+Result<std::vector<spec::docker::SearchResult>> Registries::search(std::string_view term,
+                                                                   std::optional<std::int64_t> limit,
+                                                                   const Filters& filters,
+                                                                   const registry::Credentials& credentials,
+                                                                   const std::stop_token& stop) {
+  TRY(filters.check({"is-automated", "is-official", "stars"}));
+  // Nothing is, since Docker Hub stopped building.
+  if (TRY(filters.boolean("is-automated", false))) return std::vector<spec::docker::SearchResult>();
+  const bool official = TRY(filters.boolean("is-official", false));
+  const std::int64_t stars = TRY(least_stars(filters));
+  const std::int64_t most = limit.value_or(0) == 0 ? kUsualResults : *limit;
+  auto found =
+      TRY(registry::search(TRY(registry::parse_search_term(term)),
+                           static_cast<int>(std::min<std::int64_t>(most, std::numeric_limits<int>::max())),
+                           credentials, parts_.config.registries, stop));
+  std::erase_if(found, [&](const spec::docker::SearchResult& result) {
+    return (filters.has("is-official") && result.is_official != official) || result.star_count < stars;
+  });
+  for (auto& result : found) result.is_automated = false;
+  return found;
 }
 
 Result<spec::docker::DistributionInspect> Registries::inspect(const spec::Reference& reference,

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "engine/filters.h"
 #include "engine/parts.h"
 #include "image/pull.h"
 #include "image/push.h"
@@ -26,6 +30,13 @@ class Registries {
   /// Asks the registry whether it knows the user.
   Result<spec::docker::AuthAnswer> log_in(const spec::docker::AuthConfig& config,
                                           const std::stop_token& stop);
+  /// What a registry that can be searched finds, after the filters "is-official", "is-automated" and "stars";
+  /// without `limit` 25.
+  Result<std::vector<spec::docker::SearchResult>> search(std::string_view term,
+                                                         std::optional<std::int64_t> limit,
+                                                         const Filters& filters,
+                                                         const registry::Credentials& credentials,
+                                                         const std::stop_token& stop);
   /// What a registry has under a name, and for which platforms.
   Result<spec::docker::DistributionInspect> inspect(const spec::Reference& reference,
                                                     const registry::Credentials& credentials,

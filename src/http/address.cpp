@@ -150,6 +150,7 @@ Result<Address> Address::parse(std::string_view text) {
 }
 
 std::string Address::to_string() const {
+  if (!command.empty()) return path;
   if (is_unix) return "unix://" + path;
   const bool v6 = host.find(':') != std::string::npos;
   return "tcp://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "sys/fd.h"
@@ -14,6 +15,9 @@ struct Address {
   std::string path;  ///< of unix
   std::string host;  ///< of tcp
   std::uint16_t port = 0;
+  /// In place of all that: a program that carries the connection (see carrier.h). Only a client has such an
+  /// address; `path` then says what it is called, "ssh://host".
+  std::vector<std::string> command;
 
   /// InvalidArgument: "unable to parse docker host `x`" and the like. A tcp address without port gets 2375.
   static Result<Address> parse(std::string_view text);

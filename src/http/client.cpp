@@ -6,8 +6,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/strings.h"
+#include "http/carrier.h"
 #include "http/parser.h"
 #include "sys/file.h"
 
@@ -18,32 +20,56 @@ constexpr std::size_t kPieceSize = 64 << 10;
 /// Answers that come while the request is still being sent are kept up to this.
 constexpr std::size_t kMostEarlyAnswer = 1 << 20;
 
-Error broken() { return {Kind::Unavailable, "the connection to the engine broke"}; }
-
 }  // namespace
 
 struct Client::State {
   explicit State(Address where) : address(std::move(where)) {}
 
+  Result<void> connect();
+  /// The server is gone: why, where somebody can tell.
+  Error broken() const;
   Result<void> send_all(std::string_view bytes);
-  Result<void> send_body(const BodySource& source);
+  Result<void> send_body(const ClientRequest& request);
+  Result<void> take_early(const ClientRequest& request);
+  void start_parser(const ClientRequest& request);
   Result<void> receive();
   Result<void> read_head(const ClientRequest& request);
   Result<void> transmit(const ClientRequest& request);
-  bool refused_early() const { return buffer.starts_with("HTTP/1.1 4") || buffer.starts_with("HTTP/1.1 5"); }
+  bool refused_early() const {
+    if (parser && parser->head_done()) return parser->head().status >= 400;
+    return buffer.starts_with("HTTP/1.1 4") || buffer.starts_with("HTTP/1.1 5");
+  }
   void disconnect() {
     socket.reset();
+    carrier.reset();
     buffer.clear();
     body.clear();
   }
 
   Address address;
   sys::Fd socket;
-  std::string buffer;  ///< received, not yet eaten
-  std::string body;    ///< eaten, not yet read
+  std::optional<Carrier> carrier;  ///< of the socket
+  std::string buffer;              ///< received, not yet eaten
+  std::string body;                ///< eaten, not yet read
   std::optional<MessageParser> parser;
   bool reusable = false;
 };
+
+Result<void> Client::State::connect() {
+  if (address.command.empty()) {
+    socket = TRY(http::connect(address));
+    return {};
+  }
+  auto [fd, program] = TRY(Carrier::start(address.command));
+  socket = std::move(fd);
+  carrier = std::move(program);
+  return {};
+}
+
+Error Client::State::broken() const {
+  if (carrier && buffer.empty() && !(parser && parser->head_done())) return carrier->failure();
+  return {Kind::Unavailable, "the connection to the engine broke"};
+}
 
 /// Sends everything, and takes in what the server says meanwhile: a server that answers before it has read
 /// the whole request must not block on us while we block on it.
@@ -65,16 +91,38 @@ Result<void> Client::State::send_all(std::string_view bytes) {
   return {};
 }
 
-Result<void> Client::State::send_body(const BodySource& source) {
+void Client::State::start_parser(const ClientRequest& request) {
+  parser.emplace(MessageParser::Side::Response);
+  if (request.method == "HEAD") parser->expect_no_body();
+}
+
+/// Reads what is there of the answer, without waiting for more.
+Result<void> Client::State::take_early(const ClientRequest& request) {
+  char piece[kPieceSize];
+  ssize_t count = 0;
+  while ((count = ::recv(socket.get(), piece, sizeof piece, MSG_DONTWAIT)) > 0)
+    buffer.append(piece, static_cast<std::size_t>(count));
+  while (!buffer.empty()) {
+    if (!parser || (parser->head_done() && parser->head().status == 100)) start_parser(request);
+    const std::size_t eaten = TRY(parser->feed(buffer, body));
+    if (eaten == 0) break;
+    buffer.erase(0, eaten);
+  }
+  if (body.empty() || refused_early()) return {};
+  return request.early(std::exchange(body, ""));
+}
+
+Result<void> Client::State::send_body(const ClientRequest& request) {
   // One buffer holds the chunk's head, its bytes and its end, so that each chunk is one system call.
   constexpr std::size_t kHead = 8;
   std::string chunk(kHead + kPieceSize + 2, '\0');
-  while (const std::size_t count = TRY(source(chunk.data() + kHead, kPieceSize))) {
+  while (const std::size_t count = TRY(request.source(chunk.data() + kHead, kPieceSize))) {
     const std::string head = fmt::format("{:06x}\r\n", count);
     std::memcpy(chunk.data(), head.data(), kHead);
     chunk[kHead + count] = '\r';
     chunk[kHead + count + 1] = '\n';
     TRY(send_all(std::string_view(chunk).substr(0, kHead + count + 2)));
+    if (request.early) TRY(take_early(request));
   }
   return send_all("0\r\n\r\n");
 }
@@ -99,14 +147,14 @@ Result<void> Client::State::receive() {
 
 Result<void> Client::State::read_head(const ClientRequest& request) {
   while (true) {
-    parser.emplace(MessageParser::Side::Response);
-    if (request.method == "HEAD") parser->expect_no_body();
+    if (!parser) start_parser(request);
     while (!parser->head_done()) {
       const std::size_t eaten = buffer.empty() ? 0 : TRY(parser->feed(buffer, body));
       buffer.erase(0, eaten);
       if (eaten == 0) TRY(receive());
     }
     if (parser->head().status != 100) return {};
+    parser.reset();
   }
 }
 
@@ -126,7 +174,7 @@ Result<void> Client::State::transmit(const ClientRequest& request) {
   if (request.upgrade) head += "Connection: Upgrade\r\nUpgrade: tcp\r\n";
   head += "\r\n";
   TRY(send_all(head + request.body));
-  if (request.source) TRY(send_body(request.source));
+  if (request.source) TRY(send_body(request));
   return {};
 }
 
@@ -144,7 +192,7 @@ Result<ClientResponse> Client::send(ClientRequest request) {
   bool kept = clean;
   if (!clean) s.disconnect();
   while (true) {
-    if (!s.socket) s.socket = TRY(connect(s.address));
+    if (!s.socket) TRY(s.connect());
     s.parser.reset();
     s.reusable = true;
     auto sent = s.transmit(request);

@@ -25,6 +25,9 @@ struct ClientRequest {
   std::string content_type;  ///< "application/json" when there is a body and nothing is said
   BodySource source;         ///< instead of `body`: sent chunked
   bool upgrade = false;      ///< asks for a raw connection (attach, exec)
+  /// Takes what the answer's body holds while `source` is still being sent, unless the answer is a refusal.
+  /// The rest is read as usual.
+  std::function<Result<void>(std::string_view bytes)> early;
 };
 
 class Client;

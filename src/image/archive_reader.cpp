@@ -24,13 +24,14 @@ constexpr int kMostLinks = 8;
 
 ArchiveReader::~ArchiveReader() { store_.snapshots().discard(folder_); }
 
-Result<std::unique_ptr<ArchiveReader>> ArchiveReader::read(Store& store, const sys::Fd& tar) {
+Result<std::unique_ptr<ArchiveReader>> ArchiveReader::read(Store& store, const sys::Fd& tar,
+                                                           const archive::OnEntryProgress& progress) {
   std::unique_ptr<ArchiveReader> reader(new ArchiveReader(store, TRY(store.snapshots().scratch())));
-  TRY(reader->fill(tar));
+  TRY(reader->fill(tar, progress));
   return reader;
 }
 
-Result<void> ArchiveReader::fill(const sys::Fd& tar) {
+Result<void> ArchiveReader::fill(const sys::Fd& tar, const archive::OnEntryProgress& progress) {
   std::set<std::string> known;
   for (const Image& image : TRY(store_.list()))
     for (const Layer& layer : image.layers) {
@@ -39,7 +40,7 @@ Result<void> ArchiveReader::fill(const sys::Fd& tar) {
       known.emplace(layer.diff_id.hex());
     }
   const sys::Fd folder = TRY(sys::open_directory(folder_));
-  for (auto& entry : TRY(archive::unpack_images(tar, folder, known))) {
+  for (auto& entry : TRY(archive::unpack_images(tar, folder, known, progress))) {
     std::string name = entry.name;
     entries_.insert_or_assign(std::move(name), std::move(entry));
   }
@@ -65,9 +66,16 @@ Result<std::string> ArchiveReader::document(const std::string& name) const {
   return sys::read_all(file, archive::kMostDocument);
 }
 
+/// The same tar as another snapshot: layers of one digest on different parents.
+Result<Layer> ArchiveReader::copy_of(const Layer& known, const std::string& parent) {
+  return import_written(store_, parent, [&](const sys::Fd& out) { return store_.write_layer(known, out); });
+}
+
 Result<Layer> ArchiveReader::layer(const std::string& name, const spec::Digest& diff_id,
                                    const std::string& parent) {
   const ImageArchiveEntry* entry = find(name);
+  const auto known = layers_.find(diff_id);
+  if (!entry && known != layers_.end()) return copy_of(known->second, parent);
   if (!entry || entry->kind == ImageArchiveEntry::Kind::Document)
     return fail(Kind::InvalidArgument, "invalid archive: it has no layer {}", quote(name));
   if (!entry->error.empty()) {
@@ -78,12 +86,7 @@ Result<Layer> ArchiveReader::layer(const std::string& name, const spec::Digest& 
   if (entry->digest != diff_id.to_string())
     return fail(Kind::InvalidArgument, "layer {}: its diff id is {}, and {} is wanted", quote(name),
                 quote(entry->digest), quote(diff_id.to_string()));
-  if (const auto known = layers_.find(diff_id); known != layers_.end()) {
-    // The same tar as another snapshot: layers of one digest on different parents.
-    return import_written(store_, parent, [this, &from = known->second](const sys::Fd& out) {
-      return store_.write_layer(from, out);
-    });
-  }
+  if (known != layers_.end()) return copy_of(known->second, parent);
   Layer layer;
   layer.diff_id = diff_id;
   layer.snapshot = std::string(kLayerPrefix) + random_hex(12);

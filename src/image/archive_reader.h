@@ -14,7 +14,8 @@ namespace skiff::image {
 /// store; the folder goes with this object. Nothing in it is trusted.
 class ArchiveReader {
  public:
-  static Result<std::unique_ptr<ArchiveReader>> read(Store& store, const sys::Fd& tar);
+  static Result<std::unique_ptr<ArchiveReader>> read(Store& store, const sys::Fd& tar,
+                                                     const archive::OnEntryProgress& progress = {});
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
   ~ArchiveReader();
@@ -24,7 +25,7 @@ class ArchiveReader {
   Result<std::string> document(const std::string& name) const;
   /// Makes a snapshot of the layer that the entry `name` holds, on top of `parent`, and answers for what it
   /// is: InvalidArgument when its digest is not `diff_id`. Layers that the store has, or that were taken from
-  /// the archive before, are made from those.
+  /// the archive before, are made from those, also when the archive leaves them out.
   Result<Layer> layer(const std::string& name, const spec::Digest& diff_id, const std::string& parent);
 
   /// The size of a layer's tar, or 0 when nobody counted.
@@ -35,7 +36,8 @@ class ArchiveReader {
 
  private:
   ArchiveReader(Store& store, std::string folder) : store_(store), folder_(std::move(folder)) {}
-  Result<void> fill(const sys::Fd& tar);
+  Result<void> fill(const sys::Fd& tar, const archive::OnEntryProgress& progress);
+  Result<Layer> copy_of(const Layer& known, const std::string& parent);
   const archive::ImageArchiveEntry* find(std::string_view name) const;
 
   Store& store_;

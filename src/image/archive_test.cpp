@@ -98,7 +98,7 @@ class ArchiveTest : public testing::Test {
                      const std::optional<spec::Platform>& platform = {}) {
     std::string said;
     LoadListener listener;
-    listener.unpacked = [&](const Layer&) { said += "layer\n"; };
+    listener.unpacked = [&](const Layer&, const std::string&) { said += "layer\n"; };
     listener.renamed = [&](const spec::Reference& name, const spec::Digest&) {
       said += "renamed " + name.familiar() + "\n";
     };
@@ -185,7 +185,7 @@ TEST_F(ArchiveTest, NamesAndIds) {
   const std::string by_id = saved(*here_, {std::string(made.id.short_hex())});
   EXPECT_FALSE(files_in(by_id).contains("repositories"));
   EXPECT_EQ(loaded(*there_, by_id), "layer\n" + std::string(made.id.short_hex()) + "\n");
-  EXPECT_EQ(choose_saved(*here_->images, {"no"}, {}).error().message(), "No such image: no:latest");
+  EXPECT_EQ(choose_saved(*here_->images, {"no"}, {}).error().message(), "No such image: no");
   EXPECT_EQ(choose_saved(*here_->images, {"x"}, *spec::Platform::parse("linux/s390x")).error().message(),
             "no suitable export target found for platform linux/s390x");
 }

@@ -189,7 +189,7 @@ Result<Layer> Loader::layer(const std::string& name, const Digest& diff_id, cons
     if (auto removed = store_.snapshots().remove(snapshot); !removed)
       log::warning("{}", removed.error().message());
   });
-  if (listener_.unpacked) listener_.unpacked(layer);
+  if (listener_.unpacked) listener_.unpacked(layer, name);
   return layer;
 }
 
@@ -214,7 +214,7 @@ Result<void> Loader::announce() {
 
 Result<void> load(Store& store, const sys::Fd& tar, const std::optional<spec::Platform>& platform,
                   const LoadListener& listener) {
-  const auto archive = TRY(ArchiveReader::read(store, tar));
+  const auto archive = TRY(ArchiveReader::read(store, tar, listener.reading));
   return Loader(store, *archive, platform, listener).run();
 }
 

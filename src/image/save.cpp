@@ -42,7 +42,8 @@ class Saver {
   }
 
   Result<void> add(const Saved& saved);
-  Result<void> write();
+  /// Everything but the layers of `without`.
+  Result<void> write(const std::set<Digest>& without);
 
  private:
   Result<void> entry(const std::string& name, Entry::Type type, mode_t mode, std::uint64_t size);
@@ -118,13 +119,14 @@ Result<void> Saver::layer(const std::string& name, const Blob& blob) {
   return tar_.passed(blob.size);
 }
 
-Result<void> Saver::write() {
+Result<void> Saver::write(const std::set<Digest>& without) {
   if (!blobs_.empty()) {
     TRY(entry("blobs", Entry::Type::Directory, 0755, 0));
     TRY(entry("blobs/sha256", Entry::Type::Directory, 0755, 0));
   }
   for (const auto& [digest, blob] : blobs_)
-    TRY(blob.layer ? layer(blob_name(digest), blob) : file(blob_name(digest), blob.bytes));
+    if (!blob.layer || !without.contains(digest))
+      TRY(blob.layer ? layer(blob_name(digest), blob) : file(blob_name(digest), blob.bytes));
   TRY(file("index.json", json::encode(index_)));
   TRY(file("manifest.json", encode_docker_manifests(manifests_) + "\n"));
   TRY(file("oci-layout", R"({"imageLayoutVersion": "1.0.0"})"));
@@ -168,7 +170,11 @@ Result<std::vector<Saved>> choose_saved(Store& store, const std::vector<std::str
         }
     }
     if (is_repository) continue;
-    const Image image = TRY(store.resolve(text));
+    const auto found = store.resolve(text);
+    // As it was written: Docker adds no tag here.
+    if (!found.ok() && found.error().kind() == Kind::NotFound)
+      return fail(Kind::NotFound, "No such image: {}", text);
+    const Image image = TRY(found);
     const bool by_name = reference && std::find(image.tags.begin(), image.tags.end(),
                                                 reference->with_default_tag().familiar()) != image.tags.end();
     TRY(choose(image, by_name ? std::optional(reference->with_default_tag()) : std::nullopt));
@@ -176,10 +182,11 @@ Result<std::vector<Saved>> choose_saved(Store& store, const std::vector<std::str
   return chosen;
 }
 
-Result<void> save(Store& store, const std::vector<Saved>& images, const sys::Fd& out) {
+Result<void> save(Store& store, const std::vector<Saved>& images, const sys::Fd& out,
+                  const std::set<Digest>& without) {
   Saver saver(store, out);
   for (const auto& image : images) TRY(saver.add(image));
-  return saver.write();
+  return saver.write(without);
 }
 
 }  // namespace skiff::image

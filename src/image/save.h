@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ Result<std::vector<Saved>> choose_saved(Store& store, const std::vector<std::str
 
 /// Writes a tar of images to `out`: an OCI layout (oci-layout, index.json, blobs) that is Docker's own format
 /// as well (manifest.json, repositories). The same images always give the same bytes. DataLoss for a layer
-/// that is damaged; `out` has a part of the archive then.
-Result<void> save(Store& store, const std::vector<Saved>& images, const sys::Fd& out);
+/// that is damaged; `out` has a part of the archive then. The layers of `without`, by diff id, are left out:
+/// for a load() by an engine that has them.
+Result<void> save(Store& store, const std::vector<Saved>& images, const sys::Fd& out,
+                  const std::set<spec::Digest>& without = {});
 
 }  // namespace skiff::image

@@ -105,6 +105,29 @@ layered() {
   engine logout "$CLOSED"
 }
 
+@test "programs get the progress as JSON, line by line" {
+  [ "$E2E_ENGINE" = skiff ] || skip "our own flag"
+  layered "$OPEN/lines:v1" lines
+  run -0 --separate-stderr engine push --progress json "$OPEN/lines:v1"
+  [ -z "$stderr" ]
+  [ "$(jq -sr 'map(.aux // empty) | .[0].Tag' <<<"$output")" = v1 ]
+  digest=$(jq -sr 'map(.aux // empty) | .[0].Digest' <<<"$output")
+  engine rmi "$OPEN/lines:v1"
+  run -0 --separate-stderr engine pull --progress json "$OPEN/lines:v1"
+  [ -z "$stderr" ]
+  [ "$(jq -s 'map(select(.status == "Pull complete")) | length' <<<"$output")" = 2 ]
+  [ "$(jq -sr '.[-2].status' <<<"$output")" = "Digest: $digest" ]
+  run -1 --separate-stderr engine pull --progress json "$OPEN/none:v1"
+  [[ "$stderr" == *"manifest for $OPEN/none:v1 not found: manifest unknown: manifest unknown" ]]
+  dir=$(context); printf 'FROM %s/lines:v1\nRUN exit 3\n' "$OPEN" >"$dir/Dockerfile"
+  run -3 --separate-stderr engine build --progress json "$dir"
+  [ "$(jq -sr '.[-1].errorDetail.code' <<<"$output")" = 3 ]
+  [[ "$stderr" == *"returned a non-zero code: 3" ]]
+  run -1 engine pull --progress fancy "$OPEN/lines:v1"
+  [ "$output" = 'invalid progress mode "fancy": must be one of: auto, plain, quiet, json' ]
+  engine rmi "$OPEN/lines:v1"
+}
+
 @test "run and create bring the image" {
   run -0 --separate-stderr engine run --rm "$OPEN/base:v1" echo here
   [ "$output" = here ]
@@ -198,43 +221,6 @@ layered() {
   [ "$output" = "Removing login credentials for $CLOSED" ]
   [ "$(jq -c .auths "$DOCKER_CONFIG/config.json")" = '{}' ]
   run -1 engine pull "$CLOSED/private:v1"
-}
-
-@test "login says what it cannot do" {
-  run -1 engine login -u user "$CLOSED" </dev/null
-  [ "${lines[-1]}" = "Error: Cannot perform an interactive login from a non TTY device" ]
-  run -1 engine login --password-stdin "$CLOSED" </dev/null
-  [ "$output" = "the --password-stdin option requires --username to be set" ]
-  run -1 engine login -u user -p x --password-stdin "$CLOSED" </dev/null
-  [ "${lines[-1]}" = "conflicting options: cannot specify both --password and --password-stdin" ]
-}
-
-@test "a credential helper keeps the password" {
-  mkdir -p "$E2E_DIR/helper/config"
-  cat >"$E2E_DIR/helper/docker-credential-e2e" <<'SH'
-#!/bin/sh
-file=$(dirname "$0")/secret
-case $1 in
-  store) cat >"$file" ;;
-  get) read -r server; if [ -s "$file" ]; then cat "$file"; else echo "credentials not found in native keychain"; exit 1; fi ;;
-  erase) rm -f "$file" ;;
-  list) if [ -s "$file" ]; then jq '{(.ServerURL): .Username}' "$file"; else echo '{}'; fi ;;
-esac
-SH
-  chmod +x "$E2E_DIR/helper/docker-credential-e2e"
-  printf '{"credsStore": "e2e", "detachKeys": "ctrl-e,e"}' >"$E2E_DIR/helper/config/config.json"
-  export DOCKER_CONFIG=$E2E_DIR/helper/config PATH=$E2E_DIR/helper:$PATH
-  run -0 engine login -u user --password-stdin "$CLOSED" <<<secret
-  [ "$output" = "Login Succeeded" ]
-  [ "$(jq -r .Secret "$E2E_DIR/helper/secret")" = secret ]
-  ! grep -q secret "$DOCKER_CONFIG/config.json"
-  [ "$(jq -r .detachKeys "$DOCKER_CONFIG/config.json")" = ctrl-e,e ]
-  engine tag e2e-busybox "$CLOSED/helped:v1"
-  engine push -q "$CLOSED/helped:v1"
-  engine rmi "$CLOSED/helped:v1"
-  engine logout "$CLOSED"
-  [ ! -e "$E2E_DIR/helper/secret" ]
-  run -1 engine pull "$CLOSED/helped:v1"
 }
 
 @test "a build brings its base" {

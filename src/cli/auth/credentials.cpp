@@ -29,16 +29,22 @@ Result<std::string> ask(const std::string& helper, const std::string& verb, std:
   options.program = "docker-credential-" + helper;
   options.search_path = true;
   options.arguments = {options.program, verb};
-  const auto output = TRY_CONTEXT(sys::run(options, input), "error getting credentials - err");
-  if (WIFEXITED(output.status) && WEXITSTATUS(output.status) == 0) return output.standard_output;
-  const std::string_view said = trim(output.standard_output);
+  const std::string_view doing = verb == "store"   ? "storing"
+                                 : verb == "erase" ? "erasing"
+                                 : verb == "list"  ? "listing"
+                                                   : "getting";
+  const auto output = sys::run(options, input);
+  if (!output.ok() && output.error().kind() == Kind::NotFound)
+    return fail(Kind::Unavailable,
+                "error {} credentials - err: exec: {}: executable file not found in $PATH, out: ``", doing,
+                quote(options.program));
+  if (!output.ok()) return output.error().with_context(fmt::format("error {} credentials - err", doing));
+  if (WIFEXITED(output->status) && WEXITSTATUS(output->status) == 0) return output->standard_output;
+  const std::string_view said = trim(output->standard_output);
   if (said.find("credentials not found") != std::string_view::npos)
     return Error(Kind::NotFound, std::string(said));
-  return fail(Kind::Unavailable, "error {} credentials - err: exit status {}, out: `{}`",
-              verb == "get"     ? "getting"
-              : verb == "store" ? "storing"
-                                : "erasing",
-              WEXITSTATUS(output.status), said);
+  return fail(Kind::Unavailable, "error {} credentials - err: exit status {}, out: `{}`", doing,
+              WEXITSTATUS(output->status), said);
 }
 
 Result<spec::docker::AuthConfig> get_from(const std::string& helper, const std::string& server) {
@@ -63,6 +69,10 @@ std::string server_name(std::string_view address) {
   return std::string(cut(address, '/').first);
 }
 
+std::string server_of(const spec::Reference& image) {
+  return image.domain() == "docker.io" ? std::string(kHubServer) : image.domain();
+}
+
 Result<CredentialStore> CredentialStore::open(const std::string& config_directory) {
   return CredentialStore(TRY(ConfigFile::load(config_directory)));
 }
@@ -75,10 +85,6 @@ Result<spec::docker::AuthConfig> CredentialStore::get(const std::string& server)
   for (const auto& [address, config] : all)
     if (server_name(address) == server) return config;
   return spec::docker::AuthConfig();
-}
-
-Result<spec::docker::AuthConfig> CredentialStore::for_image(const spec::Reference& image) {
-  return get(image.domain() == "docker.io" ? std::string(kHubServer) : image.domain());
 }
 
 Result<std::map<std::string, spec::docker::AuthConfig>> CredentialStore::all() {
@@ -101,13 +107,13 @@ Result<bool> CredentialStore::store(const std::string& server, const spec::docke
   const std::string helper = file_.helper_of(server);
   if (helper.empty()) {
     file_.set_auth(server, config);
-    TRY(file_.save());
+    TRY_CONTEXT(file_.save(), "Error saving credentials");
     return true;
   }
   const bool is_token = !config.identity_token.empty();
   const Secret secret{server, is_token ? std::string(kTokenUser) : config.username,
                       is_token ? config.identity_token : config.password};
-  TRY(ask(helper, "store", json::encode(secret)));
+  TRY_CONTEXT(ask(helper, "store", json::encode(secret)), "Error saving credentials");
   // An entry without secrets tells other clients that there is something.
   file_.set_auth(server, {});
   TRY(file_.save());
@@ -115,12 +121,17 @@ Result<bool> CredentialStore::store(const std::string& server, const spec::docke
 }
 
 Result<void> CredentialStore::erase(const std::string& server) {
-  if (const std::string helper = file_.helper_of(server); !helper.empty()) {
-    const auto erased = ask(helper, "erase", server);
-    if (!erased.ok() && erased.error().kind() != Kind::NotFound) return erased.error();
+  std::vector<std::string> addresses = {server};
+  if (server != kHubServer) addresses.insert(addresses.end(), {"http://" + server, "https://" + server});
+  bool changed = false;
+  for (const auto& address : addresses) {
+    if (const std::string helper = file_.helper_of(server); !helper.empty()) {
+      const auto erased = ask(helper, "erase", address);
+      if (!erased.ok() && erased.error().kind() != Kind::NotFound) return erased.error();
+    }
+    changed |= file_.erase_auth(address);
   }
-  if (file_.erase_auth(server)) return file_.save();
-  return {};
+  return changed ? file_.save() : success();
 }
 
 Result<std::string> encode_all_auths(const std::string& config_directory) {

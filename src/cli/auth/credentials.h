@@ -21,12 +21,12 @@ class CredentialStore {
 
   /// Empty when there are none.
   Result<spec::docker::AuthConfig> get(const std::string& server);
-  /// Those of the registry that an image's name means.
-  Result<spec::docker::AuthConfig> for_image(const spec::Reference& image);
   /// For the X-Registry-Config header of a build: all that there are.
   Result<std::map<std::string, spec::docker::AuthConfig>> all();
-  /// True when they are kept in the file, where anybody who can read it can read them.
+  /// True when they are kept in the file, where anybody who can read it can read them. An error begins with
+  /// "Error saving credentials".
   Result<bool> store(const std::string& server, const spec::docker::AuthConfig& config);
+  /// Also what older clients wrote down under the server's whole address.
   Result<void> erase(const std::string& server);
 
   const std::string& path() const { return file_.path(); }
@@ -35,6 +35,8 @@ class CredentialStore {
   ConfigFile file_;
 };
 
+/// The server that an image's name means, as the file names it.
+std::string server_of(const spec::Reference& image);
 /// "https://registry.example/v2/" as the file names it: "registry.example".
 std::string server_name(std::string_view address);
 

@@ -162,7 +162,7 @@ class Build : public Command {
         .show_default("\"default\"");
     flags.boolean(no_cache_, "no-cache", 0, "Do not use cache when building the image");
     flags.string(platform_, "platform", 0, "Set platform if server is multi-platform capable");
-    flags.string(progress_, "progress", 0, "Set type of progress output").hide();
+    add_progress_flag(flags, progress_);
     flags.boolean(pull_, "pull", 0, "Always attempt to pull a newer version of the image");
     flags.boolean(quiet_, "quiet", 'q', "Suppress the build output and print image ID on success");
     flags.boolean(remove_, "rm", 0, "Remove intermediate containers after a successful build");
@@ -176,9 +176,13 @@ class Build : public Command {
                    "\"--squash\" is only supported on a Docker daemon with experimental features enabled");
     if (!id_file_.empty() && ::unlink(id_file_.c_str()) != 0 && errno != ENOENT)
       return fail_errno("Removing image ID file: remove {}", id_file_);
+    const auto style = TRY(parse_progress_style(progress_));
+    if (style == ProgressStyle::Quiet) quiet_ = true;
+    const bool for_program = style == ProgressStyle::Json && !quiet_;
     Context context = TRY(prepare(arguments[0]));
     std::string withheld;  // of a quiet build: shown when it fails
     const auto show = [&](std::string_view text) {
+      if (for_program) return;
       if (quiet_) {
         withheld += text;
         return;
@@ -202,7 +206,12 @@ class Build : public Command {
                                   TRY(encode_all_auths(cli.globals.config_directory)), std::move(counted)));
     std::string id;
     std::string last;
-    ProgressLines lines(show, !quiet_ && cli.out.is_terminal());
+    ProgressLines lines(show, !quiet_ && style == ProgressStyle::Auto && cli.out.is_terminal());
+    const auto line_as_it_is = [&](const json::Value& line) {
+      if (!for_program) return;
+      cli.out.write(json::to_text(line) + "\n");
+      cli.out.flush();
+    };
     const auto end = TRY(read_progress(
         stream, lines,
         [&](std::string_view text) {
@@ -212,7 +221,8 @@ class Build : public Command {
         [&](const json::Value& aux) {
           const json::Value* found = aux.is_object() ? aux.get_object().if_contains("ID") : nullptr;
           if (found && found->is_string()) id = found->get_string();
-        }));
+        },
+        line_as_it_is));
     if (!end.error.empty()) {
       if (quiet_) cli.err.write(withheld);
       cli.err.write(end.error + "\n");
@@ -304,7 +314,7 @@ class Build : public Command {
 
   std::vector<std::string> hosts_, arguments_, cache_from_, labels_, security_, tags_;
   std::vector<spec::docker::Ulimit> ulimits_;
-  std::string file_, id_file_, isolation_, network_ = "default", platform_, progress_, target_;
+  std::string file_, id_file_, isolation_, network_ = "default", platform_, progress_ = "auto", target_;
   Limits limits_;
   bool compress_ = false, no_trust_ = true,
        squash_ = false;  // the context goes over a socket: never compressed

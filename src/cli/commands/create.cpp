@@ -1,6 +1,6 @@
 #include <cerrno>
 
-#include "cli/auth/credentials.h"
+#include "cli/auth/registry_auth.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/run.h"
 #include "cli/progress.h"
@@ -28,8 +28,7 @@ int start_error_code(const Error& error) {
 namespace {
 
 Result<void> pull_image(Cli& cli, const ContainerOptions& options, const spec::Reference& reference) {
-  auto credentials = TRY(CredentialStore::open(cli.globals.config_directory));
-  const std::string auth = spec::docker::encode_auth(TRY(credentials.for_image(reference)));
+  const std::string auth = TRY(registry_auth(cli, reference));
   auto stream = TRY(TRY(cli.engine())->pull(reference, options.platform, auth));
   return show_progress(stream, cli.err, options.quiet ? ProgressStyle::Quiet : ProgressStyle::Auto);
 }

@@ -40,10 +40,12 @@ class ImageLoad : public Command {
     flags.string(platform_, "platform", 0,
                  "Load only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., "
                  "\"linux/amd64\")");
+    add_progress_flag(flags, progress_);
     flags.boolean(quiet_, "quiet", 'q', "Suppress the load output");
   }
 
   Result<int> run(Cli& cli, const Arguments&) override {
+    const auto style = TRY(parse_progress_style(progress_));
     sys::Fd file;
     if (!input_.empty()) {
       file = sys::Fd(::open(input_.c_str(), O_RDONLY | O_CLOEXEC));
@@ -53,15 +55,18 @@ class ImageLoad : public Command {
     }
     const auto platform = TRY(platform_parameter(platform_));
     // Docker's client asks for silence, too, when nobody would see the bars.
-    const bool quiet = quiet_ || !cli.out.is_terminal();
+    const bool quiet = quiet_ || (style != ProgressStyle::Json && !cli.out.is_terminal());
     auto body = file ? body_from(file.get(), input_) : body_from(0, "/dev/stdin");
-    auto stream = TRY(TRY(cli.engine())->load_images(std::move(body), quiet, platform));
-    TRY(show_progress(stream, cli.out, ProgressStyle::Auto));
+    ProgressPrinter printer(cli.out, style);
+    auto stream = TRY(TRY(cli.engine())->load_images(std::move(body), quiet, platform, [&](json::Value line) {
+      return printer.take(std::move(line));
+    }));
+    TRY(printer.take_all(stream));
     return 0;
   }
 
  private:
-  std::string input_, platform_;
+  std::string input_, platform_, progress_ = "auto";
   bool quiet_ = false;
 };
 

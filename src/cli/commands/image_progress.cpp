@@ -4,8 +4,10 @@ namespace skiff::cli {
 
 Result<ProgressEnd> read_progress(client::Stream& stream, ProgressLines& lines,
                                   const std::function<void(std::string_view)>& write,
-                                  const std::function<void(const json::Value&)>& aux) {
+                                  const std::function<void(const json::Value&)>& aux,
+                                  const std::function<void(const json::Value&)>& raw) {
   while (auto value = TRY(stream.next_json())) {
+    if (raw) raw(*value);
     const auto line = TRY(json::from_value<spec::docker::ProgressLine>(*std::move(value)));
     if (line.error_detail || !line.error.empty()) {
       ProgressEnd end;

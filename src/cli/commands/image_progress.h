@@ -16,9 +16,10 @@ struct ProgressEnd {
 };
 
 /// Reads progress lines to their end: text goes to `write`, what is said of a pull to `lines`, "aux" objects
-/// to `aux`.
+/// to `aux`; `raw` sees every line as it came.
 Result<ProgressEnd> read_progress(client::Stream& stream, ProgressLines& lines,
                                   const std::function<void(std::string_view)>& write,
-                                  const std::function<void(const json::Value&)>& aux = {});
+                                  const std::function<void(const json::Value&)>& aux = {},
+                                  const std::function<void(const json::Value&)>& raw = {});
 
 }  // namespace skiff::cli

@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::size_t kLongestPassword = 1 << 20;
 
+constexpr std::string_view kHubNotes =
+    "\nLog in with your Docker ID or email address to push and pull images from Docker Hub. If you don't "
+    "have a "
+    "Docker ID, head over to https://hub.docker.com/ to create one.\n"
+    "You can log in with your password or a Personal Access Token (PAT). Using a limited-scope PAT grants "
+    "better security and is required for organizations using SSO. Learn more at "
+    "https://docs.docker.com/go/access-tokens/\n\n";
+
 /// All of standard input.
 std::string read_rest() {
   std::string text;
@@ -43,20 +51,18 @@ class Login : public Command {
     auto store = TRY(CredentialStore::open(cli.globals.config_directory));
     spec::docker::AuthConfig config;
     if (user_.empty() && password_.empty()) {
-      const auto known = TRY(store.get(server));
+      // A helper that fails has nothing for us; what is stored at the end tells.
+      const auto known = store.get(server).value_or({});
       if (!known.username.empty() || !known.identity_token.empty()) {
-        cli.err.print(
-            "Authenticating with existing credentials... [Username: {}]\n\n"
-            " Info -> To login with a different account, run 'docker logout' followed by 'docker "
-            "login'\n\n\n",
-            known.username);
+        cli.err.print("Authenticating with existing credentials... [Username: {}]\n\n{}\n\n\n",
+                      known.username, other_account(cli));
         auto answered = TRY(cli.engine())->login(with_server(known, server));
         if (answered.ok()) return finish(cli, answered->status);
         cli.err.print("Login did not succeed, error: {}\n", answered.error().message());
       }
       config = known;
     }
-    TRY(complete(cli));
+    TRY(complete(cli, server, config.username));
     config.username = user_;
     config.password = password_;
     config.identity_token.clear();
@@ -100,22 +106,33 @@ class Login : public Command {
     return {};
   }
 
-  /// Asks for what was not said.
-  Result<void> complete(Cli& cli) {
+  static std::string_view other_account(Cli& cli) {
+    // Select Graphic Rendition (ECMA-48), as Docker's client has it.
+    if (cli.err.is_terminal())
+      return "\x1b[1m\x1b[106m\x1b[30mi\x1b[0m\x1b[0m \x1b[96mInfo \xe2\x86\x92 \x1b[0m\x1b[0m\x1b[3mTo "
+             "login with a "
+             "different account, run 'docker logout' followed by 'docker login'\x1b[0m";
+    return " Info -> To login with a different account, run 'docker logout' followed by 'docker login'";
+  }
+
+  /// Asks for what was not said; `known` is the user of a login before.
+  Result<void> complete(Cli& cli, const std::string& server, const std::string& known) {
     if (!user_.empty() && !password_.empty()) return {};
     if (::isatty(0) != 1)
       return Error(Kind::InvalidArgument, "Error: Cannot perform an interactive login from a non TTY device");
     if (user_.empty()) {
-      cli.out.write("Username: ");
+      if (server == kHubServer) cli.out.write(kHubNotes);
+      cli.out.write(known.empty() ? std::string("Username: ") : fmt::format("Username ({}): ", known));
       cli.out.flush();
       user_ = trim(read_line());
+      if (user_.empty()) user_ = known;
     }
     if (user_.empty()) return Error(Kind::InvalidArgument, "Error: Non-null Username Required");
     cli.out.write("Password: ");
     cli.out.flush();
     {
       HiddenInput hidden;
-      password_ = read_line();
+      password_ = trim(read_line());
     }
     cli.out.write("\n");
     if (password_.empty()) return Error(Kind::InvalidArgument, "Error: Password Required");

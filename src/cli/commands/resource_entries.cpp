@@ -1,5 +1,7 @@
 #include "cli/commands/resource_entries.h"
 
+#include "cli/image_copy.h"
+
 namespace skiff::cli {
 
 namespace {
@@ -32,6 +34,10 @@ void add_system(std::vector<Entry>& rows) {
        "Check images, layers and records for damage: every blob and every layer is read and compared\n"
        "with its digest. The exit code is 0 when nothing is damaged, or nothing any more, else 1."});
   rows.push_back({"system prune", "[OPTIONS]", "Remove unused data", "", no_arguments(), make::system_prune});
+  rows.push_back({"system dial-stdio", "",
+                  "Proxy the stdio stream to the daemon connection. Should not be invoked manually.", "",
+                  no_arguments(), make::dial_stdio});
+  rows.back().hidden = true;
 }
 
 void add_images(std::vector<Entry>& rows) {
@@ -79,14 +85,44 @@ void add_registry(std::vector<Entry>& rows) {
   for (const std::string_view path : {"pull", "image pull"})
     rows.push_back({path, "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry", kPull,
                     exactly(1), make::image_pull});
-  for (const std::string_view path : {"push", "image push"})
-    rows.push_back(
-        {path, "[OPTIONS] NAME[:TAG]", "Upload an image to a registry", kPush, exactly(1), make::image_push});
+  for (const std::string_view path : {"push", "image push"}) {
+    rows.push_back({path, "[OPTIONS] NAME[:TAG]", "Upload an image to a registry", kPush, exactly(1),
+                    make::image_push, "", "push [OPTIONS] ENGINE IMAGE [IMAGE...]"});
+    rows.back().arity_of = [](const Arguments& arguments) {
+      return !arguments.empty() && names_engine(arguments[0]) ? at_least(2) : exactly(1);
+    };
+  }
+  rows.push_back(
+      {"image copy", "[OPTIONS] [ENGINE/]IMAGE [ENGINE/][IMAGE]", "Copy an image between engines", "",
+       exactly(2), make::image_copy,
+       "Copy an image between engines, without a registry. An engine is ssh://[user@]host[:port],\n"
+       "tcp://host:port or unix:///path/to/socket; without one the image is on this engine, or goes to it."});
+  rows.push_back({"search", "[OPTIONS] TERM", "Search Docker Hub for images", "", exactly(1), make::search});
   rows.push_back({"login", "[OPTIONS] [SERVER]", "Authenticate to a registry", "", at_most(1), make::login,
                   "Authenticate to a registry.\nDefaults to Docker Hub if no server is specified."});
   rows.push_back(
       {"logout", "[SERVER]", "Log out from a registry", "", at_most(1), make::logout,
        "Log out from a registry.\nIf no server is specified, the default is defined by the daemon."});
+}
+
+void add_manifests(std::vector<Entry>& rows) {
+  rows.push_back({"manifest inspect",
+                  "[OPTIONS] [MANIFEST_LIST] MANIFEST",
+                  "Display an image manifest, or manifest list",
+                  "",
+                  {Arity::Kind::Between, 1, 2},
+                  make::manifest_inspect});
+  rows.push_back({"manifest create", "MANIFEST_LIST MANIFEST [MANIFEST...]",
+                  "Create a local manifest list for annotating and pushing to a registry", "", at_least(2),
+                  make::manifest_create});
+  rows.push_back({"manifest annotate", "[OPTIONS] MANIFEST_LIST MANIFEST",
+                  "Add additional information to a local image manifest", "", exactly(2),
+                  make::manifest_annotate});
+  rows.push_back({"manifest push", "[OPTIONS] MANIFEST_LIST", "Push a manifest list to a repository", "",
+                  exactly(1), make::manifest_push});
+  rows.push_back({"manifest rm", "MANIFEST_LIST [MANIFEST_LIST...]",
+                  "Delete one or more manifest lists from local storage", "", at_least(1),
+                  make::manifest_rm});
 }
 
 void add_networks(std::vector<Entry>& rows) {
@@ -129,6 +165,7 @@ std::vector<Entry> resource_entries() {
   add_system(rows);
   add_images(rows);
   add_registry(rows);
+  add_manifests(rows);
   add_networks(rows);
   add_volumes(rows);
   return rows;

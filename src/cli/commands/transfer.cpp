@@ -1,7 +1,8 @@
 #include "base/strings.h"
-#include "cli/auth/credentials.h"
+#include "cli/auth/registry_auth.h"
 #include "cli/cli.h"
 #include "cli/commands/resource_entries.h"
+#include "cli/image_copy.h"
 #include "cli/progress.h"
 #include "spec/platform.h"
 
@@ -32,14 +33,15 @@ class Transfer : public Command {
     return reference;
   }
 
-  static Result<std::string> auth_for(Cli& cli, const spec::Reference& reference) {
-    auto store = TRY(CredentialStore::open(cli.globals.config_directory));
-    return spec::docker::encode_auth(TRY(store.for_image(reference)));
+  /// Also makes the command silent where a program reads it.
+  Result<ProgressStyle> style() {
+    const auto chosen = TRY(parse_progress_style(progress_));
+    if (quiet_) return ProgressStyle::Quiet;
+    quiet_ = chosen == ProgressStyle::Json || chosen == ProgressStyle::Quiet;
+    return chosen;
   }
 
-  ProgressStyle style() const { return quiet_ ? ProgressStyle::Quiet : ProgressStyle::Auto; }
-
-  std::string platform_;
+  std::string platform_, progress_ = "auto";
   bool all_ = false, quiet_ = false, no_trust_ = true;
 };
 
@@ -49,14 +51,16 @@ class Pull : public Transfer {
     flags.boolean(all_, "all-tags", 'a', "Download all tagged images in the repository");
     flags.boolean(no_trust_, "disable-content-trust", 0, "Skip image verification");
     flags.string(platform_, "platform", 0, "Set platform if server is multi-platform capable");
+    add_progress_flag(flags, progress_);
     flags.boolean(quiet_, "quiet", 'q', "Suppress verbose output");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
+    const auto shown = TRY(style());
     const auto reference = TRY(reference_of(cli, arguments[0]));
-    auto stream = TRY(TRY(cli.engine())->pull(reference, platform_, TRY(auth_for(cli, reference))));
-    TRY(show_progress(stream, cli.out, style()));
-    cli.out.print("{}\n", reference.to_string());
+    auto stream = TRY(TRY(cli.engine())->pull(reference, platform_, TRY(registry_auth(cli, reference))));
+    TRY(show_progress(stream, cli.out, shown));
+    if (shown != ProgressStyle::Json) cli.out.print("{}\n", reference.to_string());
     return 0;
   }
 };
@@ -70,10 +74,13 @@ class Push : public Transfer {
                  "Push a platform-specific manifest as a single-platform image to the registry.\n"
                  "Image index won't be pushed, meaning that other manifests, including attestations won't be "
                  "preserved.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)");
+    add_progress_flag(flags, progress_);
     flags.boolean(quiet_, "quiet", 'q', "Suppress verbose output");
   }
 
   Result<int> run(Cli& cli, const Arguments& arguments) override {
+    const auto shown = TRY(style());
+    if (names_engine(arguments[0])) return to_engine(cli, arguments, shown);
     const auto reference = TRY(reference_of(cli, arguments[0]));
     std::string platform;
     if (!platform_.empty()) {
@@ -86,9 +93,27 @@ class Push : public Transfer {
       if (!quiet_) cli.err.write(kPlatformNote);
     }
     if (reference.digest()) return Error(Kind::InvalidArgument, "cannot push a digest reference");
-    auto stream = TRY(TRY(cli.engine())->push(reference, platform, TRY(auth_for(cli, reference))));
-    TRY(show_progress(stream, cli.out, style()));
-    if (quiet_) cli.out.print("{}\n", reference.to_string());
+    auto stream = TRY(TRY(cli.engine())->push(reference, platform, TRY(registry_auth(cli, reference))));
+    TRY(show_progress(stream, cli.out, shown));
+    if (shown == ProgressStyle::Quiet) cli.out.print("{}\n", reference.to_string());
+    return 0;
+  }
+
+ private:
+  /// Straight to another engine, under the names that the images have here.
+  Result<int> to_engine(Cli& cli, const Arguments& arguments, ProgressStyle shown) {
+    if (all_ || !platform_.empty())
+      return fail(Kind::InvalidArgument, "{} is not for pushes to an engine",
+                  all_ ? "--all-tags" : "--platform");
+    const auto place = TRY(parse_place(arguments[0]));
+    if (!place.image.empty())
+      return fail(Kind::InvalidArgument,
+                  "{} names an image behind the engine: push takes the names that the images have here, and "
+                  "image copy gives others",
+                  arguments[0]);
+    const auto other = TRY(Cli::engine_at(place.engine));
+    const Arguments names(arguments.begin() + 1, arguments.end());
+    TRY(copy_images(cli, *TRY(cli.engine()), *other, names, "", shown));
     return 0;
   }
 };

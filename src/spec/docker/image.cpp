@@ -30,6 +30,13 @@ void describe(json::Fields& f, ShownConfig& shown) {
 
 }  // namespace
 
+void describe(json::Fields& f, LayerList& list) { f("DiffIDs", list.diff_ids); }
+
+void describe(json::Fields& f, SaveRequest& request) {
+  f("Names", request.names);
+  f("Without", request.without);
+}
+
 void describe(json::Fields& f, ImageSummary& image) {
   f("Containers", image.containers);
   f("Created", image.created);

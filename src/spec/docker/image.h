@@ -78,6 +78,19 @@ struct ImagePruneReport {
   std::uint64_t space_reclaimed = 0;
 };
 
+/// Body and answer of our POST /skiff/layers/known.
+struct LayerList {
+  std::vector<std::string> diff_ids;
+};
+
+/// Body of our POST /skiff/images/save.
+struct SaveRequest {
+  std::vector<std::string> names;
+  std::vector<std::string> without;  ///< diff ids of layers that are left out
+};
+
+void describe(json::Fields& f, LayerList& list);
+void describe(json::Fields& f, SaveRequest& request);
 void describe(json::Fields& f, ImageSummary& image);
 void describe(json::Fields& f, ImageRootFs& rootfs);
 void describe(json::Fields& f, ImageMetadata& metadata);

@@ -26,6 +26,21 @@ void describe(json::Fields& f, DistributionInspect& answer) {
   f("Platforms", answer.platforms);
 }
 
+void describe(json::Fields& f, SearchResult& result) {
+  f("star_count", result.star_count);
+  f("is_official", result.is_official);
+  f("name", result.name);
+  f("is_automated", result.is_automated);
+  f("description", result.description);
+}
+
+std::string_view registry_of_search(std::string_view term) {
+  const auto [first, rest] = cut(term, '/');
+  if (!rest) return {};
+  return first.find_first_of(".:") != std::string_view::npos || first == "localhost" ? first
+                                                                                     : std::string_view();
+}
+
 void split_auth(AuthConfig& config) {
   if (!config.username.empty() || config.auth.empty()) return;
   const auto text = decode_base64(config.auth);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -31,9 +32,23 @@ struct DistributionInspect {
   std::vector<Platform> platforms;
 };
 
+/// One line of GET /images/search, and of a registry's answer to a search.
+struct SearchResult {
+  std::int64_t star_count = 0;
+  bool is_official = false;
+  std::string name;
+  bool is_automated = false;  ///< always false: Docker Hub no longer builds
+  std::string description;
+};
+
+/// The registry that a search term begins with, "localhost:5000" of "localhost:5000/tool"; "" when it names
+/// none and Docker Hub is meant.
+std::string_view registry_of_search(std::string_view term);
+
 void describe(json::Fields& f, AuthConfig& config);
 void describe(json::Fields& f, AuthAnswer& answer);
 void describe(json::Fields& f, DistributionInspect& answer);
+void describe(json::Fields& f, SearchResult& result);
 
 /// Reads a header's base64 of an AuthConfig; an empty one, as Docker's engine does, when that cannot be read.
 /// User and password come out of `auth` when only that is given.
