@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "api/service.h"
 #include "archive/worker.h"
@@ -95,6 +96,19 @@ Result<void> run(const daemon::Options& options) {
   return {};
 }
 
+/// Proxies of the configuration take the place of the environment's, for all that is fetched by us or by a
+/// program of ours. Before there are threads: the environment is nobody's to guard.
+void take_proxies(const daemon::Proxies& proxies) {
+  const auto take = [](const char* name, const char* lower, const std::string& value) {
+    if (value.empty()) return;
+    ::setenv(name, value.c_str(), 1);
+    ::setenv(lower, value.c_str(), 1);
+  };
+  take("HTTP_PROXY", "http_proxy", proxies.http);
+  take("HTTPS_PROXY", "https_proxy", proxies.https);
+  take("NO_PROXY", "no_proxy", proxies.none);
+}
+
 int serve(int argc, char** argv) {
   char own_path[4096];
   const ssize_t length = ::readlink("/proc/self/exe", own_path, sizeof own_path);
@@ -121,6 +135,7 @@ int serve(int argc, char** argv) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(0022);
+  take_proxies(options->proxies);
   if (const auto result = run(*options); !result.ok()) {
     log::error("{}", result.error().message());
     return 1;

@@ -1,5 +1,7 @@
 #include "engine/system.h"
 
+#include <cstdlib>
+
 #include "base/strings.h"
 #include "build/service.h"
 #include "engine/container.h"
@@ -23,7 +25,7 @@ constexpr const char* kFeatures = "org.opencontainers.runtime-spec.features";
 
 spec::docker::RegistryConfig registry_config(const spec::RegistrySettings& settings) {
   spec::docker::RegistryConfig shown;
-  shown.index_configs["docker.io"] = {settings.mirrors, "docker.io", true, true};
+  shown.index_configs["docker.io"] = {{}, "docker.io", true, true};
   shown.insecure_registry_cidrs = {"::1/128", "127.0.0.0/8"};
   for (const auto& entry : settings.insecure) {
     if (entry.find('/') != std::string::npos)
@@ -31,8 +33,21 @@ spec::docker::RegistryConfig registry_config(const spec::RegistrySettings& setti
     else
       shown.index_configs[entry] = {{}, entry, false, false};
   }
+  for (const auto& mirror : settings.mirrors)
+    if (mirror.find('=') > mirror.find("://")) shown.index_configs["docker.io"].mirrors.push_back(mirror);
   shown.mirrors = settings.mirrors;
   return shown;
+}
+
+/// A proxy of the environment (where the configuration's are, too), without the password that it may hold.
+std::string shown_proxy(const char* name, const char* lower) {
+  const char* const value = std::getenv(name) ? std::getenv(name) : std::getenv(lower);
+  std::string url = value ? value : "";
+  const auto begin = url.find("://");
+  const auto host = url.rfind('@');
+  if (begin != std::string::npos && host != std::string::npos && host > begin)
+    url.replace(begin + 3, host - begin - 3, "xxxxx:xxxxx");
+  return url;
 }
 
 /// A number for this data root, made once.
@@ -134,6 +149,9 @@ Result<spec::docker::Info> System::info() {
   info.logging_driver = parts_.config.log_driver;
   info.n_events_listener = events_.listeners();
   info.index_server_address = "https://index.docker.io/v1/";
+  info.http_proxy = shown_proxy("HTTP_PROXY", "http_proxy");
+  info.https_proxy = shown_proxy("HTTPS_PROXY", "https_proxy");
+  info.no_proxy = shown_proxy("NO_PROXY", "no_proxy");
   info.registry_config = registry_config(parts_.config.registries);
   info.docker_root_dir = parts_.config.data_root;
   info.labels = parts_.config.labels;

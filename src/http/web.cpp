@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "http/curl.h"
 #include "http/web_error.h"
+#include "http/web_identity.h"
 
 namespace skiff::http {
 namespace {
@@ -23,6 +24,7 @@ struct Transfer {
   const WebSink& sink;
   WebResponse response;
   std::optional<Error> failure;
+  bool head_ended = false;  ///< libcurl takes an answer that breaks off in its head for one without a body
 };
 
 /// "http://localhost:5000/x", "https://127.0.0.1/x", "http://[::1]:80/".
@@ -35,11 +37,14 @@ bool is_loopback(std::string_view url) {
 
 /// An answer's header lines; a new status line (after a redirect, or 100 Continue) begins them anew.
 std::size_t take_header(char* bytes, std::size_t, std::size_t size, void* context) {
-  auto& response = static_cast<Transfer*>(context)->response;
+  auto& transfer = *static_cast<Transfer*>(context);
+  auto& response = transfer.response;
   const std::string_view line = trim(std::string_view(bytes, size));
+  if (line.empty()) transfer.head_ended = true;
   if (line.starts_with("HTTP/")) {
     const auto rest = cut(line, ' ').second.value_or("");
     response = {};
+    transfer.head_ended = false;
     response.status = static_cast<int>(parse_int(cut(rest, ' ').first).value_or(0));
     response.reason = cut(rest, ' ').second.value_or("");
     // HTTP/2 has no words for a status.
@@ -85,7 +90,7 @@ class CurlSession final : public WebSession {
   Result<WebResponse> perform(const WebRequest& request, const std::stop_token& stop,
                               const WebSink& sink) override {
     if (stop.stop_requested()) return cancelled();
-    Transfer transfer{request, sink, {}, {}};
+    Transfer transfer{request, sink, {}, {}, false};
     char detail[CURL_ERROR_SIZE] = "";
     curl_.reset(easy_.get());
     const auto headers = set_headers(request);
@@ -95,6 +100,7 @@ class CurlSession final : public WebSession {
     if (transfer.failure) return *std::move(transfer.failure);
     if (code != CURLE_OK)
       return transfer_error(curl_, easy_.get(), code, request.method, request.url, detail);
+    if (!transfer.head_ended) return cut_answer(request.method, request.url);
     curl_off_t modified = -1;
     if (curl_.get(easy_.get(), CURLINFO_FILETIME_T, &modified) == CURLE_OK && modified >= 0)
       transfer.response.modified = modified;
@@ -187,8 +193,12 @@ class CurlSession final : public WebSession {
       set(CURLOPT_CAINFO_BLOB, &blob);
       set(CURLOPT_CAPATH, kSystemAuthorities);
     }
-    if (!trust_.certificate.empty()) set(CURLOPT_SSLCERT, trust_.certificate.c_str());
-    if (!trust_.key.empty()) set(CURLOPT_SSLKEY, trust_.key.c_str());
+    if (trust_.identities.empty()) return;
+    set(CURLOPT_SSLCERT, trust_.identities.front().certificate.c_str());
+    set(CURLOPT_SSLKEY, trust_.identities.front().key.c_str());
+    if (trust_.identities.size() == 1) return;
+    set(CURLOPT_SSL_CTX_FUNCTION, choose_identity);
+    set(CURLOPT_SSL_CTX_DATA, const_cast<std::vector<WebIdentity>*>(&trust_.identities));
   }
 
   /// Until the transfer is through or somebody stops it: that is why this is a multi handle, which can be

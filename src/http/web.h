@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "http/client.h"
@@ -15,12 +16,19 @@
 
 namespace skiff::http {
 
+/// Who we are, to a server that wants to know: PEM files.
+struct WebIdentity {
+  std::string certificate;  ///< with the chain behind it
+  std::string key;
+  friend bool operator==(const WebIdentity&, const WebIdentity&) = default;
+};
+
 /// Whom to believe about a server's name, and who we are.
 struct WebTrust {
   bool anybody = false;     ///< certificates are not checked
   std::string authorities;  ///< PEM text of further ones, beside the system's
-  std::string certificate;  ///< a PEM file: ours
-  std::string key;          ///< its private key
+  /// Shown is the first of an authority that the server names, as Go's programs choose.
+  std::vector<WebIdentity> identities;
   friend bool operator==(const WebTrust&, const WebTrust&) = default;
 };
 

@@ -76,6 +76,18 @@ std::string reason(const Curl& curl, CURL* handle, CURLcode code, const std::str
   }
 }
 
+/// What libcurl says of an answer that does not begin as HTTP does.
+bool is_no_http(CURLcode code, const std::string& detail) {
+  return code == CURLE_UNSUPPORTED_PROTOCOL && detail.find("HTTP/0.9") != std::string::npos;
+}
+
+/// As Go's net/http says it: "Get "https://host/": why".
+std::string sentence(const std::string& method, const std::string& url, std::string_view why) {
+  std::string verb = to_lower(method);
+  verb[0] = static_cast<char>(verb[0] - 'a' + 'A');
+  return fmt::format("{} {}: {}", verb, quote(url), why);
+}
+
 bool never_reached(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
          code == CURLE_COULDNT_CONNECT || code == CURLE_PEER_FAILED_VERIFICATION ||
@@ -86,12 +98,14 @@ bool never_reached(CURLcode code) {
 
 Error transfer_error(const Curl& curl, CURL* handle, CURLcode code, const std::string& method,
                      const std::string& url, const std::string& detail) {
-  std::string verb = to_lower(method);
-  verb[0] = static_cast<char>(verb[0] - 'a' + 'A');  // as Go's net/http says it
+  if (is_no_http(code, detail)) return {Kind::Unavailable, sentence(method, url, "malformed HTTP response")};
   const std::string why =
       reason(curl, handle, code, server_of(url), detail.empty() ? curl.text(code) : detail);
-  return {Kind::Unavailable, fmt::format("{} {}: {}", verb, quote(url), why),
-          never_reached(code) ? ECONNREFUSED : 0};
+  return {Kind::Unavailable, sentence(method, url, why), never_reached(code) ? ECONNREFUSED : 0};
+}
+
+Error cut_answer(const std::string& method, const std::string& url) {
+  return {Kind::Unavailable, sentence(method, url, "unexpected EOF")};
 }
 
 }  // namespace skiff::http

@@ -12,4 +12,7 @@ namespace skiff::http {
 Error transfer_error(const Curl& curl, CURL* handle, CURLcode code, const std::string& method,
                      const std::string& url, const std::string& detail);
 
+/// The error of an answer that breaks off before its head ends.
+Error cut_answer(const std::string& method, const std::string& url);
+
 }  // namespace skiff::http

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/log.h"
 #include "image/transfer/download.h"
 #include "image/transfer/layer_pool.h"
 #include "image/transfer/layer_progress.h"
@@ -182,12 +183,21 @@ class RegistryPuller final : public Puller {
     // With a digest the tag says nothing more.
     const auto reference = asked.digest() ? asked.with_tag("") : asked;
     const auto platform = request.platform.value_or(spec::Platform::host());
-    const auto source =
+    auto source =
         TRY(find_source(reference, platform, request.credentials, settings_, store_.content(), stop));
     progress.message(fmt::format("Pulling from {}", reference.path()),
                      reference.digest() ? reference.familiar() : reference.tag());
     const auto before = store_.id_of(reference.to_string());
-    const auto [image, mended] = TRY(bring_image(source, progress, stop));
+    auto brought = bring_image(source, progress, stop);
+    while (!brought.ok() && source.repository->endpoint().mirror &&
+           brought.error().kind() != Kind::Cancelled) {
+      // A mirror that lost something, or was cut off: what came of the layers is kept for the next one.
+      log::info("{}: {}; trying the next way", source.repository->endpoint().url, brought.error().message());
+      source = TRY(find_source(reference, platform, request.credentials, settings_, store_.content(), stop,
+                               source.way + 1));
+      brought = bring_image(source, progress, stop);
+    }
+    const auto [image, mended] = TRY(std::move(brought));
     const auto canonical = reference.with_digest(source.digest);
     std::vector<spec::Digest> documents;
     for (const auto& document : source.documents)

@@ -4,12 +4,13 @@
 #include <atomic>
 #include <thread>
 
+#include "image/push_manifest.h"
 #include "image/transfer/layer_push.h"
+#include "image/transfer/repeat.h"
+#include "spec/manifest.h"
 
 namespace skiff::image {
 namespace {
-
-constexpr std::string_view kIndent = "   ";  // as Docker's engine writes manifests
 
 using registry::Repository;
 
@@ -26,22 +27,6 @@ Result<void> push_config(Repository& repository, const spec::Digest& digest, con
   upload.size = text.size();
   upload.digest = [&] { return digest; };
   return repository.upload(std::move(upload), stop);
-}
-
-/// With its members in the order in which Docker's engine writes them, so that the same image has the same
-/// digest.
-std::string manifest_of(const spec::Digest& config, std::size_t size, const std::vector<KnownBlob>& layers) {
-  const auto descriptor = [](std::string_view type, std::int64_t bytes, const spec::Digest& digest) {
-    return json::Object{{"mediaType", type}, {"size", bytes}, {"digest", digest.to_string()}};
-  };
-  json::Object manifest{
-      {"schemaVersion", 2},
-      {"mediaType", spec::oci::kDockerManifest},
-      {"config", descriptor(spec::oci::kDockerConfig, static_cast<std::int64_t>(size), config)}};
-  json::Array blobs;
-  for (const auto& layer : layers) blobs.push_back(descriptor(layer.media_type, layer.size, layer.digest));
-  manifest["layers"] = std::move(blobs);
-  return json::to_pretty_text(manifest, kIndent);
 }
 
 class RegistryPusher final : public Pusher {
@@ -95,10 +80,11 @@ class RegistryPusher final : public Pusher {
                         Progress& progress, const std::stop_token& stop) {
     const auto blobs = TRY(push_layers(repository, image, progress, stop));
     const std::string config = TRY(store_.content().read(image.id));
-    TRY(push_config(repository, image.id, config, stop));
-    const std::string manifest = manifest_of(image.id, config.size(), blobs);
-    const auto digest =
-        TRY(repository.put_manifest(tag, std::string(spec::oci::kDockerManifest), manifest, stop));
+    TRY(repeat<void>(settings_, stop, [&] { return push_config(repository, image.id, config, stop); }));
+    const std::string manifest = push_manifest(image.id, config.size(), blobs);
+    const auto digest = TRY(repeat<spec::Digest>(settings_, stop, [&] {
+      return repository.put_manifest(tag, std::string(spec::oci::kDockerManifest), manifest, stop);
+    }));
     TRY(store_.add_digest(image.id, repository.name().with_digest(digest), {}));
     progress.message(fmt::format("{}: digest: {} size: {}", tag, digest.to_string(), manifest.size()));
     progress.result(json::Object{{"Tag", tag}, {"Digest", digest.to_string()}, {"Size", manifest.size()}});

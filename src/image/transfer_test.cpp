@@ -477,6 +477,40 @@ TEST_F(TransferTest, ARegistryThatStaysAwayIsGivenUp) {
   expect_nothing_left();
 }
 
+TEST_F(TransferTest, AMirrorThatBreaksOffLeavesTheRestToTheRegistry) {
+  const Tar layer = tar_of("a", noise(300'000, 8));
+  publish("app", "v1", {layer});
+  FakeRegistry mirror;
+  mirror.put_blob(layer.gzip);
+  const auto manifest = registry_.manifest("app", "v1");
+  mirror.put_manifest("app", "v1", manifest, spec::oci::kMediaTypeManifest);
+  mirror.put_blob(
+      registry_.blob(std::get<spec::oci::Manifest>(*spec::oci::parse_document(manifest, "")).config.digest));
+  int cuts = 1;
+  const auto cut = cutting(layer.gzip, cuts);
+  mirror.intercept = [&](http::Exchange& http) {
+    if (cut(http)) return true;
+    if (!http.path().ends_with(spec::Digest::of(layer.gzip).to_string())) return false;
+    http.abort();
+    return true;
+  };
+  settings_.mirrors = {fmt::format("{}=http://{}/", registry_.host(), mirror.host())};
+  open();
+  Words words;
+  const auto pulled = pull("app:v1", words);
+  ASSERT_TRUE(pulled.ok()) << pulled.error().message();
+  EXPECT_EQ(mirror.count("/manifests/v1?ns=127.0.0.1%3A"), 1U);
+  EXPECT_EQ(registry_.count(spec::Digest::of(layer.gzip).to_string() + " bytes="), 1U);
+  EXPECT_EQ(file(*store_->resolve(registry_.name("app:v1")), 0, "a"), noise(300'000, 8));
+  // One that has nothing at all.
+  mirror.intercept = [](http::Exchange& http) {
+    (void)http.send(404, "{}");
+    return true;
+  };
+  publish("app", "v2", {tar_of("b", "two")});
+  EXPECT_TRUE(pull("app:v2", words).ok());
+}
+
 TEST_F(TransferTest, EachBlobIsDownloadedOnceHoweverManyWantIt) {
   const Tar layer = tar_of("a", noise(200'000, 5));
   publish("app", "v1", {layer});
@@ -648,6 +682,27 @@ TEST_F(PushTest, AnUploadThatBreaksOffBeginsAnew) {
   const auto pushed = push("app:v1", words);
   ASSERT_TRUE(pushed.ok()) << pushed.error().message();
   EXPECT_TRUE(cut);
+}
+
+TEST_F(PushTest, ConfigAndManifestAreSentAgainToo) {
+  make("app:v1", {tar_of("a", "one")});
+  int cuts = 0;
+  registry_.intercept = [&](http::Exchange& http) {
+    // Every second PUT: the one that ends the layer's upload, the config's, the manifest's.
+    if (http.method() != "PUT" || ++cuts % 2 == 0) return false;
+    http.abort();
+    return true;
+  };
+  Words words;
+  const auto pushed = push("app:v1", words);
+  ASSERT_TRUE(pushed.ok()) << pushed.error().message();
+  EXPECT_GE(cuts, 4);
+  EXPECT_NE(registry_.manifest("app", "v1"), "");
+  settings_.attempts = 1;
+  open();
+  make("app:v3", {tar_of("a", "three")});
+  cuts = 0;
+  EXPECT_FALSE(push("app:v3", words).ok());
 }
 
 }  // namespace

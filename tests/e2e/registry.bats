@@ -1,5 +1,6 @@
 # Registries: pull, push, login, against Debian's docker-registry on loopback ports: one that is open, one that asks for a password.
 load lib
+load docker_registry
 
 eval "lib_$(declare -f setup_file)"
 eval "lib_$(declare -f teardown_file)"
@@ -21,29 +22,12 @@ setup_file() {
 }
 
 teardown_file() {
-  local pid images
+  local images
   images=$(engine images -q --no-trunc --filter "reference=$OPEN/*" --filter "reference=$CLOSED/*" | sort -u) || true
   [ -z "$images" ] || engine rmi -f $images >/dev/null || true
-  for pid in "$E2E_DIR"/registries/*.pid; do kill "$(cat "$pid")"; done
+  registries_stop
   lib_teardown_file
 }
-
-# registry_start NAME [CONFIGURATION]: sets REGISTRY_PORT.
-registry_start() {
-  local dir=$E2E_DIR/registries
-  REGISTRY_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  cat >"$dir/$1.yml" <<YML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $dir/$1}}
-http: {addr: "127.0.0.1:$REGISTRY_PORT"}
-${2:-}
-YML
-  setsid docker-registry serve "$dir/$1.yml" >"$dir/$1.log" 2>&1 </dev/null 3>&- 4>&- &
-  echo $! >"$dir/$1.pid"
-  eventually 20 answers "$REGISTRY_PORT"
-}
-answers() { curl -s -o /dev/null "http://127.0.0.1:$1/v2/"; }
 
 id_of() { engine image inspect --format '{{.Id}}' "$1"; }
 gone() { ! engine image inspect "$1" >/dev/null 2>&1; }

@@ -31,7 +31,11 @@ constexpr std::pair<std::string_view, std::string_view> kFileNames[] = {
     {"insecure-registry", "insecure-registries"},
 };
 /// Flags that mean nothing in a file.
-constexpr std::string_view kOnlyFlags[] = {"config-file", "validate", "version", "help"};
+constexpr std::string_view kOnlyFlags[] = {"config-file", "validate",    "version", "help",
+                                           "http-proxy",  "https-proxy", "no-proxy"};
+/// Members of "proxies" in the file, which are flags of the same names.
+constexpr std::string_view kProxies = "proxies";
+constexpr std::string_view kProxyFlags[] = {"http-proxy", "https-proxy", "no-proxy"};
 
 std::string file_name(std::string_view flag) {
   for (const auto& [name, in_file] : kFileNames)
@@ -137,6 +141,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.string(config.socket_group, "group", 'G', "Group for the unix socket").show_default("\"docker\"");
   flags.boolean(options.help, "help", 'h', "Print usage");
   flags.list(config.hosts, "host", 'H', "Daemon socket(s) to connect to", check_host);
+  flags.string(options.proxies.http, "http-proxy", 0, "HTTP proxy URL to use for outgoing traffic");
+  flags.string(options.proxies.https, "https-proxy", 0, "HTTPS proxy URL to use for outgoing traffic");
   flags.list(config.registries.insecure, "insecure-registry", 0, "Enable insecure registry communication",
              registry::check_insecure);
   flags.list(config.labels, "label", 0, "Set key=value labels to the daemon");
@@ -153,6 +159,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.integer(numbers.attempts, "max-download-attempts", 0, "Set the max download attempts for each pull");
   flags.string(config.monitor_program, "monitor-program", 0, "Path of skiff-monitor");
   flags.integer(numbers.mtu, "mtu", 0, "Set the MTU for the default bridge network");
+  flags.string(options.proxies.none, "no-proxy", 0,
+               "Comma-separated list of hosts or IP addresses for which the proxy is skipped");
   flags.string(config.pidfile, "pidfile", 'p', "Path to use for daemon PID file");
   flags.list(config.registries.mirrors, "registry-mirror", 0, "Preferred registry mirror",
              registry::check_mirror);
@@ -232,6 +240,25 @@ Result<void> add_file_runtimes(spec::EngineConfig& config, const json::Value& va
   return {};
 }
 
+Result<void> take_file_proxies(const json::Value& value, cli::FlagSet& flags) {
+  const auto* object = value.if_object();
+  if (!object) return Error(Kind::InvalidArgument, "proxies: the value has the wrong type");
+  for (const auto& [key, element] : *object) {
+    const std::string name(key);
+    if (std::find(std::begin(kProxyFlags), std::end(kProxyFlags), name) == std::end(kProxyFlags))
+      return fail(Kind::InvalidArgument,
+                  "the following directives don't match any configuration option: proxies.{}", name);
+    if (!element.is_string())
+      return fail(Kind::InvalidArgument, "proxies: {}: the value has the wrong type", name);
+    if (flags.changed(name))
+      return fail(Kind::InvalidArgument,
+                  "the following directives are specified both as a flag and in the configuration file: {}",
+                  name);
+    TRY(flags.find(name)->set(element.get_string()));
+  }
+  return {};
+}
+
 Result<void> check_keys(const json::Object& file, cli::FlagSet& flags) {
   std::vector<std::string> unknown;
   std::vector<std::string> twice;
@@ -241,6 +268,7 @@ Result<void> check_keys(const json::Object& file, cli::FlagSet& flags) {
     const bool only_flag =
         std::find(std::begin(kOnlyFlags), std::end(kOnlyFlags), name) != std::end(kOnlyFlags);
     const auto* flag = flags.find(name);
+    if (key == kProxies) continue;
     if (!flag || only_flag || key != file_name(name))
       unknown.push_back(key);
     else if (flag->changed && name != "add-runtime")
@@ -269,6 +297,10 @@ Result<void> merge_file(Options& options, cli::FlagSet& flags) {
   TRY(check_keys(value.get_object(), flags));
   for (const auto& [key_text, element] : value.get_object()) {
     const std::string key(key_text);
+    if (key == kProxies) {
+      TRY(take_file_proxies(element, flags));
+      continue;
+    }
     if (key == "runtimes") {
       TRY(add_file_runtimes(options.config, element));
       continue;
@@ -314,9 +346,24 @@ Result<void> check_transfers(spec::RegistrySettings& registries, const Numbers& 
   return take(registries.attempts, numbers.attempts, "max download attempts");
 }
 
+/// A proxy is an address, with or without a scheme that can be spoken.
+Result<void> check_proxy(std::string_view what, std::string_view url) {
+  const auto scheme = url.find("://");
+  const std::string_view name = scheme == std::string_view::npos ? "http" : url.substr(0, scheme);
+  const std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+  const bool known = name == "http" || name == "https" || name == "socks5" || name == "socks5h";
+  if (url.empty() ||
+      (known && !rest.empty() && !rest.starts_with('/') && url.find(' ') == std::string_view::npos))
+    return {};
+  // It may hold a password: the value stays out of the sentence.
+  return fail(Kind::InvalidArgument, "invalid {}: expected a URL such as http://proxy.example:3128", what);
+}
+
 Result<void> check(Options& options, const Numbers& numbers) {
   auto& config = options.config;
   TRY(check_transfers(config.registries, numbers));
+  TRY(check_proxy("http-proxy", options.proxies.http));
+  TRY(check_proxy("https-proxy", options.proxies.https));
   if (numbers.mtu < 68 || numbers.mtu > 65535)
     return fail(Kind::InvalidArgument, "invalid MTU {}: must be between 68 and 65535", numbers.mtu);
   config.mtu = static_cast<int>(numbers.mtu);

@@ -8,9 +8,17 @@
 
 namespace skiff::daemon {
 
+/// Proxies in place of those of the environment; "" leaves them as they are.
+struct Proxies {
+  std::string http;  ///< "http://proxy.example:3128"
+  std::string https;
+  std::string none;  ///< what is reached without: "localhost,.example.com,10.0.0.0/8"
+};
+
 /// What the command line and daemon.json together say.
 struct Options {
   spec::EngineConfig config;
+  Proxies proxies;
   std::string config_file = "/etc/skiff/daemon.json";
   bool validate = false;
   bool version = false;

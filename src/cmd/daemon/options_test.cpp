@@ -111,6 +111,22 @@ TEST_F(OptionsTest, SystemdMakesTheCgroupsWhenAsked) {
             "cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"");
 }
 
+TEST_F(OptionsTest, ProxiesStandInFlagsOrInAnObjectOfTheFile) {
+  const auto options = read({"--no-proxy", "localhost"},
+                            R"({"proxies": {"http-proxy": "http://p:1", "https-proxy": "socks5://q:2"}})");
+  ASSERT_TRUE(options.ok()) << options.error().message();
+  EXPECT_EQ(options->proxies.http, "http://p:1");
+  EXPECT_EQ(options->proxies.https, "socks5://q:2");
+  EXPECT_EQ(options->proxies.none, "localhost");
+  for (const char* bad :
+       {R"({"proxies": {"ftp-proxy": "x"}})", R"({"proxies": []})", R"({"proxies": {"no-proxy": 1}})",
+        R"({"http-proxy": "http://p:1"})", R"({"proxies": {"http-proxy": "ftp://p"}})"})
+    EXPECT_FALSE(read({}, bad).ok()) << bad;
+  EXPECT_FALSE(read({"--no-proxy", "a"}, R"({"proxies": {"no-proxy": "b"}})").ok());
+  const auto secret = read({"--https-proxy", "ftp://user:secret@p"}, "{}");
+  EXPECT_EQ(secret.error().message().find("secret"), std::string::npos);
+}
+
 TEST_F(OptionsTest, MistakesAreNamed) {
   const auto message = [&](std::vector<std::string> arguments, const std::string& file) {
     const auto options = read(std::move(arguments), file);

@@ -128,6 +128,8 @@ Result<std::shared_ptr<const ChannelFactory>> make_tls(const TlsFiles& files) {
   if (!files.client_ca.empty()) {
     if (SSL_CTX_load_verify_locations(raw, files.client_ca.c_str(), nullptr) != 1)
       return fail(Kind::InvalidArgument, "tls client authorities {}: {}", files.client_ca, reason());
+    // Named to clients, which may have certificates of several.
+    SSL_CTX_set_client_CA_list(raw, SSL_load_client_CA_file(files.client_ca.c_str()));
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     // Sessions can be resumed only under a name when clients are verified
     // (SSL_CTX_set_session_id_context(3)).

@@ -98,9 +98,33 @@ TEST_F(WebTlsTest, WhoeverIsAskedForACertificateShowsIt) {
   WebRequest request;
   request.url = fmt::format("https://localhost:{}/", port_);
   EXPECT_FALSE(session->perform(request, {}).ok());
-  trust.certificate = dir_ + "/cert";
-  trust.key = dir_ + "/key";
+  trust.identities = {{dir_ + "/cert", dir_ + "/key"}};
   EXPECT_EQ(ask(trust), "hello");
+}
+
+TEST_F(WebTlsTest, OfSeveralCertificatesTheOneThatTheServerWantsIsShown) {
+  const std::string make =
+      "cd " + dir_ +
+      " && for name in one other; do openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+      "-days 2"
+      " -subj /CN=$name-authority -keyout $name-ca.key -out $name-ca && openssl req -new -newkey ec -pkeyopt"
+      " ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr && openssl x509 -req "
+      "-in"
+      " $name.csr -CA $name-ca -CAkey $name-ca.key -CAcreateserial -days 2 -out $name.cert; done 2>/dev/null";
+  ASSERT_EQ(std::system(make.c_str()), 0);  // NOLINT(cert-env33-c): a test's own words
+  serve(true, dir_ + "/other-ca");
+  auto trust = trusted();
+  const WebIdentity one{dir_ + "/one.cert", dir_ + "/one.key"};
+  const WebIdentity other{dir_ + "/other.cert", dir_ + "/other.key"};
+  trust.identities = {one, other};
+  EXPECT_EQ(ask(trust), "hello");
+  trust.identities = {other, one};
+  EXPECT_EQ(ask(trust), "hello");
+  trust.identities = {one, {dir_ + "/cert", dir_ + "/key"}};
+  const auto session = *WebSession::open(trust);
+  WebRequest request;
+  request.url = fmt::format("https://localhost:{}/", port_);
+  EXPECT_FALSE(session->perform(request, {}).ok());
 }
 
 TEST_F(WebTlsTest, AServerWithoutTlsIsNamed) {

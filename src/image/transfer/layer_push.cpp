@@ -1,9 +1,9 @@
 #include "image/transfer/layer_push.h"
 
-#include <condition_variable>
 #include <set>
 
 #include "image/transfer/layer_upload.h"
+#include "image/transfer/repeat.h"
 #include "spec/manifest.h"
 
 namespace skiff::image {
@@ -75,19 +75,12 @@ Result<std::optional<KnownBlob>> LayerPush::mount(const Layer& layer, const std:
 
 /// As often as it may help: what a registry broke off begins anew, since the bytes are made on the way.
 Result<KnownBlob> LayerPush::send(const Layer& layer, const std::stop_token& stop) {
-  auto wait = settings_.first_pause;
-  for (int attempt = 1;; ++attempt) {
-    auto sent = send_once(layer, stop);
-    if (sent.ok() || sent.error().kind() != Kind::Unavailable || attempt >= settings_.attempts) return sent;
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-    progress_.action(id_of(layer), fmt::format("Retrying in {} second{}", seconds, seconds == 1 ? "" : "s"));
-    std::mutex mutex;
-    std::condition_variable_any condition;
-    std::unique_lock lock(mutex);
-    condition.wait_for(lock, stop, wait, [] { return false; });
-    if (stop.stop_requested()) return Error(Kind::Cancelled, "context canceled");
-    wait *= 2;
-  }
+  return repeat<KnownBlob>(
+      settings_, stop, [&] { return send_once(layer, stop); },
+      [&](std::chrono::seconds pause) {
+        progress_.action(id_of(layer), fmt::format("Retrying in {} second{}", pause.count(),
+                                                   pause.count() == 1 ? "" : "s"));
+      });
 }
 
 Result<KnownBlob> LayerPush::send_once(const Layer& layer, const std::stop_token& stop) {

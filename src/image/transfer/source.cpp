@@ -1,5 +1,7 @@
 #include "image/transfer/source.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "registry/client/refusal.h"
 
@@ -15,17 +17,19 @@ using registry::Repository;
 /// mirror also when it does not have what is wanted.
 template <typename T, typename Use>
 Result<T> on_first(const spec::Reference& reference, const registry::Credentials& credentials,
-                   const registry::Settings& settings, const std::stop_token& stop, Use use) {
+                   const registry::Settings& settings, std::size_t first, const std::stop_token& stop,
+                   Use use) {
   const auto ways = TRY(registry::endpoints(reference.domain(), registry::Purpose::Pull, settings));
   std::optional<Error> last;
-  for (const auto& way : ways) {
+  for (std::size_t i = std::min(first, ways.size() - 1); i < ways.size(); ++i) {
+    const auto& way = ways[i];
     auto repository = Repository::open(way, reference, registry::Purpose::Pull, credentials, settings, stop);
     if (!repository.ok()) {
       last = repository.error();
       if (last->kind() == Kind::Cancelled) break;
       continue;
     }
-    auto found = use(*repository);
+    auto found = use(*repository, i);
     if (found.ok() || !way.mirror || found.error().kind() == Kind::Cancelled) return found;
     last = found.error();
   }
@@ -85,11 +89,14 @@ Result<Source> follow(const std::shared_ptr<Repository>& repository, const std::
 
 Result<Source> find_source(const spec::Reference& reference, const spec::Platform& platform,
                            const registry::Credentials& credentials, const registry::Settings& settings,
-                           content::Store& content, const std::stop_token& stop) {
+                           content::Store& content, const std::stop_token& stop, std::size_t first) {
   const std::string name = reference.digest() ? reference.digest()->to_string() : reference.tag();
-  auto found = on_first<Source>(reference, credentials, settings, stop, [&](const auto& repository) {
-    return follow(repository, name, platform, content, stop);
-  });
+  auto found = on_first<Source>(reference, credentials, settings, first, stop,
+                                [&](const auto& repository, std::size_t way) -> Result<Source> {
+                                  auto source = TRY(follow(repository, name, platform, content, stop));
+                                  source.way = way;
+                                  return source;
+                                });
   if (!found.ok()) return registry::pull_error(found.error(), reference);
   return found;
 }
@@ -98,7 +105,8 @@ Result<std::vector<std::string>> find_tags(const spec::Reference& reference,
                                            const registry::Credentials& credentials,
                                            const registry::Settings& settings, const std::stop_token& stop) {
   auto found = on_first<std::vector<std::string>>(
-      reference, credentials, settings, stop, [&](const auto& repository) { return repository->tags(stop); });
+      reference, credentials, settings, 0, stop,
+      [&](const auto& repository, std::size_t) { return repository->tags(stop); });
   if (!found.ok()) return registry::pull_error(found.error(), reference);
   return found;
 }

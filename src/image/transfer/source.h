@@ -17,6 +17,7 @@ namespace skiff::image {
 /// What a tag or digest turned out to be: the way to the image of one platform.
 struct Source {
   std::shared_ptr<registry::Repository> repository;
+  std::size_t way = 0;                             ///< which of the ways to the registry that is
   spec::Digest digest;                             ///< of what the name stands for: a manifest or an index
   std::vector<registry::ManifestBytes> documents;  ///< the index, if there is one, and the manifest
   spec::oci::Manifest manifest;
@@ -25,10 +26,11 @@ struct Source {
 /// Asks the registry of `reference`, its mirrors first, what the name stands for, and follows it to the
 /// manifest for `platform`. Documents that are in `content` already are not fetched again. NotFound also when
 /// there is none for the platform: the sentence names those that there are. Unsupported for what is no
-/// container image.
+/// container image. The first `first` ways to the registry are passed over: mirrors that turned out not to
+/// have everything.
 Result<Source> find_source(const spec::Reference& reference, const spec::Platform& platform,
                            const registry::Credentials& credentials, const registry::Settings& settings,
-                           content::Store& content, const std::stop_token& stop);
+                           content::Store& content, const std::stop_token& stop, std::size_t first = 0);
 
 /// A repository's tags, as find_source() would ask for them.
 Result<std::vector<std::string>> find_tags(const spec::Reference& reference,

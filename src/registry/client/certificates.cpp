@@ -30,8 +30,7 @@ Result<void> read_directory(const std::string& directory, http::WebTrust& trust)
         return fail(Kind::InvalidArgument,
                     "missing key {} for client certificate {}. CA certificates must use the extension .crt",
                     key, name);
-      trust.certificate = path;
-      trust.key = directory + "/" + key;
+      trust.identities.push_back({path, directory + "/" + key});
     } else if (name.ends_with(".key")) {
       const std::string certificate = with_suffix(name, ".key", ".cert");
       if (!has(certificate))

@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "registry/client/certificates.h"
+#include "spec/reference.h"
 
 namespace skiff::registry {
 namespace {
@@ -79,6 +80,14 @@ std::string without_slash(std::string_view url) {
   return std::string(url);
 }
 
+/// Whose mirror an entry of the settings is, and where it is.
+std::pair<std::string, std::string_view> split_mirror(std::string_view entry) {
+  const auto scheme = entry.find("://");
+  const auto equals = entry.find('=');
+  if (equals == std::string_view::npos || equals > scheme) return {std::string(kHub), entry};
+  return {std::string(entry.substr(0, equals)), entry.substr(equals + 1)};
+}
+
 /// "https://host:port/path" -> "host:port".
 std::string server_of(std::string_view url) {
   if (const auto begin = url.find("://"); begin != std::string_view::npos) url.remove_prefix(begin + 3);
@@ -100,14 +109,15 @@ bool is_insecure(std::string_view domain, const Settings& settings) {
 
 Result<std::vector<Endpoint>> endpoints(std::string_view domain, Purpose purpose, const Settings& settings) {
   std::vector<Endpoint> ways;
+  for (const auto& entry : settings.mirrors) {
+    const auto [registry, url] = split_mirror(entry);
+    if (purpose != Purpose::Pull || registry != domain) continue;
+    const std::string server = server_of(url);
+    auto trust = TRY(trust_for(server, settings));
+    trust.anybody = is_insecure(server, settings);
+    ways.push_back({without_slash(url), std::move(trust), true, registry});
+  }
   if (domain == kHub) {
-    if (purpose == Purpose::Pull)
-      for (const auto& mirror : settings.mirrors) {
-        const std::string server = server_of(mirror);
-        auto trust = TRY(trust_for(server, settings));
-        trust.anybody = is_insecure(server, settings);
-        ways.push_back({without_slash(mirror), std::move(trust), true});
-      }
     ways.push_back({std::string(kHubUrl), TRY(trust_for(kHub, settings)), false});
     return ways;
   }
@@ -120,6 +130,14 @@ Result<std::vector<Endpoint>> endpoints(std::string_view domain, Purpose purpose
 }
 
 Result<std::string> check_mirror(std::string_view text) {
+  const auto [registry, url] = split_mirror(text);
+  if (url.size() < text.size()) {
+    // A name parses as a reference's domain only if it looks like one: it has a dot, a port, or is localhost.
+    const auto reference = spec::Reference::parse(registry + "/x");
+    if (!reference.ok() || reference->domain() != registry_of(registry))
+      return fail(Kind::InvalidArgument, "invalid mirror: {} is no registry: {}", quote(registry), text);
+    return registry_of(registry) + "=" + TRY(check_mirror(url));
+  }
   const bool has_scheme = text.starts_with("https://") || text.starts_with("http://");
   const auto bad = [&](std::string_view why) {
     return fail(Kind::InvalidArgument, "invalid mirror: {}", fmt::format("{}: {}", why, text));

@@ -37,6 +37,20 @@ TEST(Endpoints, DockerHubAndItsMirrors) {
   EXPECT_EQ(urls("192.0.2.1:5000", Purpose::Pull, settings), (List{"https://192.0.2.1:5000"}));
 }
 
+TEST(Endpoints, EveryRegistryMayHaveMirrors) {
+  Settings settings = plain();
+  settings.mirrors = {"quay.io=https://one.example/", "https://hub.example/",
+                      "quay.io=https://two.example/a/"};
+  using List = std::vector<std::string>;
+  EXPECT_EQ(urls("quay.io", Purpose::Pull, settings),
+            (List{"https://one.example", "https://two.example/a", "https://quay.io"}));
+  EXPECT_EQ(urls("quay.io", Purpose::Push, settings), (List{"https://quay.io"}));
+  EXPECT_EQ(urls("docker.io", Purpose::Pull, settings),
+            (List{"https://hub.example", "https://registry-1.docker.io"}));
+  EXPECT_EQ(urls("ghcr.io", Purpose::Pull, settings), (List{"https://ghcr.io"}));
+  EXPECT_EQ(endpoints("quay.io", Purpose::Pull, settings)->front().registry, "quay.io");
+}
+
 TEST(Endpoints, InsecureOnesMaySpeakPlainHttp) {
   Settings settings = plain();
   settings.insecure = {"192.0.2.7:5000", "198.51.100.0/24"};
@@ -53,7 +67,12 @@ TEST(Endpoints, InsecureOnesMaySpeakPlainHttp) {
 
 TEST(Endpoints, SettingsAreChecked) {
   EXPECT_EQ(*check_mirror("https://mirror.example"), "https://mirror.example/");
-  for (const char* bad : {"mirror.example", "ftp://x", "https://", "https://u:p@x", "https://x/?a", ""})
+  EXPECT_EQ(*check_mirror("quay.io=https://mirror.example/p"), "quay.io=https://mirror.example/p/");
+  EXPECT_EQ(*check_mirror("localhost:5000=http://127.0.0.1:1"), "localhost:5000=http://127.0.0.1:1/");
+  EXPECT_EQ(*check_mirror("index.docker.io=https://m"), "docker.io=https://m/");
+  for (const char* bad :
+       {"mirror.example", "ftp://x", "https://", "https://u:p@x", "https://x/?a", "", "=https://x",
+        "quay=https://x", "quay.io=x", "quay.io/a=https://x", "a b.c=https://x"})
     EXPECT_FALSE(check_mirror(bad).ok()) << bad;
   EXPECT_EQ(*check_insecure("host:5000"), "host:5000");
   for (const char* bad : {"http://x", "", "-x"}) EXPECT_FALSE(check_insecure(bad).ok()) << bad;
@@ -81,8 +100,13 @@ TEST(Certificates, AreFoundByHost) {
   std::ofstream(root + "/host:5000/client.key") << "key";
   const auto trust = *trust_for("host:5000", settings);
   EXPECT_EQ(trust.authorities, "authority\n");
-  EXPECT_EQ(trust.certificate, root + "/host:5000/client.cert");
-  EXPECT_EQ(trust.key, root + "/host:5000/client.key");
+  using Identities = std::vector<http::WebIdentity>;
+  const http::WebIdentity client{root + "/host:5000/client.cert", root + "/host:5000/client.key"};
+  EXPECT_EQ(trust.identities, Identities{client});
+  std::ofstream(root + "/host:5000/a.cert") << "certificate";
+  std::ofstream(root + "/host:5000/a.key") << "key";
+  const http::WebIdentity other{root + "/host:5000/a.cert", root + "/host:5000/a.key"};
+  EXPECT_EQ(trust_for("host:5000", settings)->identities, (Identities{other, client}));
   fs::remove(root + "/host:5000/client.cert");
   EXPECT_EQ(trust_for("host:5000", settings).error().message(),
             "missing client certificate client.cert for key client.key");

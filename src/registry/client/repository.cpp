@@ -72,13 +72,29 @@ Result<std::shared_ptr<Repository>> Repository::connect(const spec::Reference& n
 Result<void> Repository::ping(const std::stop_token& stop) {
   http::WebRequest request;
   request.url = endpoint_.url + "/v2/";
-  const auto response = TRY(perform(request, true, stop, {}));
-  if (response.status == 401) authorizer_.challenged(response);
-  return {};
+  auto wait = settings_.first_pause;
+  for (int attempt = 1;; ++attempt, wait *= 2) {
+    const auto response = perform(request, true, stop, {});
+    if (response.ok()) {
+      if (response->status == 401) authorizer_.challenged(*response);
+      return {};
+    }
+    // A mirror that breaks off leaves the word to the next.
+    const bool may_pass = response.error().kind() == Kind::Unavailable && response.error().code() == 0;
+    if (!may_pass || endpoint_.mirror || attempt >= settings_.attempts) return response.error();
+    if (!pause(wait, stop)) return Error(Kind::Cancelled, "context canceled");
+  }
 }
 
 std::string Repository::url(std::string_view rest) const {
-  return fmt::format("{}/v2/{}/{}", endpoint_.url, name_.path(), rest);
+  return for_mirror(fmt::format("{}/v2/{}/{}", endpoint_.url, name_.path(), rest));
+}
+
+/// What mirrors one registry after another has to be told whose image is meant, as containerd does it.
+/// Docker's clients say nothing for Docker Hub.
+std::string Repository::for_mirror(std::string url) const {
+  if (endpoint_.registry.empty() || endpoint_.registry == "docker.io") return url;
+  return with_query(std::move(url), "ns=" + http::percent_encode(endpoint_.registry));
 }
 
 std::string Repository::scope(std::string_view path) const {
@@ -99,8 +115,8 @@ Result<http::WebResponse> Repository::perform(const http::WebRequest& request, b
   }
   if (!session) {
     auto trust = endpoint_.trust;
-    // Our certificate is the registry's business, not that of the store it points to.
-    if (!ours) trust.certificate.clear(), trust.key.clear();
+    // Who we are is the registry's business, not that of the store it points to.
+    if (!ours) trust.identities.clear();
     session = TRY(http::WebSession::open(std::move(trust)));
   }
   auto response = session->perform(request, stop, sink);
@@ -220,6 +236,10 @@ Result<ManifestBytes> Repository::manifest(const std::string& tag_or_digest, con
   request.url = url("manifests/" + tag_or_digest);
   request.fields.add("Accept", spec::oci::accepted_manifests());
   auto response = TRY(this->request(request, stop));
+  const auto wanted = spec::Digest::parse(tag_or_digest);
+  // Changed on the way: once more.
+  if (response.ok() && wanted.ok() && spec::Digest::of(response.body) != *wanted)
+    response = TRY(this->request(request, stop));
   if (!response.ok()) return refusal(response);
   if (response.body.size() > kLargestManifest)
     return fail(Kind::Exhausted, "the manifest {} is larger than {} bytes", tag_or_digest, kLargestManifest);
@@ -227,7 +247,7 @@ Result<ManifestBytes> Repository::manifest(const std::string& tag_or_digest, con
   found.media_type = response.fields.get("Content-Type");
   found.digest = spec::Digest::of(response.body);
   found.bytes = std::move(response.body);
-  if (const auto wanted = spec::Digest::parse(tag_or_digest); wanted.ok() && *wanted != found.digest)
+  if (wanted.ok() && *wanted != found.digest)
     return fail(Kind::DataLoss, "manifest verification failed for digest {}", tag_or_digest);
   return found;
 }
@@ -264,6 +284,7 @@ Result<std::vector<std::string>> Repository::tags(const std::stop_token& stop) {
     if (page.tags.empty() || all.size() > kMostTags)
       return Error(Kind::Unavailable, "the registry's list of tags has no end");
     request.url = join_url(request.url, next);
+    if (request.url.find("ns=") == std::string::npos) request.url = for_mirror(std::move(request.url));
   }
 }
 

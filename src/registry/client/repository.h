@@ -86,6 +86,7 @@ class Repository {
 
   Result<void> ping(const std::stop_token& stop);
   std::string url(std::string_view rest) const;
+  std::string for_mirror(std::string url) const;
   std::string scope(std::string_view path) const;
   /// One request with authorization, redirects and repetition.
   Result<http::WebResponse> request(http::WebRequest request, const std::stop_token& stop,
