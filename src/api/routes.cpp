@@ -1,5 +1,7 @@
 #include "api/routes.h"
 
+#include "api/serving.h"
+
 namespace skiff::api {
 namespace {
 
@@ -65,6 +67,8 @@ constexpr Route kRoutes[] = {
     {"POST",   "/skiff/manifests/{name...}/mount", manifest_mount},
     {"GET",    "/skiff/manifests/{name...}",    manifest_get},
     {"PUT",    "/skiff/manifests/{name...}",    manifest_put},
+    {"GET",    "/skiff/registry/images",        served_images},
+    {"GET",    "/skiff/registry/blobs/{digest}", served_blob},
 
     {"GET",    "/networks",                     network_list},
     {"GET",    "/networks/",                    network_list},

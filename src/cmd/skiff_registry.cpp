@@ -15,6 +15,7 @@
 #include "http/address.h"
 #include "http/server.h"
 #include "registry/server/caretaker.h"
+#include "registry/server/engine_storage.h"
 #include "registry/server/registry.h"
 #include "registry/server/s3/storage.h"
 #include "spec/program_version.h"
@@ -93,7 +94,8 @@ void wait_until_told_to_stop(const Options& options, http::Server& server,
     if (signal == SIGHUP) {
       reload(options, server, registry);
     } else if (signal == SIGUSR1) {
-      caretaker.collect_now();
+      // An engine cleans up after itself.
+      if (options.engine.empty()) caretaker.collect_now();
     } else {
       log::info("stopping on signal {}", signal);
       return;
@@ -102,6 +104,8 @@ void wait_until_told_to_stop(const Options& options, http::Server& server,
 }
 
 Result<std::unique_ptr<registry::server::Storage>> open_storage(const Options& options) {
+  if (!options.engine.empty())
+    return registry::server::open_engine_storage(TRY(http::Address::parse(options.engine)));
   if (!options.s3.bucket.empty()) return registry::server::open_s3_storage(options.s3);
   return registry::server::open_disk_storage(options.root);
 }

@@ -64,9 +64,17 @@ Result<archive::Replayed> write_tar(snapshot::Store& snapshots, const std::strin
 
 Result<std::uint64_t> CatalogueStore::layer_tar_bytes(const Layer& layer) {
   if (layer.tar_bytes > 0) return layer.tar_bytes;
+  {
+    const MutexLock lock(sizes_mutex_);
+    if (const auto known = counted_.find(layer.diff_id); known != counted_.end()) return known->second;
+  }
   const sys::Fd nowhere = TRY(sys::open_file("/dev/null", O_WRONLY));
-  return TRY_CONTEXT(write_tar(snapshots_, layer.snapshot, nowhere), "layer {}", layer.diff_id.to_string())
-      .bytes;
+  const auto bytes =
+      TRY_CONTEXT(write_tar(snapshots_, layer.snapshot, nowhere), "layer {}", layer.diff_id.to_string())
+          .bytes;
+  const MutexLock lock(sizes_mutex_);
+  counted_[layer.diff_id] = bytes;
+  return bytes;
 }
 
 Result<void> CatalogueStore::write_layer(const Layer& layer, const sys::Fd& out) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "base/thread.h"
@@ -70,6 +71,9 @@ class CatalogueStore final : public Store {
   Catalogue catalogue_ GUARDED_BY(mutex_);
   /// Layers without an image that could not be removed yet, because something stands on them.
   std::set<std::string> orphans_ GUARDED_BY(mutex_);
+  Mutex sizes_mutex_;
+  /// Of tars whose layers' records do not say it: to count one means to make it.
+  std::map<spec::Digest, std::uint64_t> counted_ GUARDED_BY(sizes_mutex_);
 };
 
 /// Keys of layers' snapshots.

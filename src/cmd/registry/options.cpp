@@ -66,6 +66,8 @@ void add_serving_flags(cli::FlagSet& flags, Options& options) {
 
 void add_flags(cli::FlagSet& flags, Options& options, Raw& raw) {
   add_serving_flags(flags, options);
+  flags.string(options.engine, "engine", 0,
+               "Serve the images of the engine at this address, read-only (unix:///run/skiff/skiff.sock)");
   flags.duration(raw.grace, "gc-grace", "Keep for so long what nobody refers to").show_default("1h");
   flags.duration(raw.interval, "gc-interval", "Time between garbage collections; 0 for none")
       .show_default("24h");
@@ -80,6 +82,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Raw& raw) {
   flags.string(raw.token.keys, "token-keys", 0, "PEM file with the issuer's certificates or public keys");
   flags.string(raw.token.realm, "token-realm", 0, "URL where clients get tokens");
   flags.string(raw.token.service, "token-service", 0, "This registry's name in tokens");
+  flags.list(raw.upstreams, "upstream", 0,
+             "Keep copies of the images of another registry ([PREFIX=]REGISTRY)");
   flags
       .duration(raw.upload_expiry, "upload-expiry",
                 "Give up uploads that have not grown for so long; 0 for never")
@@ -179,6 +183,19 @@ Result<void> take_store(s3::Settings& s3) {
   return {};
 }
 
+/// An engine's images are what they are: nothing is kept beside them, and nobody changes them here.
+Result<void> take_engine(Options& options) {
+  if (options.engine.empty()) return {};
+  if (!options.s3.bucket.empty() || !options.registry.caches.empty())
+    return Error(
+        Kind::InvalidArgument,
+        "--engine cannot be used with --upstream or --s3-bucket: an engine's images are served alone");
+  options.engine = TRY(http::Address::parse(options.engine)).to_string();
+  options.registry.read_only = true;
+  options.care.interval = options.care.upload_expiry = std::chrono::nanoseconds(0);
+  return {};
+}
+
 Result<void> complete(Options& options, const Raw& raw) {
   using std::chrono::nanoseconds;
   if (options.tls.certificate.empty() != options.tls.key.empty())
@@ -201,6 +218,7 @@ Result<void> complete(Options& options, const Raw& raw) {
   options.care.upload_expiry = nanoseconds(raw.upload_expiry);
   options.care.interval = nanoseconds(raw.interval);
   options.registry.grace = std::chrono::duration_cast<std::chrono::seconds>(nanoseconds(raw.grace));
+  TRY(take_engine(options));
   if (raw.quota > 0) options.registry.quotas.push_back({{"*"}, static_cast<std::uint64_t>(raw.quota)});
   if (options.listen.empty()) options.listen.push_back(TRY(check_address(kDefaultListen)));
   if (!options.metrics_listen.empty()) options.metrics_listen = TRY(check_address(options.metrics_listen));

@@ -17,6 +17,7 @@ struct Options {
   std::string metrics_listen;
   std::string root = "/var/lib/skiff/registry";
   registry::server::s3::Settings s3;  ///< in place of `root` when it names a bucket
+  std::string engine;                 ///< address: its images in place of `root`, read-only; or ""
   http::TlsFiles tls;
   registry::server::RegistrySettings registry;
   registry::server::CareSettings care;
