@@ -30,6 +30,25 @@ std::string shown(std::string_view name) {
   return quote(name.substr(0, kShownName)) + "...";
 }
 
+/// What a name, a link or an attribute asks for and no file system has is the archive's fault, and not the
+/// machine's.
+Error blamed(const Error& error) {
+  switch (error.code()) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case E2BIG:
+    case ERANGE:
+    case EMLINK:
+      return {Kind::InvalidArgument, error.message(), error.code()};
+    default:
+      return error;
+  }
+}
+
 class Applier {
  public:
   Applier(TarReader& tar, const sys::Fd& root, const ApplyOptions& options, Recorder* recorder)
@@ -39,7 +58,9 @@ class Applier {
     Entry entry;
     while (TRY(tar_.next(entry))) {
       ++stats_.entries;
-      TRY_CONTEXT(place(entry), "archive entry {}", shown(entry.path));
+      const auto placed = place(entry);
+      if (!placed)
+        return blamed(placed.error()).with_context(fmt::format("archive entry {}", shown(entry.path)));
     }
     TRY(set_directory_times());
     return stats_;
@@ -66,6 +87,7 @@ class Applier {
   Result<void> remove(const Place& place);
   Result<void> make_directory(const Entry& entry, const Place& place, const std::string& path);
   Result<void> make_hard_link(const Entry& entry, const Place& place);
+  Result<void> finish_link(const Entry& entry, const Place& place) const;
   Result<void> make_node(const Entry& entry, const Place& place);
   Result<void> root_attributes(const Entry& entry);
   Result<void> whiteout(const Place& place);
@@ -268,6 +290,26 @@ Result<void> Applier::make_hard_link(const Entry& entry, const Place& place) {
   const Place source = TRY_CONTEXT(locate(target, false), "hard link to {}", shown(entry.link));
   if (::linkat(source.parent->get(), source.name.c_str(), parent.get(), place.name.c_str(), 0) != 0)
     return fail_errno("hard link to {}", shown(entry.link));
+  return finish_link(entry, {&parent, place.name});
+}
+
+/// What a link's own entry says of mode, owner and time is said of the file, as Docker has it; mostly it is
+/// what the file has already. A symbolic link stays as it is.
+Result<void> Applier::finish_link(const Entry& entry, const Place& place) const {
+  struct stat status {};
+  if (::fstatat(place.parent->get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail_errno("stat");
+  if (S_ISLNK(status.st_mode)) return {};
+  const bool same_owner = status.st_uid == uid(entry) && status.st_gid == gid(entry);
+  if (same_owner && (status.st_mode & 07777) == entry.mode && status.st_mtim.tv_sec == entry.mtime.tv_sec &&
+      status.st_mtim.tv_nsec == entry.mtime.tv_nsec)
+    return {};
+  // A change of owner would take capabilities away, also where there is nothing to change.
+  if (!same_owner) TRY(own_entry(entry, place));
+  if (::fchmodat(place.parent->get(), place.name.c_str(), entry.mode, 0) != 0) return fail_errno("chmod");
+  const timespec times[2] = {entry.mtime, entry.mtime};
+  if (::utimensat(place.parent->get(), place.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail_errno("utimes");
   return {};
 }
 
@@ -306,7 +348,7 @@ Result<void> Applier::finish_open(const Entry& entry, const sys::Fd& file, bool 
   // After chown, which takes set-uid away; capabilities after both for the same reason.
   if ((other_owner || (status.st_mode & 07777) != entry.mode) && ::fchmod(file.get(), entry.mode) != 0)
     return fail_errno("chmod");
-  write_xattrs(file, entry.xattrs);
+  TRY(write_xattrs(file, entry.xattrs));
   const timespec times[2] = {entry.mtime, entry.mtime};
   if (with_time && ::futimens(file.get(), times) != 0) return fail_errno("utimes");
   return {};

@@ -29,10 +29,11 @@ TEST_F(ApplyTest, FilesKeepWhatTheArchiveSays) {
   owned.uid = 1000;
   owned.gid = 3'000'000;  // beyond what the ustar field holds
   owned.xattrs = {{"user.colour", std::string("blue\0green", 10)}};
-  tar.directory("bin", 0711)
-      .add(owned)
-      .link("bin/bash", "sh")
-      .link("bin/ash", "bin/sh", Entry::Type::HardLink);
+  Entry link = owned;
+  link.path = "bin/ash";
+  link.type = Entry::Type::HardLink;
+  link.link = "bin/sh";
+  tar.directory("bin", 0711).add(owned).link("bin/bash", "sh").add(link);
   tar.file("gr\xc3\xbc\xc3\x9f", "hallo").file("raw\xff\xfe", "bytes");
   auto stats = layer(tar);
   ASSERT_TRUE(stats.ok()) << stats.error().message();
@@ -160,6 +161,43 @@ TEST_F(ApplyTest, ADirectoryEntryDoesNotChangeWhatALinkLeadsTo) {
   ASSERT_TRUE(layer(tar).ok());
   EXPECT_EQ(status("root/..").st_mode, before);
   EXPECT_TRUE(S_ISDIR(status("root/up").st_mode));
+}
+
+TEST_F(ApplyTest, AHardLinksEntrySpeaksOfTheFile) {
+  Entry link = Tar::make("d/link", Entry::Type::HardLink, 04711);
+  link.link = "file";
+  link.uid = ::getuid();
+  link.gid = ::getgid();
+  link.mtime.tv_sec = 1'234'567'890;
+  Entry to_link = Tar::make("to-link", Entry::Type::HardLink, 0600);
+  to_link.link = "symbolic";
+  to_link.mtime.tv_sec = 5;
+  Tar tar;
+  tar.file("file").directory("d").add(link).link("symbolic", "file").add(to_link);
+  ASSERT_TRUE(layer(tar).ok());
+  EXPECT_EQ(status("root/file").st_ino, status("root/d/link").st_ino);
+  EXPECT_EQ(status("root/file").st_mode & 07777, 04711U);
+  EXPECT_EQ(status("root/file").st_mtim.tv_sec, 1'234'567'890);
+  EXPECT_EQ(status("root/symbolic").st_mtim.tv_sec, 1'000'000'000);
+}
+
+TEST_F(ApplyTest, WhatNoFileSystemHasIsTheArchivesFault) {
+  Tar missing;
+  Tar circle;
+  Tar name;
+  Tar attribute;
+  Entry file = Tar::make("file", Entry::Type::Regular, 0644);
+  file.xattrs = {{"user.huge", std::string(100'000, 'x')}};
+  missing.link("link", "no/such", Entry::Type::HardLink);
+  circle.link("a", "b").link("b", "a").file("a/file");
+  name.file(std::string(300, 'n'));
+  attribute.add(file);
+  for (auto* tar : {&missing, &circle, &name, &attribute}) {
+    const auto applied = layer(*tar);
+    ASSERT_FALSE(applied.ok());
+    EXPECT_EQ(applied.error().kind(), Kind::InvalidArgument) << applied.error().message();
+    EXPECT_TRUE(applied.error().message().starts_with("archive entry \"")) << applied.error().message();
+  }
 }
 
 TEST_F(ApplyTest, HardLinksOutOfTheTreeAreRefused) {

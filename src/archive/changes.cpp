@@ -121,6 +121,11 @@ Result<void> Walker::entry(const sys::Fd& upper, const std::vector<sys::Fd>& low
   // Something was put into what was made to mount on: then it is there.
   if (is_place && found_.size() > start)
     found_.insert(found_.begin() + static_cast<std::ptrdiff_t>(start), Change{path, Kind::Added});
+  // Docker has a layer of its own for such places, so that it sees another directory there: it names the
+  // directory with any change inside.
+  const bool changed = found_.size() > start && found_[start].path != path;
+  if (merged && !counts && changed && holds_place(directory, path))
+    found_.insert(found_.begin() + static_cast<std::ptrdiff_t>(start), Change{path, Kind::Modified});
   return {};
 }
 

@@ -102,6 +102,12 @@ TEST_F(ChangesTest, PlacesToMountOnAreNoChange) {
   EXPECT_EQ(found(places), "A /dev\nA /dev/x\nC /etc\nA /etc/hosts\n");
   write("upper/etc/hosts", "");
   std::filesystem::remove(path("upper/dev/x"));
+  EXPECT_EQ(found(places), "");
+  // With any change beside such a place Docker names the directory.
+  file("bottom/etc/passwd");
+  file("upper/etc/passwd");
+  EXPECT_EQ(found(places), "C /etc\nC /etc/passwd\n");
+  std::filesystem::remove(path("upper/etc/passwd"));
   ASSERT_EQ(::chmod(path("upper/etc").c_str(), 0700), 0);
   EXPECT_EQ(found(places), "C /etc\n");
 }

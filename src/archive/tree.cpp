@@ -152,9 +152,14 @@ Result<XAttrs> read_xattrs(const sys::Fd& file) {
   return xattrs;
 }
 
-void write_xattrs(const sys::Fd& file, const XAttrs& xattrs) {
-  for (const auto& [name, value] : xattrs)
-    if (!belongs_to_overlay(name)) (void)::fsetxattr(file.get(), name.c_str(), value.data(), value.size(), 0);
+Result<void> write_xattrs(const sys::Fd& file, const XAttrs& xattrs) {
+  for (const auto& [name, value] : xattrs) {
+    if (belongs_to_overlay(name)) continue;
+    if (::fsetxattr(file.get(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
+    if (errno != EOPNOTSUPP && errno != EPERM)
+      return fail_errno("extended attribute {} of {} bytes", quote(name), value.size());
+  }
+  return {};
 }
 
 bool is_opaque(const sys::Fd& dir) {

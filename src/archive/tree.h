@@ -41,9 +41,9 @@ Result<std::string> link_target(const sys::Fd& dir, const std::string& name);
 
 /// All extended attributes of an open file, sorted by name, without those that overlayfs keeps for itself.
 Result<XAttrs> read_xattrs(const sys::Fd& file);
-/// Sets them; those that the file system or the kernel does not take are left out, as Docker does it.
-/// trusted.overlay.* is never set: with it a layer could show files of the host's choosing.
-void write_xattrs(const sys::Fd& file, const XAttrs& xattrs);
+/// Sets them; those that the file system does not know and that we may not set are left out, as Docker does
+/// it. trusted.overlay.* is never set: with it a layer could show files of the host's choosing.
+Result<void> write_xattrs(const sys::Fd& file, const XAttrs& xattrs);
 
 /// overlayfs' sign that a directory hides the ones below it (Documentation/filesystems/overlayfs.rst).
 bool is_opaque(const sys::Fd& dir);
