@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
-"""Layers that lie. usage: hostile_layers.py DIRECTORY OUTSIDE   (OUTSIDE: a directory that the entries aim at)
+"""Layers that lie. usage: hostile_layers.py DIRECTORY OUTSIDE REGISTRY   (OUTSIDE: a directory that the entries aim at)
 Writes DIRECTORY/refused/NAME.tar, which nobody may unpack and whose entry must be named, DIRECTORY/broken/NAME.tar, which cannot be read to
-its end, and DIRECTORY/contained/NAME.tar, which may be unpacked but must stay inside. Only the standard library.
+its end, DIRECTORY/contained/NAME.tar, which may be unpacked but must stay inside, and DIRECTORY/flipped/NAME.tar, a layer that was damaged on
+its way. Beside each lies NAME.image, hostile:x with this layer as Docker saves it; all but the flipped ones are pushed to REGISTRY as
+hostile:NAME, and NAME.digest is what their layer is called there. Only the standard library.
 """
 import gzip
+import hashlib
+import http.client
 import io
+import json
 import os
 import random
 import struct
 import sys
 import tarfile
+import zlib
 
-directory, outside = sys.argv[1:3]
+directory, outside, registry = sys.argv[1:4]
 REG, DIR, SYM, LINK, CHR, BLK = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE
 
 
@@ -110,19 +116,79 @@ broken = {
 random.seed(7)
 for cut in (300, 700, 1024 + 1500, 60000):
     broken[f"cut-{cut}"] = whole[:cut]
-for kind, cases in (("refused", refused), ("contained", contained), ("broken", broken)):
-    os.makedirs(f"{directory}/{kind}", exist_ok=True)
-    for name, data in cases.items():
-        with open(f"{directory}/{kind}/{name}.tar", "wb") as out:
-            out.write(data)
-# Bits that turned over, in headers and in contents: 60 archives.
-os.makedirs(f"{directory}/flipped", exist_ok=True)
+# Bits that turned over, in headers and in contents.
 packed = gzip.compress(whole, mtime=0)
-for number in range(60):
+flipped = {}
+for number in range(16):
     data = bytearray(whole if number % 2 else packed)
     at = random.randrange(len(data) * 8)
     data[at // 8] ^= 1 << at % 8
-    with open(f"{directory}/flipped/{number}.tar", "wb") as out:
+    flipped[str(number)] = bytes(data)
+
+
+def config_of(layer):
+    try:
+        plain = gzip.decompress(layer) if layer[:2] == b"\x1f\x8b" else layer
+    except (EOFError, OSError, zlib.error):
+        plain = layer
+    diff_id = "sha256:" + hashlib.sha256(plain).hexdigest()
+    return json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["x"]}, "rootfs": {"type": "layers", "diff_ids": [diff_id]}}).encode()
+
+
+def image(layer, config):
+    out = io.BytesIO()
+    manifest = json.dumps([{"Config": "config.json", "RepoTags": ["hostile:x"], "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, data in (("layer.tar", layer), ("config.json", config), ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+server = http.client.HTTPConnection(registry)
+
+
+def call(method, target, body=None, headers={}):
+    server.request(method, target, body, headers)
+    answer = server.getresponse()
+    answer.read()
+    assert answer.status < 300, (answer.status, target)
+    return answer
+
+
+def blob(data):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    place = call("POST", "/v2/hostile/blobs/uploads/").getheader("Location")
+    call("PUT", place + ("&" if "?" in place else "?") + "digest=" + digest, data, {"Content-Type": "application/octet-stream"})
+    return {"digest": digest, "size": len(data)}
+
+
+def push(name, layer, config):
+    """The layer's digest."""
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": kind,
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", **blob(config)},
+        "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", **blob(layer)}],
+    }
+    call("PUT", f"/v2/hostile/manifests/{name}", json.dumps(manifest).encode(), {"Content-Type": kind})
+    return manifest["layers"][0]["digest"]
+
+
+def write(path, data):
+    with open(f"{directory}/{path}", "wb") as out:
         out.write(data)
-with open(f"{directory}/whole.tar", "wb") as out:
-    out.write(whole)
+
+
+for kind, cases in (("refused", refused), ("contained", contained), ("broken", broken), ("flipped", flipped)):
+    os.makedirs(f"{directory}/{kind}", exist_ok=True)
+    for name, data in cases.items():
+        # Of a flipped one the config wants the layer as it was.
+        config = config_of(whole if kind == "flipped" else data)
+        write(f"{kind}/{name}.tar", data)
+        write(f"{kind}/{name}.image", image(data, config))
+        if kind != "flipped":
+            write(f"{kind}/{name}.digest", push(name, data, config).encode())
+write("whole.image", image(whole, config_of(whole)))

@@ -8,6 +8,8 @@
 namespace skiff::registry {
 namespace {
 
+using testing::FakeRegistry;
+
 TEST(Search, ATermNamesItsRegistry) {
   const auto parts = [](std::string_view term) {
     const auto parsed = *parse_search_term(term);
@@ -25,7 +27,7 @@ TEST(Search, ATermNamesItsRegistry) {
 }
 
 /// A registry that answers searches with `body`.
-class SearchTest : public testing::Test {
+class SearchTest : public ::testing::Test {
  protected:
   SearchTest() {
     registry.intercept = [this](http::Exchange& http) {
