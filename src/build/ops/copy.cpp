@@ -164,7 +164,8 @@ Result<void> Copier::copy_subdirectory(const sys::Fd& from, const sys::Fd& to, c
   if (fchown(target.get(), uid, gid) != 0) return fail_errno("failed to copy files: chown {}", place.copied);
   if (fchmod(target.get(), operation_.mode.value_or(status.st_mode & 07777)) != 0)
     return fail_errno("failed to copy files: chmod {}", place.copied);
-  archive::write_xattrs(target, portable_xattrs(source));
+  TRY_CONTEXT(archive::write_xattrs(target, portable_xattrs(source)), "failed to copy files: {}",
+              place.copied);
   const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
   if (futimens(target.get(), times) != 0)
     return fail_errno("failed to copy files: set time of {}", place.copied);
@@ -204,7 +205,7 @@ Result<void> Copier::copy_file(const sys::Fd& file, const struct stat& status, c
   if ((uid != 0 || gid != 0) && fchown(out.get(), uid, gid) != 0) return fail_errno("chown {}", name);
   if (fchmod(out.get(), operation_.mode.value_or(status.st_mode & 07777)) != 0)
     return fail_errno("chmod {}", name);
-  archive::write_xattrs(out, portable_xattrs(file));
+  TRY(archive::write_xattrs(out, portable_xattrs(file)));
   const timespec times[2] = {{0, UTIME_OMIT}, status.st_mtim};
   if (futimens(out.get(), times) != 0) return fail_errno("set time of {}", name);
   return {};
