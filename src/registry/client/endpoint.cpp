@@ -134,7 +134,7 @@ Result<std::string> check_mirror(std::string_view text) {
   if (url.size() < text.size()) {
     // A name parses as a reference's domain only if it looks like one: it has a dot, a port, or is localhost.
     const auto reference = spec::Reference::parse(registry + "/x");
-    if (!reference.ok() || reference->domain() != registry_of(registry))
+    if (!reference.ok() || registry.contains('/') || reference->domain() != registry_of(registry))
       return fail(Kind::InvalidArgument, "invalid mirror: {} is no registry: {}", quote(registry), text);
     return registry_of(registry) + "=" + TRY(check_mirror(url));
   }
