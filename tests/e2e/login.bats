@@ -126,7 +126,8 @@ refused="Error response from daemon: login attempt to http://"
     [ "$output" = "Login Succeeded" ]
     [ "$(jq -c ".\"$REGISTRY\"" "$STORE")" = "{\"ServerURL\":\"$REGISTRY\",\"Username\":\"user\",\"Secret\":\"secret\"}" ]
     [ "$(config | jq -c .auths)" = "{\"$REGISTRY\":{}}" ]
-    [ "$(config | jq .other)" = 1 ]
+    # Docker's client keeps only what it knows.
+    [ "$E2E_ENGINE" != skiff ] || [ "$(config | jq .other)" = 1 ]
     engine tag e2e-busybox "$REGISTRY/private:1"
     engine push -q "$REGISTRY/private:1"
     engine rmi "$REGISTRY/private:1"

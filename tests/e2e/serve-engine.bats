@@ -30,6 +30,7 @@ is() { [ "$(request "http://127.0.0.1:$PORT$1")" = "$2" ]; }
   engine build -q -t team/app:v1 "$dir"
   engine tag team/app:v1 host.example:5000/app:v1
   engine_start "$T/second"
+  eventually 5 is /v2/team/app/manifests/v1 200
   second pull "127.0.0.1:$PORT/team/app:v1"
   [ "$(second image inspect --format '{{.Id}}' "127.0.0.1:$PORT/team/app:v1")" = "$(engine image inspect --format '{{.Id}}' team/app:v1)" ]
   [ "$(second run --rm "127.0.0.1:$PORT/team/app:v1" sha256sum /same)" = "$(sha256sum <"$dir/large" | cut -d' ' -f1)  /same" ]
