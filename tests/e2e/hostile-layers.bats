@@ -49,7 +49,7 @@ entry() {
     dotdot-inside) echo 'a/../../escaped' ;;
     dotdot*) echo '../escaped' ;;
     hard-link*) echo link ;;
-    huge-xattr | name-with-nul*) echo file ;;
+    huge-xattr) echo file ;;
     long-name) echo nnn ;;
     long-path) echo ddd ;;
   esac
@@ -134,7 +134,7 @@ entry() {
 @test "a build context: refused in words, or kept inside" {
   local file
   for file in "$LAYERS"/*/*.tar; do
-    { tar -C "$E2E_DIR/base" -c Dockerfile rootfs.tar | head -c -1024; cat "$file"; } >"$E2E_DIR/context.tar"
+    { tar -b 1 -C "$E2E_DIR/base" -c Dockerfile rootfs.tar | head -c -1024; cat "$file"; } >"$E2E_DIR/context.tar"
     run engine build -q -t hostile:x - <"$E2E_DIR/context.tar"
     case $file in
       */refused/dotdot*) [ "$status" = 1 ] && [[ "$output" == *escaped* ]] || { echo "$file: $output"; return 1; } ;;

@@ -76,9 +76,10 @@ refused = {
     "huge-xattr": tar(("file", REG, {"SCHILY.xattr.user.huge": "x" * 100000})),
     "long-name": tar(("d/" + "n" * 300, REG, None)),
     "long-path": tar(("/".join(["d" * 200] * 30), REG, None)),
-    "name-with-nul-in-pax": pax(b"18 path=fi\0le.txt\n"[:18]) + header(b"file") + END,
 }
 contained = {
+    # It ends at the zero.
+    "name-with-nul-in-pax": pax(b"18 path=fi\0le.txt\n"[:18]) + header(b"file") + END,
     "absolute": tar((outside + "/escaped", REG, None)),
     "absolute-link": tar((outside + "/escaped", SYM, "/etc/passwd")),
     "through-link": tar(("out", SYM, outside), ("out/escaped", REG, None)),
