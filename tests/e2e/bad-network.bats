@@ -141,6 +141,13 @@ refused() {
   nothing_of "$BAD/app:v1"
 }
 
+@test "a layer that is shorter than its manifest says is refused" {
+  breaks "$BAD" '[{"match": "GET .*/blobs/'"$(large)"'", "do": "short", "after": 1000}]'
+  run -1 engine pull "$BAD/app:v1"
+  [[ "$output" == *"the registry sent 1000 of "*" bytes of $(large): unexpected EOF" || "$output" == *"unexpected EOF" ]]
+  nothing_of "$BAD/app:v1"
+}
+
 @test "a registry that is busy is asked again when it wants to be" {
   breaks "$BAD" '[{"match": "/manifests/", "times": 1, "do": "status", "status": 429, "headers": {"Retry-After": "3"}}]'
   local from=$SECONDS

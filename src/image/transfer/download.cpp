@@ -109,7 +109,8 @@ void Download::run_in_slot() {
     const std::uint64_t before = partial_ ? partial_->size() : 0;
     done = load();
     if (done.ok() || !may_pass(done.error())) break;
-    // Damaged on the way, or here since the last time: once more from the start, but not for ever.
+    // Damaged on the way, here since the last time, or short and said to be whole: once more, but not for
+    // ever.
     if (done.error().kind() == Kind::DataLoss && ++mismatches > 1) break;
     attempt = partial_ && partial_->size() > before ? 1 : attempt + 1;
     if (attempt >= owner_.settings_.attempts) {
@@ -163,8 +164,9 @@ Result<void> Download::load() {
     TRY(repository_->read_blob(
         blob_.digest, partial_->size(),
         [this](std::uint64_t at, std::string_view piece) { return take(at, piece); }, stop_.get_token()));
+  // Nothing broke off: this is all that the registry says there is.
   if (partial_->size() < size)
-    return fail(Kind::Unavailable, "the registry sent {} of {} bytes of {}: unexpected EOF", partial_->size(),
+    return fail(Kind::DataLoss, "the registry sent {} of {} bytes of {}: unexpected EOF", partial_->size(),
                 size, blob_.digest.to_string());
   return verify();
 }
