@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "archive/limit_source.h"
 #include "archive/tar_reader.h"
 #include "base/strings.h"
 #include "sys/file.h"
@@ -56,7 +57,7 @@ class Applier {
 
   Result<ApplyStats> run() {
     Entry entry;
-    while (TRY(tar_.next(entry))) {
+    while (TRY(next(entry))) {
       ++stats_.entries;
       const auto placed = place(entry);
       if (!placed)
@@ -78,6 +79,7 @@ class Applier {
     bool plain = true;
   };
 
+  Result<bool> next(Entry& entry);
   Result<void> place(const Entry& entry);
   Result<std::string> inside(std::string_view name) const;
   Result<Place> locate(const std::string& path, bool make_parents);
@@ -112,6 +114,16 @@ class Applier {
   std::unordered_map<std::string, Parent> parents_;
   std::vector<std::pair<std::string, timespec>> times_;
 };
+
+/// `entry` is the one before: what is too much after it is told by its name.
+Result<bool> Applier::next(Entry& entry) {
+  auto more = tar_.next(entry);
+  if (!more.ok() && more.error().kind() == Kind::Exhausted && !entry.path.empty())
+    return more.error().with_context(fmt::format("after archive entry {}", shown(entry.path)));
+  if (more.ok() && *more && options_.limits.entries > 0 && stats_.entries >= options_.limits.entries)
+    return too_many_entries(options_.limits).with_context(fmt::format("archive entry {}", shown(entry.path)));
+  return more;
+}
 
 Result<std::string> Applier::inside(std::string_view name) const {
   if (name.empty()) return fail(Kind::InvalidArgument, "an empty name");

@@ -30,6 +30,8 @@ struct ApplyOptions {
   /// Whether the entry "./" says what the directory `root` itself is like. Docker passes it over: archives
   /// are made from temporary directories of mode 0700, and nobody wants the container's "/" like that.
   bool root_attributes = true;
+  /// Those of entries are kept by apply(), the others by who opens the archive (open_source()).
+  spec::LayerLimits limits;
 };
 
 /// Options for an image layer: whiteouts, devices, everything confined to the layer.

@@ -80,9 +80,9 @@ bool begins_like_tar(std::string_view block) {
 
 class Unpacker {
  public:
-  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known, SideThread& aside,
-           const OnEntryProgress& progress)
-      : tar_(tar), folder_(folder), known_(known), aside_(aside), progress_(progress) {}
+  Unpacker(Source& tar, const sys::Fd& folder, const std::set<std::string>& known,
+           const spec::LayerLimits& limits, SideThread& aside, const OnEntryProgress& progress)
+      : tar_(tar), folder_(folder), known_(known), limits_(limits), aside_(aside), progress_(progress) {}
 
   Result<std::vector<ImageArchiveEntry>> run() {
     Entry entry;
@@ -104,6 +104,7 @@ class Unpacker {
   TarReader tar_;
   const sys::Fd& folder_;
   const std::set<std::string>& known_;
+  const spec::LayerLimits& limits_;
   SideThread& aside_;  ///< reads and hashes a layer's bytes while they become files here
   const OnEntryProgress& progress_;
   std::vector<ImageArchiveEntry> entries_;
@@ -169,8 +170,10 @@ Result<void> Unpacker::layer(ImageArchiveEntry taken, std::unique_ptr<HeadSource
   const auto unpacked = unpack(taken, std::move(source));
   if (!unpacked) {
     const Kind kind = unpacked.error().kind();
-    // A hostile or damaged layer matters only if an image is made of it; a full disk matters at once.
-    if (kind != Kind::InvalidArgument && kind != Kind::Forbidden) return unpacked;
+    // A hostile or damaged layer matters only if an image is made of it; a full disk, and one that would fill
+    // it, matter at once.
+    if (kind != Kind::InvalidArgument && kind != Kind::Forbidden)
+      return unpacked.error().with_context(fmt::format("layer {}", quote(taken.name)));
     taken.error = unpacked.error().message();
     taken.error_kind = static_cast<int>(kind);
   }
@@ -185,11 +188,13 @@ Result<void> Unpacker::unpack(ImageArchiveEntry& taken, std::unique_ptr<HeadSour
   const sys::Fd root = TRY(sys::open_at(folder_, files, O_RDONLY | O_DIRECTORY));
   const sys::Fd recipe =
       TRY(sys::open_at(folder_, taken.place + "/note-recipe", O_WRONLY | O_CREAT | O_EXCL, 0600));
-  const auto plain = TRY(decompress(std::move(source)));
+  const auto plain = TRY(decompress(std::move(source), limits_));
   DigestSource counted(*plain);
   AheadSource ahead(counted, aside_);
   Recorder recorder(ahead, recipe);
-  const ApplyStats stats = TRY(apply(recorder, root, layer_options(), &recorder));
+  ApplyOptions options = layer_options();
+  options.limits = limits_;
+  const ApplyStats stats = TRY(apply(recorder, root, options, &recorder));
   TRY(recorder.finish());
   TRY(ahead.finish());
   taken.digest = TRY(counted.finish()).to_string();
@@ -222,9 +227,10 @@ void describe(json::Fields& f, ImageArchiveEntry& entry) {
 }
 
 Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known, SideThread& aside,
+                                                     const std::set<std::string>& known,
+                                                     const spec::LayerLimits& limits, SideThread& aside,
                                                      const OnEntryProgress& progress) {
-  return Unpacker(tar, folder, known, aside, progress).run();
+  return Unpacker(tar, folder, known, limits, aside, progress).run();
 }
 
 }  // namespace skiff::archive

@@ -54,10 +54,11 @@ inline constexpr std::uint64_t kMostDocument = 8 << 20;
 /// Reads an archive of images from front to back, once: layers are unpacked as they come, each into a folder
 /// of its own below `folder`, documents become files there. `known` has the hexadecimal digits of digests
 /// whose layers need not be unpacked. `aside` reads and hashes beside the unpacking. InvalidArgument: no tar
-/// archive, or a truncated one; Exhausted: more entries or documents than images have. `progress` is told
-/// every few megabytes.
+/// archive, or a truncated one; Exhausted: more entries or documents than images have, or more in a layer
+/// than `limits` allow. `progress` is told every few megabytes.
 Result<std::vector<ImageArchiveEntry>> unpack_images(Source& tar, const sys::Fd& folder,
-                                                     const std::set<std::string>& known, SideThread& aside,
+                                                     const std::set<std::string>& known,
+                                                     const spec::LayerLimits& limits, SideThread& aside,
                                                      const OnEntryProgress& progress = {});
 
 }  // namespace skiff::archive

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "archive/codecs.h"
+#include "archive/limit_source.h"
 #include "sys/file.h"
 
 namespace skiff::archive {
@@ -163,20 +164,29 @@ class ZstdSource final : public Source {
   bool frame_open_ = true;
 };
 
-Result<std::unique_ptr<Source>> decompressed(std::unique_ptr<Source> plain, Compression compression) {
+std::unique_ptr<Source> decoder(std::unique_ptr<Source> plain, Compression compression) {
   switch (compression) {
     case Compression::None:
-      return plain;
+      break;
     case Compression::Gzip:
-      return std::unique_ptr<Source>(std::make_unique<GzipSource>(std::move(plain)));
+      return std::make_unique<GzipSource>(std::move(plain));
     case Compression::Zstd:
-      return std::unique_ptr<Source>(std::make_unique<ZstdSource>(std::move(plain)));
+      return std::make_unique<ZstdSource>(std::move(plain));
     case Compression::Bzip2:
       return bzip2_source(std::move(plain));
     case Compression::Xz:
       return xz_source(std::move(plain));
   }
-  return fail(Kind::Internal, "unknown compression");
+  return plain;
+}
+
+std::unique_ptr<Source> decompressed(std::unique_ptr<Source> plain, Compression compression,
+                                     const spec::LayerLimits& limits) {
+  if (compression == Compression::None)
+    return std::make_unique<LimitSource>(std::move(plain), nullptr, limits);
+  auto counted = std::make_unique<CountingSource>(std::move(plain));
+  const CountingSource* counter = counted.get();
+  return std::make_unique<LimitSource>(decoder(std::move(counted), compression), counter, limits);
 }
 
 }  // namespace
@@ -194,17 +204,18 @@ Compression detect_compression(std::string_view first_bytes) {
   return Compression::None;
 }
 
-Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd) {
+Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd, const spec::LayerLimits& limits) {
   // Only a hint: a pipe or socket has no read-ahead.
   (void)posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   auto plain = std::make_unique<FdSource>(fd.get());
   const auto first_bytes = TRY(plain->peek());
-  return decompressed(std::move(plain), detect_compression(first_bytes));
+  return decompressed(std::move(plain), detect_compression(first_bytes), limits);
 }
 
-Result<std::unique_ptr<Source>> decompress(std::unique_ptr<HeadSource> inner) {
+Result<std::unique_ptr<Source>> decompress(std::unique_ptr<HeadSource> inner,
+                                           const spec::LayerLimits& limits) {
   const auto first_bytes = TRY(inner->peek(kMagicSize));
-  return decompressed(std::move(inner), detect_compression(first_bytes));
+  return decompressed(std::move(inner), detect_compression(first_bytes), limits);
 }
 
 Result<std::string_view> HeadSource::peek(std::size_t size) {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "spec/digest.h"
+#include "spec/layer_limits.h"
 #include "sys/fd.h"
 
 namespace skiff::archive {
@@ -25,8 +26,9 @@ enum class Compression : std::uint8_t { None, Gzip, Zstd, Bzip2, Xz };
 Compression detect_compression(std::string_view first_bytes);
 
 /// Reads `fd`, which stays the caller's, and decompresses what it finds there: gzip, zstd, xz and bzip2, also
-/// several members in a row; anything else comes as it is. InvalidArgument: damaged or truncated data.
-Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd);
+/// several members in a row; anything else comes as it is. InvalidArgument: damaged or truncated data;
+/// Exhausted: more than `limits` allow.
+Result<std::unique_ptr<Source>> open_source(const sys::Fd& fd, const spec::LayerLimits& limits = {});
 
 /// Another source, whose first bytes can be looked at before they are taken.
 class HeadSource final : public Source {
@@ -44,7 +46,8 @@ class HeadSource final : public Source {
 };
 
 /// Decompresses `inner` as open_source() does.
-Result<std::unique_ptr<Source>> decompress(std::unique_ptr<HeadSource> inner);
+Result<std::unique_ptr<Source>> decompress(std::unique_ptr<HeadSource> inner,
+                                           const spec::LayerLimits& limits = {});
 
 /// Bytes from memory, for tests and small archives.
 std::unique_ptr<Source> memory_source(std::string bytes);

@@ -138,8 +138,10 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
 
 Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
                                                      const std::set<std::string>& known,
+                                                     const spec::LayerLimits& limits,
                                                      const OnEntryProgress& progress) {
   Job job;
+  job.options.limits = limits;
   job.kind = "unpack-images";
   job.progress = static_cast<bool>(progress);
   job.names.assign(known.begin(), known.end());

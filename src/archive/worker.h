@@ -66,6 +66,7 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
 /// `progress` is called on this thread.
 Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
                                                      const std::set<std::string>& known,
+                                                     const spec::LayerLimits& limits,
                                                      const OnEntryProgress& progress = {});
 
 /// How the entries of a packed directory are called.

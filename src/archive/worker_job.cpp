@@ -35,6 +35,9 @@ void describe(json::Fields& f, Job& job) {
   f("keepKinds", job.options.keep_kinds);
   f("directoryTimes", job.options.directory_times);
   f("rootAttributes", job.options.root_attributes);
+  f("maxBytes", job.options.limits.bytes);
+  f("maxEntries", job.options.limits.entries);
+  f("maxRatio", job.options.limits.ratio);
   f("names", job.names, json::Omit::Empty);
   bool owned = job.options.owner.has_value();
   f("owned", owned);

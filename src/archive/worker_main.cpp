@@ -52,7 +52,7 @@ Result<Answer> unpack_job(const Job& job, const sys::Fd& root, SideThread& aside
     return Error(Kind::InvalidArgument, "extraction point is not a directory", ENOTDIR);
   const sys::Fd directory = TRY(std::move(target));
   const sys::Fd recipe(job.recipe ? kRecipeFd : -1);
-  auto source = TRY(open_source(data));
+  auto source = TRY(open_source(data, job.options.limits));
   DigestSource counted(*source);
   AheadSource ahead(counted, aside);
   std::optional<Recorder> recorder;
@@ -88,7 +88,8 @@ Result<Answer> pack_layer_job(const Job& job, const sys::Fd& root) {
 
 Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root, SideThread& aside) {
   const sys::Fd data(kDataFd);
-  auto source = TRY(open_source(data));
+  // The sizes of its layers are limited, not theirs together; but an archive may be a bomb as a layer may.
+  auto source = TRY(open_source(data, {0, 0, job.options.limits.ratio}));
   OnEntryProgress tell;
   if (job.progress)
     tell = [](const EntryProgress& progress) {
@@ -97,8 +98,9 @@ Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root, SideThread
       [[maybe_unused]] const auto told = ::write(kAnswerFd, line.data(), line.size());
     };
   Answer answer;
-  answer.archive_entries = TRY(
-      unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end()), aside, tell));
+  answer.archive_entries =
+      TRY(unpack_images(*source, root, std::set<std::string>(job.names.begin(), job.names.end()),
+                        job.options.limits, aside, tell));
   // Whoever sends the rest is waiting for it to be read.
   while (!TRY(source->next()).empty()) {
   }

@@ -91,7 +91,8 @@ class BuildService : public Service {
     Graph graph = TRY(compile(file, options, images));
 
     const Running running(*this);
-    Workshop workshop{parts_.images.snapshots(), cache_, digester_, &executor_, request.context, ignore};
+    Workshop workshop{parts_.images.snapshots(), cache_, digester_, &executor_, request.context, ignore,
+                      parts_.config.layer_limits};
     const std::string id =
         TRY(Builder(std::move(graph), workshop, solver_, parts_.images, request, progress).run(cancelled));
     TRY(finish(request, progress, id, tags));

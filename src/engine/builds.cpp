@@ -29,7 +29,9 @@ Result<std::string> Builds::build(const sys::Fd& tar, build::Request request, bu
   request.context = TRY(sys::open_directory(directory));
   archive::Root root;
   root.directory = request.context.get();
-  TRY(archive::unpack(tar, root, "/", archive::context_options()));
+  archive::ApplyOptions options = archive::context_options();
+  options.limits = parts_.config.layer_limits;
+  TRY(archive::unpack(tar, root, "/", options));
 
   std::atomic<bool> cancelled = false;
   const std::stop_callback on_stop(stop, [&] { cancelled = true; });

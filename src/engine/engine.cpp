@@ -63,7 +63,7 @@ Result<void> Engine::Wiring::open_stores(const spec::EngineConfig& config) {
   database = TRY(meta::Database::open(config.data_root + "/meta.db"));
   content = TRY(content::Store::open(config.data_root + "/content"));
   snapshots = TRY(snapshot::Store::open(config.data_root + "/snapshots", *database));
-  images = TRY(image::Store::open(*content, *snapshots, *database));
+  images = TRY(image::Store::open(*content, *snapshots, *database, config.layer_limits));
   blob_ledger = std::make_unique<image::BlobLedger>(*database);
   puller = image::Puller::create(*images, *blob_ledger, config.registries);
   pusher = image::Pusher::create(*images, *blob_ledger, config.registries);

@@ -40,7 +40,7 @@ Result<void> ArchiveReader::fill(const sys::Fd& tar, const archive::OnEntryProgr
       known.emplace(layer.diff_id.hex());
     }
   const sys::Fd folder = TRY(sys::open_directory(folder_));
-  for (auto& entry : TRY(archive::unpack_images(tar, folder, known, progress))) {
+  for (auto& entry : TRY(archive::unpack_images(tar, folder, known, store_.layer_limits(), progress))) {
     std::string name = entry.name;
     entries_.insert_or_assign(std::move(name), std::move(entry));
   }

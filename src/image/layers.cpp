@@ -12,8 +12,8 @@
 /// Layers: in as tars or as what a container left, out as tars.
 namespace skiff::image {
 
-Result<LooseLayer> unpack_layer(snapshot::Store& snapshots, const sys::Fd& tar) {
-  LooseLayer layer(snapshots, TRY(snapshots.scratch()));
+Result<LooseLayer> unpack_layer(Store& store, const sys::Fd& tar) {
+  LooseLayer layer(store.snapshots(), TRY(store.snapshots().scratch()));
   const std::string files = layer.folder() + "/fs";
   for (const auto& path : {layer.folder(), files})
     if (::mkdir(path.c_str(), 0755) != 0) return fail_errno("mkdir {}", path);
@@ -22,7 +22,9 @@ Result<LooseLayer> unpack_layer(snapshot::Store& snapshots, const sys::Fd& tar) 
       sys::open_file(fmt::format("{}/note-{}", layer.folder(), kRecipe), O_WRONLY | O_CREAT | O_EXCL, 0600));
   archive::Root root;
   root.directory = directory.get();
-  const auto unpacked = TRY(archive::unpack(tar, root, "/", archive::layer_options(), &recipe));
+  archive::ApplyOptions options = archive::layer_options();
+  options.limits = store.layer_limits();
+  const auto unpacked = TRY(archive::unpack(tar, root, "/", options, &recipe));
   layer.diff_id = unpacked.digest;
   layer.bytes = unpacked.stats.bytes;
   layer.tar_bytes = unpacked.tar_bytes;
@@ -40,7 +42,7 @@ Result<Layer> place_layer(LooseLayer loose, const std::string& parent) {
 }
 
 Result<Layer> CatalogueStore::import_layer(const sys::Fd& tar, const std::string& parent) {
-  return place_layer(TRY(unpack_layer(snapshots_, tar)), parent);
+  return place_layer(TRY(unpack_layer(*this, tar)), parent);
 }
 
 Result<Layer> CatalogueStore::commit_layer(const std::string& active, const std::string& committed) {

@@ -40,8 +40,9 @@ class LooseLayer {
 };
 
 /// Unpacks one layer tar (plain, gzip or zstd, from a pipe or file) in a worker process and computes the diff
-/// id on the way. A recipe for the tar is kept beside the files.
-Result<LooseLayer> unpack_layer(snapshot::Store& snapshots, const sys::Fd& tar);
+/// id on the way. A recipe for the tar is kept beside the files. Exhausted: no room, or more in it than the
+/// store's layer_limits().
+Result<LooseLayer> unpack_layer(Store& store, const sys::Fd& tar);
 /// Makes it a Committed snapshot on top of `parent`.
 Result<Layer> place_layer(LooseLayer layer, const std::string& parent);
 

@@ -37,8 +37,8 @@ Record record_of(const Image& image) {
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(content::Store& content, snapshot::Store& snapshots,
-                                           meta::Database& database) {
-  auto store = std::make_unique<CatalogueStore>(content, snapshots, database);
+                                           meta::Database& database, const spec::LayerLimits& limits) {
+  auto store = std::make_unique<CatalogueStore>(content, snapshots, database, limits);
   TRY(store->load());
   return store;
 }

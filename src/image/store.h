@@ -14,6 +14,7 @@
 #include "meta/database.h"
 #include "snapshot/store.h"
 #include "spec/digest.h"
+#include "spec/layer_limits.h"
 #include "spec/oci_image.h"
 #include "spec/reference.h"
 #include "sys/fd.h"
@@ -64,7 +65,8 @@ using WhileStill = std::function<Result<void>(
 class Store {
  public:
   static Result<std::unique_ptr<Store>> open(content::Store& content, snapshot::Store& snapshots,
-                                             meta::Database& database);
+                                             meta::Database& database,
+                                             const spec::LayerLimits& limits = spec::kDefaultLayerLimits);
   virtual ~Store() = default;
 
   /// By name, "sha256:..." or unique id prefix. NotFound: "No such image: x:latest". DataLoss for one whose
@@ -114,6 +116,8 @@ class Store {
   /// To be said before anything is mended by several threads. Without it only what nobody stands on is.
   virtual void set_while_still(WhileStill while_still) = 0;
 
+  /// What a layer from outside may hold.
+  virtual const spec::LayerLimits& layer_limits() = 0;
   virtual snapshot::Store& snapshots() = 0;
   virtual content::Store& content() = 0;
 };

@@ -11,8 +11,9 @@ namespace skiff::image {
 
 class CatalogueStore final : public Store {
  public:
-  CatalogueStore(content::Store& content, snapshot::Store& snapshots, meta::Database& database)
-      : content_(content), snapshots_(snapshots), database_(database) {}
+  CatalogueStore(content::Store& content, snapshot::Store& snapshots, meta::Database& database,
+                 const spec::LayerLimits& limits)
+      : content_(content), snapshots_(snapshots), database_(database), limits_(limits) {}
 
   Result<void> load() EXCLUDES(mutex_);
 
@@ -36,6 +37,7 @@ class CatalogueStore final : public Store {
   Result<void> mend_layer(const std::string& snapshot, const std::string& sound) override;
   void set_while_still(WhileStill while_still) override { while_still_ = std::move(while_still); }
 
+  const spec::LayerLimits& layer_limits() override { return limits_; }
   snapshot::Store& snapshots() override { return snapshots_; }
   content::Store& content() override { return content_; }
 
@@ -66,6 +68,7 @@ class CatalogueStore final : public Store {
   content::Store& content_;
   snapshot::Store& snapshots_;
   meta::Database& database_;
+  const spec::LayerLimits limits_;
   WhileStill while_still_;
   Mutex mutex_;
   Catalogue catalogue_ GUARDED_BY(mutex_);

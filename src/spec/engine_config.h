@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "spec/layer_limits.h"
 #include "spec/registry_settings.h"
 
 namespace skiff::spec {
@@ -55,6 +56,9 @@ struct EngineConfig {
   /// trusts.
   std::vector<std::string> certificate_variables;
   RegistrySettings registries;
+  LayerLimits layer_limits = kDefaultLayerLimits;
+  std::int64_t image_budget = 0;  ///< bytes that the layers of images may take; 0: no limit
+  std::string policy_file;  ///< which images are taken; /etc/skiff/policy.json, if there is one, when empty
   int mtu = 1500;
   bool debug = false;
   std::int64_t max_body_bytes = 16 << 20;  ///< of a JSON request body; more is answered 413

@@ -25,8 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   auto source = archive::memory_source(bytes);
   static archive::SideThread aside;
-  const auto entries =
-      archive::unpack_images(*source, *sys::open_directory(scratch), {std::string(64, 'a')}, aside);
+  const auto entries = archive::unpack_images(*source, *sys::open_directory(scratch), {std::string(64, 'a')},
+                                              spec::LayerLimits{}, aside);
   if (entries.ok())
     for (const auto& entry : *entries) {
       if (entry.kind != archive::ImageArchiveEntry::Kind::Document) continue;

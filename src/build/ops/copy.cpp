@@ -110,7 +110,7 @@ Result<void> Copier::copy_source(const FoundSource& source) {
                 operation_.add ? "ADD" : "COPY", source.path);
   if (operation_.add && TRY(looks_like_archive(file))) {
     const sys::Fd to = TRY(make_directories(operation_.destination));
-    TRY_CONTEXT(unpack_archive(file, to, owner_), "ADD failed: {}", source.path);
+    TRY_CONTEXT(unpack_archive(file, to, owner_, limits_), "ADD failed: {}", source.path);
     return {};
   }
   const bool into = operation_.destination.ends_with('/') || destination_is_directory();

@@ -11,6 +11,7 @@
 #include "build/ops/download.h"
 #include "build/ops/files.h"
 #include "build/solver/op.h"
+#include "spec/layer_limits.h"
 #include "sys/fd.h"
 
 namespace skiff::build {
@@ -21,8 +22,8 @@ namespace skiff::build {
 class Copier {
  public:
   Copier(const FileTree& tree, const sys::Fd& root, const CopyOperation& operation,
-         const Cancellation& cancellation)
-      : tree_(tree), root_(root), operation_(operation), cancellation_(cancellation) {}
+         const spec::LayerLimits& limits, const Cancellation& cancellation)
+      : tree_(tree), root_(root), operation_(operation), limits_(limits), cancellation_(cancellation) {}
 
   Result<void> run(const std::vector<FoundSource>& sources, const std::vector<Download>& downloads);
 
@@ -63,6 +64,7 @@ class Copier {
   const FileTree& tree_;
   const sys::Fd& root_;
   const CopyOperation& operation_;
+  const spec::LayerLimits& limits_;  ///< of archives that are unpacked
   const Cancellation& cancellation_;
   std::optional<std::pair<uid_t, gid_t>> owner_;
   const sys::Fd* base_ = nullptr;  ///< the destination of the directory being copied

@@ -185,7 +185,7 @@ Result<Outcome> VertexOp::copy_from(const CopyOperation& operation, const FileTr
   {
     TRY(layer.prepare());
     const sys::Fd root = TRY(open_rootfs(TRY(layer.mounts())));
-    TRY(Copier(tree, root, operation, cancellation).run(sources_, downloads_));
+    TRY(Copier(tree, root, operation, workshop_.limits, cancellation).run(sources_, downloads_));
   }
   Outcome outcome = TRY(layer.finish());
   outcome.detail = content_;

@@ -12,6 +12,7 @@
 #include "build/ops/files.h"
 #include "build/solver/op.h"
 #include "snapshot/store.h"
+#include "spec/layer_limits.h"
 
 namespace skiff::build {
 
@@ -23,6 +24,7 @@ struct Workshop {
   Executor* executor;  ///< null where no command will run
   const sys::Fd& context;
   const IgnoreRules& ignore;
+  const spec::LayerLimits& limits;  ///< of archives that are unpacked
 
   FileTree context_tree() const { return {context, &ignore, true}; }
 };

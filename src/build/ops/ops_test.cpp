@@ -53,7 +53,7 @@ class Ops : public testing::Test {
   /// Runs one operation on top of `base`; the key it had is left in key_.
   Result<Outcome> run(Operation operation, const std::string& base = "", const std::string* from = nullptr) {
     ignore_ = TRY(IgnoreRules::parse(ignore_text_));
-    Workshop workshop{*snapshots_, *cache_, *digester_, nullptr, context_, ignore_};
+    Workshop workshop{*snapshots_, *cache_, *digester_, nullptr, context_, ignore_, limits_};
     VertexOp op(workshop, operation, "container");
     std::vector<std::string> keys = {"base" + base};
     std::vector<Outcome> inputs = {{.snapshot = base}};
@@ -83,6 +83,7 @@ class Ops : public testing::Test {
   std::unique_ptr<Digester> digester_;
   sys::Fd context_;
   IgnoreRules ignore_;
+  spec::LayerLimits limits_;
   std::string ignore_text_;
   std::string key_;
   std::atomic<bool> cancelled_{false};

@@ -47,8 +47,10 @@ Result<bool> looks_like_archive(const sys::Fd& file) {
 }
 
 Result<void> unpack_archive(const sys::Fd& file, const sys::Fd& directory,
-                            const std::optional<std::pair<uid_t, gid_t>>& owner) {
+                            const std::optional<std::pair<uid_t, gid_t>>& owner,
+                            const spec::LayerLimits& limits) {
   archive::ApplyOptions options;
+  options.limits = limits;
   options.escape = archive::Escape::Confine;
   options.devices = true;
   options.root_attributes = false;

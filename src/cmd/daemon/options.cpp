@@ -54,6 +54,9 @@ struct Numbers {
   std::int64_t downloads = 3;
   std::int64_t uploads = 5;
   std::int64_t attempts = 5;
+  std::int64_t layer_entries = static_cast<std::int64_t>(spec::kDefaultLayerLimits.entries);
+  std::int64_t layer_ratio = static_cast<std::int64_t>(spec::kDefaultLayerLimits.ratio);
+  std::int64_t layer_bytes = static_cast<std::int64_t>(spec::kDefaultLayerLimits.bytes);
   std::string log_level = "info";
 };
 
@@ -146,6 +149,12 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.list(config.registries.insecure, "insecure-registry", 0, "Enable insecure registry communication",
              registry::check_insecure);
   flags.list(config.labels, "label", 0, "Set key=value labels to the daemon");
+  flags.integer(numbers.layer_entries, "layer-max-entries", 0,
+                "Most files and other entries of a layer that is unpacked (0: no limit)");
+  flags.integer(numbers.layer_ratio, "layer-max-ratio", 0,
+                "Most bytes out of one of a compressed layer, after the first GiB (0: no limit)");
+  flags.bytes(numbers.layer_bytes, "layer-max-size", 0, "Largest layer, uncompressed (0: no limit)")
+      .show_default("100g");
   flags.string(config.log_driver, "log-driver", 0, "Default driver for container logs")
       .show_default("\"local\"");
   flags
@@ -359,11 +368,24 @@ Result<void> check_proxy(std::string_view what, std::string_view url) {
   return fail(Kind::InvalidArgument, "invalid {}: expected a URL such as http://proxy.example:3128", what);
 }
 
+Result<void> check_layers(spec::LayerLimits& limits, const Numbers& numbers) {
+  const auto take = [](std::uint64_t& to, std::int64_t number, std::string_view what) -> Result<void> {
+    if (number < 0)
+      return fail(Kind::InvalidArgument, "invalid {} {}: must not be negative (0: no limit)", what, number);
+    to = static_cast<std::uint64_t>(number);
+    return {};
+  };
+  TRY(take(limits.bytes, numbers.layer_bytes, "layer-max-size"));
+  TRY(take(limits.entries, numbers.layer_entries, "layer-max-entries"));
+  return take(limits.ratio, numbers.layer_ratio, "layer-max-ratio");
+}
+
 Result<void> check(Options& options, const Numbers& numbers) {
   auto& config = options.config;
   TRY(check_transfers(config.registries, numbers));
   TRY(check_proxy("http-proxy", options.proxies.http));
   TRY(check_proxy("https-proxy", options.proxies.https));
+  TRY(check_layers(config.layer_limits, numbers));
   if (numbers.mtu < 68 || numbers.mtu > 65535)
     return fail(Kind::InvalidArgument, "invalid MTU {}: must be between 68 and 65535", numbers.mtu);
   config.mtu = static_cast<int>(numbers.mtu);

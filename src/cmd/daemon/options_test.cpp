@@ -55,6 +55,20 @@ TEST_F(OptionsTest, WhatNobodySaysFollowsFromTheRest) {
   EXPECT_NE(second.cgroup_parent, "skiff");
 }
 
+TEST_F(OptionsTest, LimitsOfLayers) {
+  const auto usual = read({}, "{}")->config.layer_limits;
+  EXPECT_EQ(usual.bytes, 100ULL << 30);
+  EXPECT_EQ(usual.entries, 10'000'000U);
+  EXPECT_EQ(usual.ratio, 200U);
+  const auto chosen = read({"--layer-max-size", "2g"}, R"({"layer-max-entries": 0, "layer-max-ratio": 50})")
+                          ->config.layer_limits;
+  EXPECT_EQ(chosen.bytes, 2ULL << 30);
+  EXPECT_EQ(chosen.entries, 0U);
+  EXPECT_EQ(chosen.ratio, 50U);
+  EXPECT_EQ(read({}, R"({"layer-max-entries": -1})").error().message(),
+            "invalid layer-max-entries -1: must not be negative (0: no limit)");
+}
+
 TEST_F(OptionsTest, AnOptionInBothPlacesIsAnError) {
   const auto options = read({"--debug"}, R"({"debug": false})");
   ASSERT_FALSE(options.ok());

@@ -138,6 +138,7 @@ class FakeImages final : public image::Store {
     return Error(Kind::Unsupported, "no layers here");
   }
   void set_while_still(image::WhileStill) override {}
+  const spec::LayerLimits& layer_limits() override { return spec::kDefaultLayerLimits; }
   snapshot::Store& snapshots() override { return fake_snapshots; }
   content::Store& content() override { return content_; }
 

@@ -46,7 +46,7 @@ Attempt attempt(Store& store, Download& download, const std::stop_token& stop) {
     pumped = pump(download, generation, in, stop);
     in.reset();
   });
-  auto layer = unpack_layer(store.snapshots(), out);
+  auto layer = unpack_layer(store, out);
   out.reset();  // a pump that still writes ends here
   thread.join();
   return {std::move(layer), std::move(pumped)};
@@ -57,10 +57,12 @@ Attempt attempt(Store& store, Download& download, const std::stop_token& stop) {
 Result<LooseLayer> unpack(Store& store, Download& download, const std::stop_token& stop) {
   for (int beginning = 1;; ++beginning) {
     auto [layer, pumped] = attempt(store, download, stop);
-    // A full disk is its own reason; everything else may come of bytes that turn out to be wrong.
+    // A full disk, and a layer beyond the limits, are their own reasons; everything else may come of bytes
+    // that turn out to be wrong.
     if (!layer.ok() && layer.error().kind() == Kind::Exhausted) {
       download.used();  // what came takes room, too
-      return layer.error();
+      return layer.error().with_context(
+          fmt::format("failed to register layer: {}", download.blob().digest.to_string()));
     }
     const auto verified = download.wait_done(stop);
     const bool anew = !pumped.ok() && pumped.error().kind() == Kind::Conflict;
