@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/strings.h"
+#include "build/ops/ops.h"
 #include "build/service.h"
 #include "engine/container.h"
 #include "engine/container_views.h"
@@ -171,16 +172,31 @@ Result<spec::docker::Info> System::info() {
   return info;
 }
 
+namespace {
+
+/// What layers take, each counted once: those of images, and those that a container still stands on. Steps of
+/// builds that no image has are the build cache's.
+Result<std::int64_t> layers_size(image::Store& images) {
+  std::set<std::string> used;
+  for (const auto& image : TRY(images.list()))
+    for (const auto& layer : image.layers) used.insert(layer.snapshot);
+  std::uint64_t bytes = 0;
+  for (const auto& snapshot : TRY(images.snapshots().list())) {
+    if (snapshot.state != snapshot::State::Committed || !snapshot.chain_id) continue;
+    if (used.contains(snapshot.key) || !snapshot.key.starts_with(build::kSnapshotPrefix))
+      bytes += snapshot.bytes;
+  }
+  return static_cast<std::int64_t>(bytes);
+}
+
+}  // namespace
+
 Result<spec::docker::DiskUsage> System::disk_usage(const std::set<std::string>& types) {
   const auto wanted = [&](const char* type) { return types.empty() || types.contains(type); };
   spec::docker::DiskUsage usage;
   if (wanted("image")) {
     usage.images = TRY(images_.list(false, {}, true));
-    std::int64_t bytes = 0;
-    for (const auto& snapshot : TRY(parts_.images.snapshots().list()))
-      if (snapshot.state == snapshot::State::Committed && snapshot.chain_id)
-        bytes += static_cast<std::int64_t>(snapshot.bytes);
-    usage.layers_size = bytes;
+    usage.layers_size = TRY(layers_size(parts_.images));
   }
   if (wanted("container")) {
     ListOptions options;

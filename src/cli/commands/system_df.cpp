@@ -1,13 +1,13 @@
-#include <algorithm>
-
 #include "base/strings.h"
-#include "cli/commands/image_rows.h"
 #include "cli/commands/resource_entries.h"
 #include "cli/commands/resource_support.h"
+#include "cli/commands/system_df_details.h"
 
 namespace skiff::cli {
 
 namespace {
+
+namespace docker = spec::docker;
 
 std::string size_text(std::int64_t bytes) { return human_size(static_cast<double>(bytes)); }
 
@@ -102,106 +102,6 @@ Row cache_summary(const docker::DiskUsage& usage) {
   return summary_row("Build Cache", count, active, total, size_text(total - cache_size(usage, true)));
 }
 
-Result<std::string> image_details(const docker::DiskUsage& usage) {
-  ListFormat format;
-  format.text =
-      "table "
-      "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{"
-      "."
-      "Containers}}";
-  format.go_type = "*formatter.imageContext";
-  format.columns = image_columns();
-  std::vector<Row> rows;
-  if (usage.images)
-    for (const auto& image : *usage.images) {
-      std::string_view repository = "<none>";
-      std::string_view tag = "<none>";
-      if (!image.repo_tags.empty()) {
-        const std::string_view name = image.repo_tags[0];
-        const auto colon = name.rfind(':');
-        repository = name.substr(0, colon);
-        if (colon != std::string_view::npos) tag = name.substr(colon + 1);
-      }
-      rows.push_back(image_row(image, repository, tag, "", true));
-    }
-  return format_list(format, rows);
-}
-
-Result<std::string> container_details(const docker::DiskUsage& usage) {
-  ListFormat format;
-  format.text =
-      "table "
-      "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{."
-      "Names}}";
-  format.go_type = "*formatter.ContainerContext";
-  format.columns = {{"ID", "CONTAINER ID"}, {"Image", "IMAGE"},
-                    {"Command", "COMMAND"}, {"LocalVolumes", "LOCAL VOLUMES"},
-                    {"Size", "SIZE"},       {"RunningFor", "CREATED"},
-                    {"Status", "STATUS"},   {"Names", "NAMES"}};
-  std::vector<Row> rows;
-  if (usage.containers)
-    for (const auto& container : *usage.containers) {
-      std::vector<std::string> names;
-      for (const auto& name : container.names)
-        if (name.find('/', 1) == std::string::npos)
-          names.push_back(name.substr(name.starts_with('/') ? 1 : 0));
-      const auto volumes = std::count_if(container.mounts.begin(), container.mounts.end(),
-                                         [](const auto& mount) { return mount.driver == "local"; });
-      std::string image = container.image.empty() ? "<no image>" : container.image;
-      if (image == container.image_id || image.starts_with("sha256:")) image = short_id(image);
-      Row& row = rows.emplace_back();
-      row.fields = {{"ID", short_id(container.id)},
-                    {"Image", image},
-                    {"Command", quote(ellipsis(container.command, 20))},
-                    {"LocalVolumes", std::to_string(volumes)},
-                    {"Size", size_text(container.size_rw)},
-                    {"RunningFor", time_ago(from_unix(container.created))},
-                    {"Status", container.status},
-                    {"Names", join(names, ",")}};
-    }
-  return format_list(format, rows);
-}
-
-Result<std::string> volume_details(const docker::DiskUsage& usage) {
-  ListFormat format;
-  format.text = "table {{.Name}}\t{{.Links}}\t{{.Size}}";
-  format.go_type = "*formatter.volumeContext";
-  format.columns = {{"Name", "VOLUME NAME"}, {"Links", "LINKS"}, {"Size", "SIZE"}};
-  std::vector<Row> rows;
-  if (usage.volumes)
-    for (const auto& volume : *usage.volumes) {
-      const auto& data = volume.usage_data;
-      rows.emplace_back().fields = {{"Name", volume.name},
-                                    {"Links", data ? std::to_string(data->ref_count) : "N/A"},
-                                    {"Size", data ? size_text(data->size) : "N/A"}};
-    }
-  return format_list(format, rows);
-}
-
-Result<std::string> cache_details(const docker::DiskUsage& usage) {
-  ListFormat format;
-  format.text =
-      "table "
-      "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}"
-      "}";
-  format.go_type = "*formatter.buildCacheContext";
-  format.columns = {{"ID", "CACHE ID"},          {"CacheType", "CACHE TYPE"},    {"Size", "SIZE"},
-                    {"CreatedSince", "CREATED"}, {"LastUsedSince", "LAST USED"}, {"UsageCount", "USAGE"},
-                    {"Shared", "SHARED"}};
-  std::vector<Row> rows;
-  if (usage.build_cache)
-    for (const auto& record : *usage.build_cache)
-      rows.emplace_back().fields = {
-          {"ID", short_id(record.id)},
-          {"CacheType", record.type},
-          {"Size", size_text(record.size)},
-          {"CreatedSince", time_ago(record.created_at)},
-          {"LastUsedSince", record.last_used_at ? time_ago(*record.last_used_at) : ""},
-          {"UsageCount", std::to_string(record.usage_count)},
-          {"Shared", record.shared ? "true" : "false"}};
-  return format_list(format, rows);
-}
-
 class SystemDf : public Command {
  public:
   SystemDf() {
@@ -211,12 +111,16 @@ class SystemDf : public Command {
 
   Result<int> run(Cli& cli, const Arguments&) override {
     const auto usage = TRY(TRY(cli.engine())->disk_usage());
-    if (verbose_) {
+    if (verbose_ && (format_.empty() || format_ == "table")) {
       cli.out.print("Images space usage:\n\n{}", TRY(image_details(usage)));
       cli.out.print("\nContainers space usage:\n\n{}", TRY(container_details(usage)));
       cli.out.print("\nLocal Volumes space usage:\n\n{}", TRY(volume_details(usage)));
       cli.out.print("\nBuild cache usage: {}\n\n{}", size_text(cache_size(usage, false)),
                     TRY(cache_details(usage)));
+      return 0;
+    }
+    if (verbose_) {
+      cli.out.write(TRY(formatted_details(usage, format_)));
       return 0;
     }
     ListFormat format;

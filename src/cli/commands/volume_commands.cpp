@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/commands/resource_entries.h"
 #include "cli/commands/resource_support.h"
+#include "cli/commands/volume_rows.h"
 #include "cli/specs/values.h"
 
 namespace skiff::cli {
@@ -10,23 +11,6 @@ namespace skiff::cli {
 namespace {
 
 namespace docker = spec::docker;
-
-Row volume_row(const docker::Volume& volume) {
-  Row row;
-  const auto& usage = volume.usage_data;
-  row.fields = {{"Availability", "N/A"},
-                {"Driver", volume.driver},
-                {"Group", "N/A"},
-                {"Labels", label_text(volume.labels)},
-                {"Links", usage ? std::to_string(usage->ref_count) : "N/A"},
-                {"Mountpoint", volume.mountpoint},
-                {"Name", volume.name},
-                {"Scope", volume.scope},
-                {"Size", usage ? human_size(static_cast<double>(usage->size)) : "N/A"},
-                {"Status", "N/A"}};
-  row.labels = volume.labels;
-  return row;
-}
 
 class VolumeLs : public Command {
  public:
@@ -168,6 +152,23 @@ class VolumePrune : public Command {
 };
 
 }  // namespace
+
+Row volume_row(const docker::Volume& volume) {
+  Row row;
+  const auto& usage = volume.usage_data;
+  row.fields = {{"Availability", "N/A"},
+                {"Driver", volume.driver},
+                {"Group", "N/A"},
+                {"Labels", label_text(volume.labels)},
+                {"Links", usage ? std::to_string(usage->ref_count) : "N/A"},
+                {"Mountpoint", volume.mountpoint},
+                {"Name", volume.name},
+                {"Scope", volume.scope},
+                {"Size", usage ? human_size(static_cast<double>(usage->size)) : "N/A"},
+                {"Status", "N/A"}};
+  row.labels = volume.labels;
+  return row;
+}
 
 namespace make {
 std::unique_ptr<Command> volume_ls() { return std::make_unique<VolumeLs>(); }
