@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::size_t kDockerfileLimit = 16 << 20;
 
-/// The images that are here, and those that the request lets us bring here.
+/// The images that are here, and those that the request lets us bring here, as far as the policy takes them.
 class StoredImages : public BaseImages {
  public:
-  StoredImages(image::Store& images, const Request& request) : images_(images), request_(request) {}
+  StoredImages(image::Store& images, image::Trust& trust, const Request& request)
+      : images_(images), trust_(trust), request_(request) {}
 
   Result<BaseImage> resolve(const std::string& name, const std::string& platform) override {
     std::optional<spec::Platform> wanted;
@@ -33,11 +34,13 @@ class StoredImages : public BaseImages {
       image = images_.resolve(name);
     }
     if (!image.ok()) return image.error();
+    TRY(trust_.check_use(*image));
     return BaseImage{image->id.to_string(), image->snapshot, std::move(image->config)};
   }
 
  private:
   image::Store& images_;
+  image::Trust& trust_;
   const Request& request_;
 };
 
@@ -87,7 +90,7 @@ class BuildService : public Service {
     const IgnoreRules ignore = TRY(read_ignore(request.context));
     const CompileOptions options{request.build_arguments, request.labels,      request.target,
                                  request.network_mode,    request.extra_hosts, request.limits};
-    StoredImages images(parts_.images, request);
+    StoredImages images(parts_.images, parts_.trust, request);
     Graph graph = TRY(compile(file, options, images));
 
     const Running running(*this);

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "build/graph.h"
 #include "image/store.h"
+#include "image/trust/trust.h"
 #include "meta/database.h"
 #include "network/service.h"
 #include "runner/runner.h"
@@ -70,6 +71,7 @@ class Service {
   struct Parts {
     const spec::EngineConfig& config;
     image::Store& images;
+    image::Trust& trust;
     runner::Runner& runner;
     network::Service& networks;
     meta::Database& database;

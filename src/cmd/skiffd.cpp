@@ -61,7 +61,18 @@ Result<Listeners> listen_on(const spec::EngineConfig& config) {
   return out;
 }
 
-void wait_until_told_to_stop(const daemon::Options& options) {
+/// What a running engine takes over: whether it says more in its log, and the policy.
+void reload(const daemon::Options& options, engine::Engine& engine) {
+  const auto debug = daemon::read_debug(options.config_file, options.config.debug);
+  if (!debug.ok())
+    log::error("reload: {}", debug.error().message());
+  else
+    log::set_level(*debug ? log::Level::Debug : log::Level::Info);
+  if (const auto read = engine.trust.reload(); !read.ok())
+    log::error("reload: {}; the policy stays as it was", read.error().message());
+}
+
+void wait_until_told_to_stop(const daemon::Options& options, engine::Engine& engine) {
   const sigset_t signals = own_signals();
   while (true) {
     const int signal = ::sigwaitinfo(&signals, nullptr);
@@ -70,11 +81,7 @@ void wait_until_told_to_stop(const daemon::Options& options) {
       log::info("stopping on signal {}", signal);
       return;
     }
-    const auto debug = daemon::read_debug(options.config_file, options.config.debug);
-    if (!debug.ok())
-      log::error("reload: {}", debug.error().message());
-    else
-      log::set_level(*debug ? log::Level::Debug : log::Level::Info);
+    reload(options, engine);
   }
 }
 
@@ -91,7 +98,7 @@ Result<void> run(const daemon::Options& options) {
       TRY(http::Server::start(std::move(listeners.sockets), api::make_handler(*engine, config)));
   for (const auto& host : config.hosts) log::info("API listens on {}", host);
   ::malloc_trim(0);  // what opening needed is not needed any more
-  wait_until_told_to_stop(options);
+  wait_until_told_to_stop(options, *engine);
   server->stop(kGrace);
   return {};
 }

@@ -64,7 +64,8 @@ class FileIngest final : public Store::Ingest {
 
 class FilePartial final : public Store::Partial {
  public:
-  FilePartial(std::string path, sys::Fd file) : path_(std::move(path)), file_(std::move(file)) {}
+  FilePartial(std::string path, sys::Fd file, const std::string& blobs)
+      : path_(std::move(path)), file_(std::move(file)), blobs_(blobs) {}
 
   Result<void> open() {
     std::string piece(kPieceSize, '\0');
@@ -94,11 +95,21 @@ class FilePartial final : public Store::Partial {
     return {};
   }
 
+  Result<void> keep() override {
+    const std::string target = blobs_ + "/" + path_.substr(path_.rfind('/') + 1);
+    // It counts as put now, not when its last bytes came.
+    if (::futimens(file_.get(), nullptr) != 0) return fail_errno("touch {}", path_);
+    if (::fsync(file_.get()) != 0) return fail_errno("fsync {}", path_);
+    if (::rename(path_.c_str(), target.c_str()) != 0) return fail_errno("rename {} to {}", path_, target);
+    return sys::sync_directory(blobs_);
+  }
+
   void discard() override { ::unlink(path_.c_str()); }
 
  private:
   const std::string path_;
   const sys::Fd file_;
+  const std::string& blobs_;
   spec::Hasher hasher_;
   std::uint64_t size_ = 0;
 };
@@ -131,7 +142,7 @@ class FileStore final : public Store {
     TRY(path_of(digest));
     std::string path = partials_ + "/" + std::string(digest.hex());
     auto file = TRY(sys::open_file(path, O_RDWR | O_CREAT, 0600));
-    auto found = std::make_unique<FilePartial>(std::move(path), std::move(file));
+    auto found = std::make_unique<FilePartial>(std::move(path), std::move(file), blobs_);
     TRY(found->open());
     return std::unique_ptr<Partial>(std::move(found));
   }

@@ -46,6 +46,9 @@ class Store {
     virtual spec::Digest digest() = 0;
     /// Forgets what is here, to begin anew.
     virtual Result<void> clear() = 0;
+    /// Makes what is here, whose digest somebody has looked at, the blob of that digest; safe on disk. It is
+    /// not written to any more.
+    virtual Result<void> keep() = 0;
     /// Removes the file: the last call.
     virtual void discard() = 0;
   };

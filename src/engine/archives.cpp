@@ -70,6 +70,7 @@ Result<std::vector<std::string>> Archives::known_layers(const std::vector<std::s
 
 Result<void> Archives::load(const sys::Fd& tar, const std::optional<spec::Platform>& platform, bool quiet,
                             const Say& say) {
+  TRY(parts_.trust.check_load());
   image::LoadListener listener;
   std::chrono::steady_clock::time_point said;
   if (!quiet) {
@@ -88,6 +89,9 @@ Result<void> Archives::load(const sys::Fd& tar, const std::optional<spec::Platfo
     say(stream_line(
         fmt::format("The image {} already exists, renaming the old one with ID {} to empty string\n",
                     name.familiar(), before.to_string())));
+  };
+  listener.made = [&](const image::Image& made) {
+    return parts_.trust.origins().note(made.id, image::Origin::Kind::Archive);
   };
   std::string last;
   listener.loaded = [&](const image::Image& loaded, const std::optional<spec::Reference>& name) {

@@ -118,6 +118,7 @@ Result<Definition> Containers::settle(const std::string& name, const std::string
   TRY(resolve_modes(request.host_config, set_));
   image = TRY(parts_.images.resolve(request.config.image));
   TRY(check_platform(platform, image, request.config.image));
+  TRY(parts_.trust.check_use(image));
   TRY(merge_image(request.config, image.config.config));
   TRY(check_config(request.config));
 

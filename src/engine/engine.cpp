@@ -19,6 +19,7 @@ struct Engine::Wiring {
   std::unique_ptr<snapshot::Store> snapshots;
   std::unique_ptr<image::Store> images;
   std::unique_ptr<image::BlobLedger> blob_ledger;
+  std::unique_ptr<image::Trust> trust;
   std::unique_ptr<image::Puller> puller;
   std::unique_ptr<image::Pusher> pusher;
   std::unique_ptr<network::Service> networks;
@@ -65,8 +66,9 @@ Result<void> Engine::Wiring::open_stores(const spec::EngineConfig& config) {
   snapshots = TRY(snapshot::Store::open(config.data_root + "/snapshots", *database));
   images = TRY(image::Store::open(*content, *snapshots, *database, config.layer_limits));
   blob_ledger = std::make_unique<image::BlobLedger>(*database);
-  puller = image::Puller::create(*images, *blob_ledger, config.registries);
-  pusher = image::Pusher::create(*images, *blob_ledger, config.registries);
+  trust = TRY(image::Trust::open(*database, config.policy_file));
+  puller = image::Puller::create(*images, *blob_ledger, *trust, config.registries);
+  pusher = image::Pusher::create(*images, *blob_ledger, trust->origins(), config.registries);
   networks = TRY(network::Service::open(config, *database));
   volumes = TRY(volume::Service::open(config.data_root + "/volumes", *database));
   return {};
@@ -76,7 +78,7 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   set = std::make_unique<ContainerSet>(*database);
   TRY(set->load());
   parts = std::make_unique<Parts>(
-      Parts{config, *database, *images, *networks, *volumes, nullptr, nullptr, *workers});
+      Parts{config, *database, *images, *trust, *networks, *volumes, nullptr, nullptr, *workers});
   images->set_while_still([this](const std::string& layer, const auto& work) {
     return while_containers_are_still(*parts, *set, layer, work);
   });
@@ -103,7 +105,7 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   system = std::make_unique<System>(*parts, *set, events, *containers, *image_service, *volume_service);
   runner = TRY(runner::Runner::open(config, [this](runner::Event event) { dispatch(std::move(event)); }));
   parts->runner = runner.get();
-  builder = TRY(build::Service::open({config, *images, *runner, *networks, *database}));
+  builder = TRY(build::Service::open({config, *images, *trust, *runner, *networks, *database}));
   parts->builds = builder.get();
   builds = std::make_unique<Builds>(*parts, *builder, events);
   return lifecycle->recover();
@@ -156,6 +158,7 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       builds(*wiring->builds),
       image_store(*wiring->images),
       manifests(*wiring->manifests),
+      trust(*wiring->trust),
       wiring_(std::move(wiring)) {}
 
 namespace {

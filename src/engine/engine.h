@@ -53,6 +53,7 @@ struct Engine {
   Builds& builds;
   image::Store& image_store;  ///< for bootstrap
   RemoteManifests& manifests;
+  image::Trust& trust;  ///< to be read anew
 
   struct Wiring;
   explicit Engine(std::unique_ptr<Wiring> wiring);

@@ -124,6 +124,12 @@ void Fsck::repair(image::Finding& finding, const FsckRequest& request, image::Pr
     damage.repair = forgotten.ok() ? "the name is forgotten" : forgotten.error().message();
     return;
   }
+  if (damage.kind == "compressed layer") {
+    const auto removed = image::drop_kept_layer(parts_.images, finding);
+    damage.repaired = removed.ok();
+    damage.repair = removed.ok() ? "removed: pushes compress the layer anew" : removed.error().message();
+    return;
+  }
   if (damage.kind == "database") damage.repair = "not possible: bring meta.db back from a backup";
   if (damage.kind == "container") damage.repair = "not possible: what it had written is lost; remove it";
   if (!damage.repair.empty()) return;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "image/store.h"
+#include "image/trust/trust.h"
 #include "meta/database.h"
 #include "network/service.h"
 #include "runner/runner.h"
@@ -25,6 +26,7 @@ struct Parts {
   const spec::EngineConfig& config;
   meta::Database& database;
   image::Store& images;
+  image::Trust& trust;
   network::Service& networks;
   volume::Service& volumes;
   runner::Runner* runner = nullptr;  ///< set once the runner is open: its listener needs the services

@@ -20,6 +20,7 @@ namespace {
 constexpr unsigned kMostThreads = 4;
 /// A blob that nothing names may be on its way into an image.
 constexpr std::chrono::seconds kYoung{60};
+constexpr std::size_t kPieceSize = 1 << 20;
 
 /// A snapshot whose layer's digest is known, or what it makes of that of its parent.
 struct Subject {
@@ -80,6 +81,7 @@ class Check {
   Result<void> check_blobs();
   Result<void> check_blob(const spec::Digest& digest, std::string_view kind,
                           const std::vector<const Image*>& images);
+  Result<void> check_kept(const spec::Digest& digest, const std::vector<const Image*>& images);
   Result<std::vector<Subject>> subjects();
   Result<void> check_layers();
   Result<std::string> problem_of(const Subject& subject, std::uint64_t* bytes);
@@ -130,17 +132,50 @@ Result<void> Check::check_blob(const spec::Digest& digest, std::string_view kind
   return {};
 }
 
+/// A compressed layer, in pieces: it may be large. Nobody misses one that is gone, as a push compresses anew.
+Result<void> Check::check_kept(const spec::Digest& digest, const std::vector<const Image*>& images) {
+  std::uint64_t bytes = 0;
+  const auto read = [&]() -> Result<spec::Digest> {
+    const sys::Fd file = TRY(store_.content().open_blob(digest));
+    std::string piece(kPieceSize, '\0');
+    spec::Hasher hasher;
+    while (const std::size_t count = TRY(sys::read_some(file, piece.data(), piece.size()))) {
+      if (stop_.stop_requested()) return Error(Kind::Cancelled, "context canceled");
+      hasher.update(std::string_view(piece).substr(0, count));
+      bytes += count;
+    }
+    return hasher.finish();
+  };
+  const auto found = read();
+  if (!found.ok() && found.error().kind() == Kind::NotFound) return {};
+  if (!found.ok() && !is_damage(found.error())) return found.error();
+  ++checked_.report.blobs;
+  checked_.report.bytes += bytes;
+  if (found.ok() && *found == digest) return {};
+  add("compressed layer", digest.to_string(),
+      found.ok() ? fmt::format("its {} bytes have the digest {}", bytes, found->to_string())
+                 : found.error().message(),
+      images);
+  return {};
+}
+
 Result<void> Check::check_blobs() {
   std::map<spec::Digest, std::vector<const Image*>> manifests;
+  std::map<spec::Digest, std::vector<const Image*>> kept;
   std::set<spec::Digest> named;
   for (const auto& image : images_) {
     named.insert(image.id);
     TRY(check_blob(image.id, "image", {&image}));
     for (const auto& digest : image.manifests) manifests[digest].push_back(&image);
+    for (const auto& digest : image.layer_blobs) kept[digest].push_back(&image);
   }
   for (const auto& [digest, users] : manifests) {
     named.insert(digest);
     TRY(check_blob(digest, "manifest", users));
+  }
+  for (const auto& [digest, users] : kept) {
+    named.insert(digest);
+    TRY(check_kept(digest, users));
   }
   for (const auto& blob : TRY(store_.content().list()))
     if (!named.contains(blob.digest) && now() - blob.put > kYoung)
@@ -254,6 +289,13 @@ bool is_mended(Store& store, const Finding& finding) {
   if (!finding.snapshot.empty()) return store.snapshots().sound(finding.snapshot).ok();
   const auto digest = spec::Digest::parse(finding.damage.id);
   return digest.ok() && store.content().read(*digest).ok();
+}
+
+Result<void> drop_kept_layer(Store& store, const Finding& finding) {
+  auto removed = store.content().remove(TRY(spec::Digest::parse(finding.damage.id)));
+  // It went with its image meanwhile.
+  if (!removed.ok() && removed.error().kind() == Kind::NotFound) return {};
+  return removed;
 }
 
 Result<void> forget_name(meta::Database& database, const std::string& name) {

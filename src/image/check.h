@@ -35,6 +35,9 @@ Result<Checked> check(Store& store, meta::Database& database, Progress& progress
 /// Whether what was found is as it should be again.
 bool is_mended(Store& store, const Finding& finding);
 
+/// Removes a compressed layer that was kept and is damaged: nobody misses it.
+Result<void> drop_kept_layer(Store& store, const Finding& finding);
+
 /// Forgets a name that leads to no image.
 Result<void> forget_name(meta::Database& database, const std::string& name);
 

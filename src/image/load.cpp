@@ -153,6 +153,7 @@ Result<Image> Loader::make(const std::string& config, const std::vector<std::str
   const bool known = store_.id_of(Digest::of(config).to_string()).ok();
   Image result = TRY(store_.create_from(config, made, ""));
   if (!known) made_.add([this, id = result.id.to_string()] { remove(id); });
+  if (!known && listener_.made) TRY(listener_.made(result));
   // The image may have been there, or been loaded by somebody else meanwhile; then our new layers go again.
   if (made.empty() || result.snapshot == made.back().snapshot) undo.dismiss();
   return result;

@@ -19,8 +19,15 @@ constexpr int kMostAttempts = 3;
 /// The layers of one image on their way here, from the lowest that is missing up.
 class LayerStack {
  public:
-  LayerStack(Store& store, LayerPool& pool, Unpackings& unpackings, const Source& source, Progress& progress)
-      : store_(store), pool_(pool), unpackings_(unpackings), source_(source), progress_(progress) {}
+  /// With `keep_blobs` the compressed layers can be kept afterwards.
+  LayerStack(Store& store, LayerPool& pool, Unpackings& unpackings, const Source& source, bool keep_blobs,
+             Progress& progress)
+      : store_(store),
+        pool_(pool),
+        unpackings_(unpackings),
+        source_(source),
+        keep_blobs_(keep_blobs),
+        progress_(progress) {}
   /// Upper layers go before those that they stand on.
   ~LayerStack() {
     while (!leases_.empty()) leases_.pop_back();
@@ -43,7 +50,7 @@ class LayerStack {
       part.progress.done();
     }
     // Their files go before they are written to the disk.
-    parts_.clear();
+    if (!keep_blobs_) parts_.clear();
     return layers(diff_ids);
   }
 
@@ -52,6 +59,19 @@ class LayerStack {
     for (auto& lease : leases_)
       for (const auto& layer : image.layers)
         if (layer.snapshot == lease.snapshot()) lease.keep();
+  }
+
+  /// Leaves the compressed layers that were downloaded in the content store.
+  Result<std::vector<spec::Digest>> keep_blobs() {
+    std::vector<spec::Digest> kept;
+    for (const auto& part : parts_) {
+      const auto& download = part.unpacking->download();
+      // Another pull may have made the layer before this blob was here.
+      if (download->state().phase != Download::Phase::Done) continue;
+      TRY(download->keep());
+      kept.push_back(download->blob().digest);
+    }
+    return kept;
   }
 
  private:
@@ -126,6 +146,7 @@ class LayerStack {
   LayerPool& pool_;
   Unpackings& unpackings_;
   const Source& source_;
+  const bool keep_blobs_;
   Progress& progress_;
   std::deque<Part> parts_;  ///< of the missing layers
   std::size_t missing_from_ = 0;
@@ -135,9 +156,10 @@ class LayerStack {
 
 class RegistryPuller final : public Puller {
  public:
-  RegistryPuller(Store& store, BlobLedger& ledger, const registry::Settings& settings)
+  RegistryPuller(Store& store, BlobLedger& ledger, Trust& trust, const registry::Settings& settings)
       : store_(store),
         ledger_(ledger),
+        trust_(trust),
         settings_(settings),
         unpackings_(store, settings),
         pool_(store.snapshots()) {}
@@ -185,6 +207,7 @@ class RegistryPuller final : public Puller {
     const auto platform = request.platform.value_or(spec::Platform::host());
     auto source =
         TRY(find_source(reference, platform, request.credentials, settings_, store_.content(), stop));
+    auto pull = TRY(check_trust(reference, source, request.credentials, stop));
     progress.message(fmt::format("Pulling from {}", reference.path()),
                      reference.digest() ? reference.familiar() : reference.tag());
     const auto before = store_.id_of(reference.to_string());
@@ -195,6 +218,8 @@ class RegistryPuller final : public Puller {
       log::info("{}: {}; trying the next way", source.repository->endpoint().url, brought.error().message());
       source = TRY(find_source(reference, platform, request.credentials, settings_, store_.content(), stop,
                                source.way + 1));
+      // Where the tag may stand for another image.
+      pull = TRY(check_trust(reference, source, request.credentials, stop));
       brought = bring_image(source, progress, stop);
     }
     const auto [image, mended] = TRY(std::move(brought));
@@ -202,6 +227,7 @@ class RegistryPuller final : public Puller {
     std::vector<spec::Digest> documents;
     for (const auto& document : source.documents)
       documents.push_back(TRY(store_.content().put(document.bytes)));
+    TRY(trust_.origins().pulled(image.id, std::move(pull)));
     TRY(store_.add_digest(image.id, canonical, documents));
     const bool newer = !before.ok() || *before != image.id;
     if (newer && !reference.digest()) TRY(store_.tag(image.id, reference));
@@ -234,6 +260,17 @@ class RegistryPuller final : public Puller {
     return last;
   }
 
+  /// What is to be recorded of where the image comes from, if the policy takes it.
+  Result<PulledAs> check_trust(const spec::Reference& reference, const Source& source,
+                               const registry::Credentials& credentials, const std::stop_token& stop) {
+    PulledAs pull{reference.to_string(), {}, {}};
+    for (const auto& document : source.documents) pull.manifests.push_back(document.digest);
+    pull.signatures = TRY(trust_.check_pull(reference, pull.manifests, [&] {
+      return find_signatures(reference, pull.manifests, credentials, settings_, stop);
+    }));
+    return pull;
+  }
+
   Result<Brought> bring_image(const Source& source, Progress& progress, const std::stop_token& stop) {
     const auto& descriptor = source.manifest.config;
     const auto known = store_.resolve(descriptor.digest.to_string());
@@ -250,12 +287,13 @@ class RegistryPuller final : public Puller {
     const std::string text = TRY(source.repository->read_blob(descriptor, stop));
     const auto config = TRY_CONTEXT(json::decode<spec::oci::Image>(text), "invalid image configuration");
     for (int attempt = 1;; ++attempt) {
-      LayerStack stack(store_, pool_, unpackings_, source, progress);
+      LayerStack stack(store_, pool_, unpackings_, source, settings_.keep_layer_blobs, progress);
       const auto layers = TRY(stack.bring(config, stop));
       auto image = store_.create_from(text, layers, "");
       if (image.ok()) {
         stack.keep(*image);
         TRY(remember_blobs(source, layers));
+        if (settings_.keep_layer_blobs) TRY(store_.add_layer_blobs(image->id, TRY(stack.keep_blobs())));
         return Brought{*std::move(image), damaged};
       }
       // A layer that was here may have gone with the last image that had it: then it is fetched.
@@ -277,6 +315,7 @@ class RegistryPuller final : public Puller {
 
   Store& store_;
   BlobLedger& ledger_;
+  Trust& trust_;
   const registry::Settings& settings_;
   Unpackings unpackings_;
   LayerPool pool_;
@@ -284,8 +323,9 @@ class RegistryPuller final : public Puller {
 
 }  // namespace
 
-std::unique_ptr<Puller> Puller::create(Store& store, BlobLedger& ledger, const registry::Settings& settings) {
-  return std::make_unique<RegistryPuller>(store, ledger, settings);
+std::unique_ptr<Puller> Puller::create(Store& store, BlobLedger& ledger, Trust& trust,
+                                       const registry::Settings& settings) {
+  return std::make_unique<RegistryPuller>(store, ledger, trust, settings);
 }
 
 }  // namespace skiff::image

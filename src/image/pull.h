@@ -10,6 +10,7 @@
 #include "image/store.h"
 #include "image/transfer/blob_ledger.h"
 #include "image/transfer/progress.h"
+#include "image/trust/trust.h"
 #include "registry/client/authorizer.h"
 #include "registry/client/settings.h"
 #include "spec/platform.h"
@@ -34,10 +35,12 @@ using CredentialsOf = std::function<registry::Credentials(const std::string& dom
 class Puller {
  public:
   /// All outlive it.
-  static std::unique_ptr<Puller> create(Store& store, BlobLedger& ledger, const registry::Settings& settings);
+  static std::unique_ptr<Puller> create(Store& store, BlobLedger& ledger, Trust& trust,
+                                        const registry::Settings& settings);
   virtual ~Puller() = default;
 
-  /// Errors in Docker's words: NotFound, Forbidden, Unavailable, Exhausted, DataLoss, Unsupported, Cancelled
+  /// An image that the policy does not take is Forbidden, and nothing of it is downloaded. Other errors in
+  /// Docker's words: NotFound, Forbidden, Unavailable, Exhausted, DataLoss, Unsupported, Cancelled
   /// (at once when `stop` says so). Those of the first step come before any word of progress.
   virtual Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) = 0;
   /// Fetches what is damaged of an image again: config, manifests, layers, each by its digest, from a

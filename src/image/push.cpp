@@ -31,8 +31,8 @@ Result<void> push_config(Repository& repository, const spec::Digest& digest, con
 
 class RegistryPusher final : public Pusher {
  public:
-  RegistryPusher(Store& store, BlobLedger& ledger, const registry::Settings& settings)
-      : store_(store), ledger_(ledger), settings_(settings) {}
+  RegistryPusher(Store& store, BlobLedger& ledger, Origins& origins, const registry::Settings& settings)
+      : store_(store), ledger_(ledger), origins_(origins), settings_(settings) {}
 
   Result<void> push(const PushRequest& request, Progress& progress, const std::stop_token& stop) override {
     const auto& reference = request.reference;
@@ -85,6 +85,8 @@ class RegistryPusher final : public Pusher {
     const auto digest = TRY(repeat<spec::Digest>(settings_, stop, [&] {
       return repository.put_manifest(tag, std::string(spec::oci::kDockerManifest), manifest, stop);
     }));
+    // It gets the digest that pulled images have, and was made here all the same.
+    if (image.repo_digests.empty()) TRY(origins_.note(image.id, Origin::Kind::Local));
     TRY(store_.add_digest(image.id, repository.name().with_digest(digest), {}));
     progress.message(fmt::format("{}: digest: {} size: {}", tag, digest.to_string(), manifest.size()));
     progress.result(json::Object{{"Tag", tag}, {"Digest", digest.to_string()}, {"Size", manifest.size()}});
@@ -132,13 +134,15 @@ class RegistryPusher final : public Pusher {
 
   Store& store_;
   BlobLedger& ledger_;
+  Origins& origins_;
   const registry::Settings& settings_;
 };
 
 }  // namespace
 
-std::unique_ptr<Pusher> Pusher::create(Store& store, BlobLedger& ledger, const registry::Settings& settings) {
-  return std::make_unique<RegistryPusher>(store, ledger, settings);
+std::unique_ptr<Pusher> Pusher::create(Store& store, BlobLedger& ledger, Origins& origins,
+                                       const registry::Settings& settings) {
+  return std::make_unique<RegistryPusher>(store, ledger, origins, settings);
 }
 
 }  // namespace skiff::image

@@ -9,6 +9,7 @@
 #include "image/store.h"
 #include "image/transfer/blob_ledger.h"
 #include "image/transfer/progress.h"
+#include "image/trust/origins.h"
 #include "registry/client/authorizer.h"
 #include "registry/client/settings.h"
 #include "spec/platform.h"
@@ -27,7 +28,8 @@ struct PushRequest {
 class Pusher {
  public:
   /// All outlive it.
-  static std::unique_ptr<Pusher> create(Store& store, BlobLedger& ledger, const registry::Settings& settings);
+  static std::unique_ptr<Pusher> create(Store& store, BlobLedger& ledger, Origins& origins,
+                                        const registry::Settings& settings);
   virtual ~Pusher() = default;
 
   /// Errors in Docker's words, as of pulls. NotFound before any word of progress when the image is of another

@@ -12,6 +12,7 @@ void describe(json::Fields& f, Layer& layer) {
 void describe(json::Fields& f, Record& record) {
   f("layers", record.layers);
   spec::digest_list_field(f, "manifests", record.manifests);
+  spec::digest_list_field(f, "layerBlobs", record.layer_blobs);
   f("parent", record.parent, json::Omit::Empty);
   f("tagged", record.tagged);
 }

@@ -13,6 +13,7 @@ namespace skiff::image {
 struct Record {
   std::vector<Layer> layers;  ///< bottom first
   std::vector<spec::Digest> manifests;
+  std::vector<spec::Digest> layer_blobs;
   std::string parent;
   Time tagged{};
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "image/record.h"
 #include "image/store_impl.h"
+#include "image/trust/origins.h"
 
 /// The rules of `docker rmi`: what a name or an id given for deletion takes along, and what stands in the
 /// way.
@@ -126,13 +127,15 @@ Result<void> CatalogueStore::delete_image(const std::string& id, bool force, boo
   }
   const std::string parent = image->parent;
   const auto layers = image->layers;
-  const auto manifests = image->manifests;
+  auto blobs = image->manifests;
+  blobs.insert(blobs.end(), image->layer_blobs.begin(), image->layer_blobs.end());
   const auto names = catalogue_.names_of(id);
   TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
     for (const auto& name : names) TRY(transaction.erase(kTagTable, name));
     // Until their folders are gone the layers count as orphans, so that a crash in between leaves nothing
     // behind.
     for (const auto& layer : layers) TRY(transaction.put(kOrphanTable, layer.snapshot, "{}"));
+    TRY(transaction.erase(kOriginTable, id));
     return transaction.erase(kImageTable, id);
   }));
   for (const auto& name : names) {
@@ -143,23 +146,25 @@ Result<void> CatalogueStore::delete_image(const std::string& id, bool force, boo
   deletion.done.push_back({"", id});
   if (auto removed = content_.remove(TRY(spec::Digest::parse(id))); !removed)
     log::warning("image {}: {}", id, removed.error().message());
-  drop_manifests(manifests);
+  drop_blobs(blobs);
   TRY(drop_layers(layers, deletion));
   if (!deletion.prune_parents || parent.empty()) return {};
   return delete_image(parent, false, true, deletion);
 }
 
-/// An index may be that of several images.
-void CatalogueStore::drop_manifests(const std::vector<spec::Digest>& manifests) {
-  for (const auto& manifest : manifests) {
+/// An index may be that of several images, and so may a layer that was kept.
+void CatalogueStore::drop_blobs(const std::vector<spec::Digest>& blobs) {
+  for (const auto& blob : blobs) {
+    const auto names_it = [&](const std::vector<spec::Digest>& named) {
+      return std::find(named.begin(), named.end(), blob) != named.end();
+    };
     const auto& images = catalogue_.images();
     const bool used = std::any_of(images.begin(), images.end(), [&](const auto& entry) {
-      const auto& others = entry.second.manifests;
-      return std::find(others.begin(), others.end(), manifest) != others.end();
+      return names_it(entry.second.manifests) || names_it(entry.second.layer_blobs);
     });
     if (used) continue;
-    if (auto removed = content_.remove(manifest); !removed && removed.error().kind() != Kind::NotFound)
-      log::warning("manifest {}: {}", manifest.to_string(), removed.error().message());
+    if (auto removed = content_.remove(blob); !removed && removed.error().kind() != Kind::NotFound)
+      log::warning("blob {}: {}", blob.to_string(), removed.error().message());
   }
 }
 

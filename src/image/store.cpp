@@ -19,6 +19,7 @@ Image assemble(const spec::Digest& id, spec::oci::Image config, Record record) {
   image.parent = std::move(record.parent);
   image.tagged = record.tagged;
   image.manifests = std::move(record.manifests);
+  image.layer_blobs = std::move(record.layer_blobs);
   image.layers = std::move(record.layers);
   for (const auto& layer : image.layers) image.size += layer.bytes;
   if (!image.layers.empty()) image.snapshot = image.layers.back().snapshot;
@@ -29,6 +30,7 @@ Record record_of(const Image& image) {
   Record record;
   record.layers = image.layers;
   record.manifests = image.manifests;
+  record.layer_blobs = image.layer_blobs;
   record.parent = image.parent;
   record.tagged = image.tagged;
   return record;
@@ -88,6 +90,7 @@ Result<void> CatalogueStore::remove_unnamed_blobs() {
   for (const auto& [id, image] : catalogue_.images()) {
     named.insert(image.id);
     named.insert(image.manifests.begin(), image.manifests.end());
+    named.insert(image.layer_blobs.begin(), image.layer_blobs.end());
   }
   for (const auto& blob : TRY(content_.list()))
     if (!named.contains(blob.digest)) TRY(content_.remove(blob.digest));
@@ -248,6 +251,25 @@ Result<void> CatalogueStore::add_digest(const spec::Digest& id, const spec::Refe
   }));
   image->manifests = std::move(record.manifests);
   catalogue_.set_name(full, id.to_string());
+  return {};
+}
+
+Result<void> CatalogueStore::add_layer_blobs(const spec::Digest& id, const std::vector<spec::Digest>& blobs) {
+  const MutexLock lock(mutex_);
+  Image* image = catalogue_.find(id.to_string());
+  if (!image) return fail(Kind::NotFound, "No such image: {}", id.to_string());
+  Record record = record_of(*image);
+  for (const auto& blob : blobs) {
+    const bool known =
+        std::find(record.layer_blobs.begin(), record.layer_blobs.end(), blob) != record.layer_blobs.end();
+    // It may have gone with another image that had it; now none goes.
+    if (!known && content_.contains(blob)) record.layer_blobs.push_back(blob);
+  }
+  if (record.layer_blobs == image->layer_blobs) return {};
+  TRY(database_.write([&](meta::Transaction& transaction) {
+    return transaction.put(kImageTable, id.to_string(), json::encode(record));
+  }));
+  image->layer_blobs = std::move(record.layer_blobs);
   return {};
 }
 

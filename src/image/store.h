@@ -38,6 +38,7 @@ struct Image {
   std::string snapshot;                   ///< key of the topmost layer's snapshot; "" for an empty image
   std::vector<Layer> layers;              ///< bottom first
   std::vector<spec::Digest> manifests;    ///< blobs: the manifest, and the index, that it was pulled with
+  std::vector<spec::Digest> layer_blobs;  ///< compressed layers that were kept as they came; some may be gone
   std::uint64_t size = 0;                 ///< bytes of all layers
   Time tagged{};                          ///< last time a name was given to it
   std::string damage;                     ///< why its config cannot be read, or ""; then that is empty
@@ -91,6 +92,9 @@ class Store {
   /// index that this stands in.
   virtual Result<void> add_digest(const spec::Digest& id, const spec::Reference& name,
                                   const std::vector<spec::Digest>& manifests) = 0;
+  /// Compressed layers in the content store that stay there as long as the image. Those that are not there
+  /// are passed over.
+  virtual Result<void> add_layer_blobs(const spec::Digest& id, const std::vector<spec::Digest>& blobs) = 0;
   /// What `docker rmi` does: untags `name`, or deletes by id. Conflict with Docker's sentence when it may not
   /// go.
   virtual Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,

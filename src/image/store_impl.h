@@ -27,6 +27,7 @@ class CatalogueStore final : public Store {
   Result<void> tag(const spec::Digest& id, const spec::Reference& name) override;
   Result<void> add_digest(const spec::Digest& id, const spec::Reference& name,
                           const std::vector<spec::Digest>& manifests) override;
+  Result<void> add_layer_blobs(const spec::Digest& id, const std::vector<spec::Digest>& blobs) override;
   Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
                                       const InUse& in_use) override;
   Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
@@ -54,7 +55,7 @@ class CatalogueStore final : public Store {
       EXCLUDES(mutex_);
   Result<void> mend_from_copy(const std::string& snapshot, const std::string& parent, const Layer& sound);
   // removal.cpp
-  void drop_manifests(const std::vector<spec::Digest>& manifests) REQUIRES(mutex_);
+  void drop_blobs(const std::vector<spec::Digest>& blobs) REQUIRES(mutex_);
   Result<void> untag_digests(const std::string& name, const std::string& id, Deletion& deletion)
       REQUIRES(mutex_);
   Result<void> check_conflict(const std::string& id, bool soft, bool active_reference, const InUse& in_use,

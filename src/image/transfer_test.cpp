@@ -9,6 +9,7 @@
 #include "image/check.h"
 #include "image/pull.h"
 #include "image/push.h"
+#include "image/trust/signer_test.h"
 #include "registry/testing/fake_registry.h"
 #include "sys/file.h"
 
@@ -88,6 +89,7 @@ class TransferTest : public testing::Test {
   void close() {
     pusher_.reset();
     puller_.reset();
+    trust_.reset();
     ledger_.reset();
     store_.reset();
     snapshots_.reset();
@@ -101,8 +103,9 @@ class TransferTest : public testing::Test {
     snapshots_ = std::move(*snapshot::Store::open(base_ + "/snapshots", *database_));
     store_ = std::move(*Store::open(*content_, *snapshots_, *database_));
     ledger_ = std::make_unique<BlobLedger>(*database_);
-    puller_ = Puller::create(*store_, *ledger_, settings_);
-    pusher_ = Pusher::create(*store_, *ledger_, settings_);
+    trust_ = std::move(*Trust::open(*database_, policy_));
+    puller_ = Puller::create(*store_, *ledger_, *trust_, settings_);
+    pusher_ = Pusher::create(*store_, *ledger_, trust_->origins(), settings_);
   }
 
   /// Puts an image into the registry; the manifest's bytes.
@@ -158,6 +161,8 @@ class TransferTest : public testing::Test {
   std::unique_ptr<snapshot::Store> snapshots_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<BlobLedger> ledger_;
+  std::unique_ptr<Trust> trust_;
+  std::string policy_;  ///< a file
   std::unique_ptr<Puller> puller_;
   std::unique_ptr<Pusher> pusher_;
 };
@@ -331,6 +336,164 @@ TEST_F(TransferTest, APlatformIsChosenAndOthersAreNamed) {
             "no matching manifest for linux/riscv64 in the manifest list entries: no match for platform in "
             "manifest: "
             "not found (there are linux/s390x, linux/amd64, linux/arm64)");
+}
+
+TEST_F(TransferTest, CompressedLayersAreKeptOnRequest) {
+  const Tar layer = tar_of("a", noise(100'000, 5));
+  // Not as we would compress it.
+  const Tar same{layer.bytes, layer.diff_id,
+                 layer.gzip + std::string("\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0", 20)};
+  const auto blob = spec::Digest::of(same.gzip);
+  publish("app", "v1", {same});
+  Words words;
+  ASSERT_TRUE(pull("app:v1", words).ok());
+  EXPECT_FALSE(content_->contains(blob));
+  const auto image = *store_->resolve(registry_.name("app:v1"));
+  ASSERT_TRUE(store_->remove(image.id.to_string(), true, false, {}).ok());
+  settings_.keep_layer_blobs = true;
+  open();
+  ASSERT_TRUE(pull("app:v1", words).ok());
+  EXPECT_TRUE(content_->contains(blob));
+  EXPECT_EQ(partials(), 0U);
+  EXPECT_EQ(store_->resolve(image.id.to_string())->manifests.size(), 1U);
+  open();
+  EXPECT_TRUE(content_->contains(blob)) << "a start removes what nothing names";
+  FakeRegistry other;
+  const auto target = *spec::Reference::parse(other.name("copy:v1"));
+  ASSERT_TRUE(store_->tag(image.id, target).ok());
+  const auto pushed = pusher_->push({target, {}, {}}, words, {});
+  ASSERT_TRUE(pushed.ok()) << pushed.error().message();
+  EXPECT_TRUE(other.has_blob(blob));
+  ASSERT_TRUE(store_->remove(image.id.to_string(), true, false, {}).ok());
+  EXPECT_FALSE(content_->contains(blob));
+}
+
+TEST_F(TransferTest, AKeptLayerIsCheckedAndMissedByNobody) {
+  const Tar layer = tar_of("a", noise(100'000, 6));
+  const auto blob = spec::Digest::of(layer.gzip);
+  publish("app", "v1", {layer});
+  settings_.keep_layer_blobs = true;
+  open();
+  Words words;
+  ASSERT_TRUE(pull("app:v1", words).ok());
+  const fs::path path = base_ + "/content/blobs/sha256/" + std::string(blob.hex());
+  fs::last_write_time(path, fs::last_write_time(path) - std::chrono::hours(1));
+  auto checked = check(*store_, *database_, words, {});
+  ASSERT_TRUE(checked.ok()) << checked.error().message();
+  EXPECT_TRUE(checked->findings.empty());
+  EXPECT_TRUE(checked->report.leftovers.empty());
+  EXPECT_EQ(checked->report.blobs, 3);
+  std::ofstream(path, std::ios::app) << "more";
+  checked = check(*store_, *database_, words, {});
+  ASSERT_EQ(checked->findings.size(), 1U);
+  EXPECT_EQ(checked->findings[0].damage.kind, "compressed layer");
+  EXPECT_EQ(checked->findings[0].damage.id, blob.to_string());
+  ASSERT_TRUE(drop_kept_layer(*store_, checked->findings[0]).ok());
+  EXPECT_FALSE(content_->contains(blob));
+  EXPECT_TRUE(check(*store_, *database_, words, {})->findings.empty());
+  FakeRegistry other;
+  const auto target = *spec::Reference::parse(other.name("copy:v1"));
+  ASSERT_TRUE(store_->tag(store_->resolve(registry_.name("app:v1"))->id, target).ok());
+  EXPECT_TRUE(pusher_->push({target, {}, {}}, words, {}).ok());
+}
+
+/// Puts a signature beside an image, as cosign does.
+void sign(FakeRegistry& registry, const std::string& repository, const std::vector<Signature>& signatures,
+          const spec::Digest& manifest) {
+  spec::oci::Manifest document;
+  document.media_type = spec::oci::kMediaTypeManifest;
+  document.config.media_type = spec::oci::kMediaTypeConfig;
+  document.config.digest = registry.put_blob("{}");
+  document.config.size = 2;
+  for (const auto& signature : signatures) {
+    auto& layer = document.layers.emplace_back();
+    layer.media_type = kSignatureMediaType;
+    layer.digest = registry.put_blob(signature.payload);
+    layer.size = static_cast<std::int64_t>(signature.payload.size());
+    layer.annotations[kSignatureAnnotation] = signature.signature;
+  }
+  registry.put_manifest(repository, signature_tag(manifest), json::encode(document),
+                        spec::oci::kMediaTypeManifest);
+}
+
+TEST_F(TransferTest, APolicyIsAskedBeforeAnythingIsDownloaded) {
+  const signing::Signer signer;
+  policy_ = base_ + "/policy.json";
+  const std::string host = registry_.name("");
+  ASSERT_TRUE(
+      sys::replace_file(
+          policy_,
+          fmt::format(
+              R"({{"default":[{{"type":"reject"}}],"transports":{{"docker":{{"{}app":[{{"type":"sigstoreSigned",)"
+              R"("keyData":"{}","signedIdentity":{{"type":"matchRepository"}}}}]}}}}}})",
+              host, encode_base64(signer.pem())))
+          .ok());
+  open();
+  const auto manifest = spec::Digest::of(publish("app", "v1", {tar_of("a", "one")}));
+  publish("other", "v1", {tar_of("a", "two")});
+  EXPECT_EQ(
+      pull_failure("other:v1"),
+      fmt::format(
+          R"(image {} is refused by the rule "default" of the policy {}: images of this scope are rejected)",
+          registry_.name("other:v1"), policy_));
+  const std::string refused =
+      fmt::format(R"(image {} is refused by the rule "docker {}app" of the policy {}: )",
+                  registry_.name("app:v1"), host, policy_);
+  registry_.forget_requests();
+  EXPECT_EQ(pull_failure("app:v1"), refused + "it has no signature");
+  EXPECT_EQ(registry_.count("GET /v2/app/blobs"), 0U);
+  sign(registry_, "app", {signing::Signer().signature(manifest, registry_.name("app"))}, manifest);
+  EXPECT_EQ(pull_failure("app:v1"), refused + "none of its signatures is by a key of the rule");
+  sign(registry_, "app", {signer.signature(manifest, registry_.name("app"))}, manifest);
+  EXPECT_EQ(pull_failure("app:v1"), "pulled");
+  const auto image = *store_->resolve(registry_.name("app:v1"));
+  EXPECT_TRUE(trust_->check_use(image).ok());
+  // What was believed then is judged by the keys of today.
+  open();
+  EXPECT_TRUE(trust_->check_use(image).ok());
+  const signing::Signer another;
+  ASSERT_TRUE(
+      sys::replace_file(policy_, fmt::format(R"({{"default":[{{"type":"sigstoreSigned","keyData":"{}"}}]}})",
+                                             encode_base64(another.pem())))
+          .ok());
+  ASSERT_TRUE(trust_->reload().ok());
+  EXPECT_EQ(
+      trust_->check_use(image).error().message(),
+      fmt::format(
+          R"(image {} is refused by the rule "default" of the policy {}: none of its signatures is by a key of the rule)",
+          registry_.name("app:v1"), policy_));
+  ASSERT_TRUE(sys::replace_file(policy_, "{").ok());
+  EXPECT_FALSE(trust_->reload().ok());
+  EXPECT_FALSE(trust_->check_use(image).ok());
+  ASSERT_TRUE(store_->remove(image.id.to_string(), true, false, {}).ok());
+  EXPECT_FALSE(trust_->origins().find(image.id)->has_value());
+}
+
+TEST_F(TransferTest, AnImageFromBeforeThePolicyIsNotUsed) {
+  publish("app", "v1", {tar_of("a", "one")});
+  Words words;
+  ASSERT_TRUE(pull("app:v1", words).ok());
+  const auto image = *store_->resolve(registry_.name("app:v1"));
+  ASSERT_TRUE(trust_->check_use(image).ok());
+  policy_ = base_ + "/policy.json";
+  ASSERT_TRUE(
+      sys::replace_file(policy_, fmt::format(R"({{"default":[{{"type":"sigstoreSigned","keyData":"{}"}}]}})",
+                                             encode_base64(signing::Signer().pem())))
+          .ok());
+  open();
+  EXPECT_EQ(
+      trust_->check_use(image).error().message(),
+      fmt::format(
+          R"(image {} is refused by the rule "default" of the policy {}: no signature was recorded when it was pulled; pull it again)",
+          registry_.name("app:v1"), policy_));
+  // What was made here is nobody's but ours, also when it was pushed.
+  auto config = image.config;
+  config.author = "me";
+  const auto made = *store_->create(config, image.layers, "");
+  EXPECT_TRUE(trust_->check_use(made).ok());
+  ASSERT_TRUE(store_->tag(made.id, *spec::Reference::parse(registry_.name("mine:v1"))).ok());
+  ASSERT_TRUE(pusher_->push({*spec::Reference::parse(registry_.name("mine:v1")), {}, {}}, words, {}).ok());
+  EXPECT_TRUE(trust_->check_use(*store_->resolve(made.id.to_string())).ok());
 }
 
 TEST_F(TransferTest, AllTagsAndDigests) {

@@ -11,8 +11,9 @@ namespace skiff::spec {
 
 /// Something that the engine keeps and that is not what it was.
 struct Damage {
-  std::string kind;  ///< "database", "image" (its config), "manifest", "layer", "name" or "container"
-  std::string id;    ///< a digest, a name, or a container's id
+  /// "database", "image" (its config), "manifest", "layer", "compressed layer", "name" or "container"
+  std::string kind;
+  std::string id;  ///< a digest, a name, or a container's id
   std::string problem;
   std::vector<std::string> images;      ///< that it hurts: a name each, or an id where there is none
   std::vector<std::string> containers;  ///< that stand on it: a name each

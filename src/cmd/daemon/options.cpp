@@ -10,6 +10,7 @@
 #include "engine/log_options.h"
 #include "engine/runtimes.h"
 #include "http/address.h"
+#include "image/trust/trust.h"
 #include "registry/client/endpoint.h"
 #include "spec/digest.h"
 #include "sys/file.h"
@@ -148,6 +149,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.string(options.proxies.https, "https-proxy", 0, "HTTPS proxy URL to use for outgoing traffic");
   flags.list(config.registries.insecure, "insecure-registry", 0, "Enable insecure registry communication",
              registry::check_insecure);
+  flags.boolean(config.registries.keep_layer_blobs, "keep-layer-blobs", 0,
+                "Keep compressed layers as they were pulled, to push the very same bytes");
   flags.list(config.labels, "label", 0, "Set key=value labels to the daemon");
   flags.integer(numbers.layer_entries, "layer-max-entries", 0,
                 "Most files and other entries of a layer that is unpacked (0: no limit)");
@@ -171,6 +174,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.string(options.proxies.none, "no-proxy", 0,
                "Comma-separated list of hosts or IP addresses for which the proxy is skipped");
   flags.string(config.pidfile, "pidfile", 'p', "Path to use for daemon PID file");
+  flags.string(config.policy_file, "policy", 0, "Rules about which images may be pulled and run")
+      .show_default(fmt::format("\"{}\", if it is there", image::kDefaultPolicy));
   flags.list(config.registries.mirrors, "registry-mirror", 0, "Preferred registry mirror",
              registry::check_mirror);
   flags.boolean(options.validate, "validate", 0, "Validate daemon configuration and exit");
@@ -412,6 +417,7 @@ Result<void> check(Options& options, const Numbers& numbers) {
   if (!engine::find_runtime(config, config.default_runtime))
     return fail(Kind::InvalidArgument, "specified default runtime '{}' does not exist",
                 config.default_runtime);
+  if (!config.policy_file.empty()) (void)TRY(image::read_policy(config.policy_file));
   for (const auto& label : config.labels)
     if (label.find('=') == std::string::npos || label.starts_with('='))
       return fail(Kind::InvalidArgument, "bad attribute format: {}", label);

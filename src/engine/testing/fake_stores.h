@@ -114,6 +114,7 @@ class FakeImages final : public image::Store {
                           const std::vector<spec::Digest>&) override {
     return {};
   }
+  Result<void> add_layer_blobs(const spec::Digest&, const std::vector<spec::Digest>&) override { return {}; }
   Result<std::vector<image::Removal>> remove(
       std::string_view, bool, bool,
       const std::function<std::string(const spec::Digest&, bool*)>& in_use) override {

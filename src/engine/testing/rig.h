@@ -29,6 +29,7 @@ class Rig {
     database = std::move(meta::Database::open(root_ + "/meta.db")).value();
     content = std::move(content::Store::open(root_ + "/content")).value();
     images = std::make_unique<FakeImages>(*content);
+    trust = std::move(image::Trust::open(*database, "")).value();
     runner.listener = [this](runner::Event event) { dispatch(std::move(event)); };
     reopen();
   }
@@ -47,7 +48,7 @@ class Rig {
     set = std::make_unique<ContainerSet>(*database);
     ASSERT_TRUE(set->load().ok());
     parts = std::make_unique<Parts>(
-        Parts{config, *database, *images, networks, volumes, &runner, nullptr, *workers});
+        Parts{config, *database, *images, *trust, networks, volumes, &runner, nullptr, *workers});
     execs = std::make_unique<Execs>(*parts, *set, events);
     health = std::make_unique<Health>(*parts, *set, events, *execs);
     lifecycle = std::make_unique<Lifecycle>(*parts, *set, events, *health, *execs);
@@ -86,6 +87,7 @@ class Rig {
   std::unique_ptr<meta::Database> database;
   std::unique_ptr<content::Store> content;
   std::unique_ptr<FakeImages> images;
+  std::unique_ptr<image::Trust> trust;
   FakeNetworks networks;
   FakeVolumes volumes;
   FakeRunner runner;

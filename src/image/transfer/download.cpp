@@ -31,6 +31,14 @@ Download::~Download() {
   owner_.ended(blob_.digest);
 }
 
+Result<void> Download::keep() {
+  const MutexLock lock(mutex_);
+  if (kept_) return {};  // for another pull
+  TRY(partial_->keep());
+  kept_ = true;
+  return {};
+}
+
 Download::State Download::state() const {
   const MutexLock lock(mutex_);
   return state_;

@@ -64,6 +64,8 @@ class Download {
   void unpacked(std::uint64_t bytes) EXCLUDES(mutex_);
   /// The bytes are needed no more.
   void used() { used_ = true; }
+  /// Makes them a blob of the content store. Once everything is here and verified.
+  Result<void> keep() EXCLUDES(mutex_);
 
  private:
   void run();
@@ -80,6 +82,7 @@ class Download {
   const std::shared_ptr<registry::Repository> repository_;
   std::unique_ptr<content::Store::Partial> partial_;  ///< set before the first byte is announced
   std::atomic<bool> used_ = false;
+  bool kept_ GUARDED_BY(mutex_) = false;
   mutable Mutex mutex_;
   std::condition_variable changed_;
   State state_ GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include "image/transfer/layer_upload.h"
 #include "image/transfer/repeat.h"
 #include "spec/manifest.h"
+#include "sys/file.h"
 
 namespace skiff::image {
 namespace {
@@ -32,7 +33,7 @@ Result<KnownBlob> LayerPush::run(const Layer& layer, const std::stop_token& stop
   const auto known = TRY(ledger_.blobs_of(layer.diff_id));
   auto blob = TRY(find(layer, known, stop));
   if (!blob) blob = TRY(mount(layer, known, stop));
-  if (!blob) blob = TRY(send(layer, stop));
+  if (!blob) blob = TRY(send(layer, kept(known), stop));
   TRY(ledger_.add(layer.diff_id, *blob));
   return *blob;
 }
@@ -74,13 +75,49 @@ Result<std::optional<KnownBlob>> LayerPush::mount(const Layer& layer, const std:
 }
 
 /// As often as it may help: what a registry broke off begins anew, since the bytes are made on the way.
-Result<KnownBlob> LayerPush::send(const Layer& layer, const std::stop_token& stop) {
+Result<KnownBlob> LayerPush::send(const Layer& layer, const std::optional<KnownBlob>& kept,
+                                  const std::stop_token& stop) {
   return repeat<KnownBlob>(
-      settings_, stop, [&] { return send_once(layer, stop); },
+      settings_, stop, [&] { return kept ? send_kept(layer, *kept, stop) : send_once(layer, stop); },
       [&](std::chrono::seconds pause) {
         progress_.action(id_of(layer), fmt::format("Retrying in {} second{}", pause.count(),
                                                    pause.count() == 1 ? "" : "s"));
       });
+}
+
+/// A blob of the layer that is in the content store as it came.
+std::optional<KnownBlob> LayerPush::kept(const std::vector<KnownBlob>& known) const {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const KnownBlob& blob) {
+    return store_.content().contains(blob.digest);
+  });
+  return found == known.end() ? std::nullopt : std::optional(*found);
+}
+
+Result<KnownBlob> LayerPush::send_kept(const Layer& layer, const KnownBlob& blob,
+                                       const std::stop_token& stop) {
+  const sys::Fd file = TRY(store_.content().open_blob(blob.digest));
+  const std::uint64_t total = TRY(store_.content().size_of(blob.digest));
+  Meter meter(progress_, id_of(layer));
+  spec::Hasher hasher;
+  std::uint64_t sent = 0;
+  registry::Upload upload;
+  upload.size = total;
+  upload.source = [&](char* buffer, std::size_t size) -> Result<std::size_t> {
+    const std::size_t count = TRY(sys::read_some(file, buffer, size));
+    hasher.update(std::string_view(buffer, count));
+    sent += count;
+    meter.show("Pushing", sent, total);
+    return count;
+  };
+  // What was damaged on disk is told by the registry, which gets another digest than the bytes have.
+  upload.digest = [&] { return blob.digest; };
+  TRY(repository_.upload(std::move(upload), stop));
+  if (hasher.finish() != blob.digest)
+    return fail(Kind::DataLoss, "blob {} is damaged on disk", blob.digest.to_string());
+  progress_.action(id_of(layer), "Pushed");
+  KnownBlob ours = here(blob);
+  ours.size = static_cast<std::int64_t>(total);
+  return ours;
 }
 
 Result<KnownBlob> LayerPush::send_once(const Layer& layer, const std::stop_token& stop) {

@@ -26,7 +26,10 @@ class LayerPush {
                                         const std::stop_token& stop);
   Result<std::optional<KnownBlob>> mount(const Layer& layer, const std::vector<KnownBlob>& known,
                                          const std::stop_token& stop);
-  Result<KnownBlob> send(const Layer& layer, const std::stop_token& stop);
+  std::optional<KnownBlob> kept(const std::vector<KnownBlob>& known) const;
+  Result<KnownBlob> send(const Layer& layer, const std::optional<KnownBlob>& kept,
+                         const std::stop_token& stop);
+  Result<KnownBlob> send_kept(const Layer& layer, const KnownBlob& blob, const std::stop_token& stop);
   Result<KnownBlob> send_once(const Layer& layer, const std::stop_token& stop);
   KnownBlob here(const KnownBlob& blob) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "image/trust/signatures.h"
 #include "registry/client/refusal.h"
 
 namespace skiff::image {
@@ -98,6 +99,23 @@ Result<Source> find_source(const spec::Reference& reference, const spec::Platfor
                                   return source;
                                 });
   if (!found.ok()) return registry::pull_error(found.error(), reference);
+  return found;
+}
+
+Result<std::vector<Signature>> find_signatures(const spec::Reference& reference,
+                                               const std::vector<spec::Digest>& manifests,
+                                               const registry::Credentials& credentials,
+                                               const registry::Settings& settings,
+                                               const std::stop_token& stop) {
+  using Found = Result<std::vector<Signature>>;
+  auto found = on_first<std::vector<Signature>>(
+      reference, credentials, settings, 0, stop, [&](const auto& repository, std::size_t) -> Found {
+        auto fetched = TRY(fetch_signatures(*repository, manifests, stop));
+        // A mirror may have the image without its signatures.
+        if (fetched.empty() && repository->endpoint().mirror) return Error(Kind::NotFound, "no signatures");
+        return fetched;
+      });
+  if (!found.ok() && found.error().kind() == Kind::NotFound) return std::vector<Signature>();
   return found;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "content/store.h"
+#include "image/trust/payload.h"
 #include "registry/client/repository.h"
 #include "spec/manifest.h"
 #include "spec/platform.h"
@@ -31,6 +32,14 @@ struct Source {
 Result<Source> find_source(const spec::Reference& reference, const spec::Platform& platform,
                            const registry::Credentials& credentials, const registry::Settings& settings,
                            content::Store& content, const std::stop_token& stop, std::size_t first = 0);
+
+/// The signatures of an image whose manifests have these digests, of the first way to its registry that knows
+/// any; see fetch_signatures().
+Result<std::vector<Signature>> find_signatures(const spec::Reference& reference,
+                                               const std::vector<spec::Digest>& manifests,
+                                               const registry::Credentials& credentials,
+                                               const registry::Settings& settings,
+                                               const std::stop_token& stop);
 
 /// A repository's tags, as find_source() would ask for them.
 Result<std::vector<std::string>> find_tags(const spec::Reference& reference,
