@@ -20,7 +20,9 @@ Result<void> image_bootstrap(Call& call) {
   std::atomic<bool> cancelled = false;
   const std::stop_callback on_gone(call.http.stop_token(), [&] { cancelled = true; });
   request.cancelled = &cancelled;
+  const Time began = now();
   const auto made = image::bootstrap(call.engine.image_store, request);
+  if (made.ok()) call.engine.budget.keep(began);
   if (made.ok()) {
     progress.image(made->id.to_string());
     return {};

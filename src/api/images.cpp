@@ -44,6 +44,16 @@ Result<void> image_tag(Call& call) {
   return answer_nothing(call, 201);
 }
 
+Result<void> image_pin(Call& call) {
+  TRY(call.engine.images.pin(call.name(), true));
+  return answer_nothing(call, 204);
+}
+
+Result<void> image_unpin(Call& call) {
+  TRY(call.engine.images.pin(call.name(), false));
+  return answer_nothing(call, 204);
+}
+
 Result<void> image_remove(Call& call) {
   return answer(call, 200,
                 TRY(call.engine.images.remove(call.name(), call.query.boolean("force"),

@@ -61,6 +61,8 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/images/{name...}",             image_remove},
 
     {"POST",   "/skiff/images/bootstrap",       image_bootstrap},
+    {"POST",   "/skiff/images/{name...}/pin",   image_pin},
+    {"POST",   "/skiff/images/{name...}/unpin", image_unpin},
     {"POST",   "/skiff/system/fsck",            system_fsck},
     {"POST",   "/skiff/images/save",            image_save_without},
     {"POST",   "/skiff/layers/known",           layers_known},

@@ -69,6 +69,8 @@ Result<void> image_history(Call& call);
 Result<void> image_tag(Call& call);
 Result<void> image_remove(Call& call);
 Result<void> image_prune(Call& call);
+Result<void> image_pin(Call& call);
+Result<void> image_unpin(Call& call);
 // archives.cpp
 Result<void> image_get(Call& call);
 Result<void> image_get_all(Call& call);

@@ -35,6 +35,7 @@ class StoredImages : public BaseImages {
     }
     if (!image.ok()) return image.error();
     TRY(trust_.check_use(*image));
+    images_.used(image->id);
     return BaseImage{image->id.to_string(), image->snapshot, std::move(image->config)};
   }
 

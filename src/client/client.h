@@ -148,6 +148,8 @@ class Client {
   Result<std::vector<docker::ImageHistoryItem>> image_history(std::string_view name,
                                                               std::string_view platform = {});
   Result<void> tag_image(std::string_view source, std::string_view repository, std::string_view tag);
+  /// Our own endpoint: whether prune and the image budget leave the image alone.
+  Result<void> pin_image(std::string_view name, bool pinned);
   Result<std::vector<docker::ImageDeleteItem>> remove_image(std::string_view name, bool force, bool prune);
   Result<docker::ImagePruneReport> prune_images(const Filters& filters);
   /// Progress lines of a pull; all tags without tag and digest. `auth` is the X-Registry-Auth header.

@@ -26,6 +26,12 @@ Result<void> Client::tag_image(std::string_view source, std::string_view reposit
   return {};
 }
 
+Result<void> Client::pin_image(std::string_view name, bool pinned) {
+  const Query query(fmt::format("/skiff/images/{}/{}", encode_path(name), pinned ? "pin" : "unpin"));
+  (void)TRY(call("POST", query.text()));
+  return {};
+}
+
 Result<std::vector<docker::ImageDeleteItem>> Client::remove_image(std::string_view name, bool force,
                                                                   bool prune) {
   return call_list<docker::ImageDeleteItem>("DELETE", Query(fmt::format("/images/{}", encode_path(name)))

@@ -4,6 +4,7 @@
 
 #include "build/changes.h"
 #include "engine/events.h"
+#include "engine/image_budget.h"
 #include "image/import.h"
 #include "image/load.h"
 #include "spec/docker/progress_bar.h"
@@ -100,10 +101,14 @@ Result<void> Archives::load(const sys::Fd& tar, const std::optional<spec::Platfo
                          : fmt::format("Loaded image ID: {}\n", id)));
     if (std::exchange(last, id) != id) events_.publish("image", "load", id, {{"name", id}});
   };
-  return image::load(parts_.images, tar, platform, listener);
+  const Time began = now();
+  TRY(image::load(parts_.images, tar, platform, listener));
+  if (parts_.budget) parts_.budget->keep(began);
+  return {};
 }
 
 Result<std::string> Archives::import(const sys::Fd& tar, const Import& import) {
+  const Time began = now();
   spec::oci::Image config;
   config.platform = import.platform.value_or(spec::Platform::host());
   if (config.platform.os != "linux") return Error(Kind::InvalidArgument, "operating system is not supported");
@@ -116,6 +121,7 @@ Result<std::string> Archives::import(const sys::Fd& tar, const Import& import) {
       TRY(image::import_rootfs(parts_.images, tar, std::move(config), std::move(history), import.name));
   const std::string& id = image.id.to_string();
   events_.publish("image", "import", id, {{"name", import.name ? import.name->familiar() : id}});
+  if (parts_.budget) parts_.budget->keep(began);
   return id;
 }
 

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "engine/events.h"
+#include "engine/image_budget.h"
 #include "engine/workers.h"
 #include "sys/file.h"
 
@@ -36,9 +37,11 @@ Result<std::string> Builds::build(const sys::Fd& tar, build::Request request, bu
   std::atomic<bool> cancelled = false;
   const std::stop_callback on_stop(stop, [&] { cancelled = true; });
   const std::vector<std::string> tags = request.tags;
+  const Time began = now();
   const std::string id = TRY(service_.build(std::move(request), progress, cancelled));
   events_.publish("image", "build", id, {{"name", tags.empty() ? id : tags.front()}});
   for (const std::string& tag : tags) events_.publish("image", "tag", id, {{"name", tag}});
+  if (parts_.budget) parts_.budget->keep(began);
   return id;
 }
 

@@ -12,6 +12,7 @@
 #include "engine/container.h"
 #include "engine/create_request.h"
 #include "engine/events.h"
+#include "engine/image_budget.h"
 #include "engine/lifecycle.h"
 #include "image/import.h"
 #include "sys/file.h"
@@ -166,6 +167,7 @@ Result<std::string> Commits::commit(std::string_view name, const Commit& request
   attributes["imageID"] = made.id.to_string();
   attributes["imageRef"] = request.name ? request.name->familiar() : "";
   events_.publish("container", "commit", container->id, std::move(attributes));
+  if (parts_.budget) parts_.budget->keep(*image.created);
   return made.id.to_string();
 }
 

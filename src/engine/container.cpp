@@ -204,6 +204,32 @@ Result<ContainerSet::Reservation> ContainerSet::reserve(const std::string& wante
   return Reservation(*this, std::move(name));
 }
 
+ContainerSet::ImageHold ContainerSet::hold_image(const std::string& image, const std::string& container) {
+  const MutexLock lock(mutex_);
+  return {*this, held_.emplace(image, container)};
+}
+
+ContainerSet::ImageHold::~ImageHold() {
+  const MutexLock lock(set_.mutex_);
+  set_.held_.erase(place_);
+}
+
+std::string ContainerSet::user_of(const spec::Digest& image, bool* running) {
+  std::string user;
+  {
+    const MutexLock lock(mutex_);
+    if (const auto held = held_.find(image.to_string()); held != held_.end()) user = held->second;
+  }
+  for (const auto& container : all()) {
+    if (container->definition_now().image != image.to_string()) continue;
+    const State state = container->state_now();
+    *running = is_running(state) || state == State::Restarting;
+    user = container->id;
+    if (*running) break;
+  }
+  return user;
+}
+
 void ContainerSet::release_name(const std::string& name) {
   const MutexLock lock(mutex_);
   names_.erase(name);

@@ -163,6 +163,24 @@ class ContainerSet {
   /// Conflict with Docker's sentence when it is taken; "" takes a random free one.
   Result<Reservation> reserve(const std::string& name, const std::string& id);
 
+  /// Says that a container is being made of an image, until it is there or given up.
+  class ImageHold {
+   public:
+    ImageHold(ContainerSet& set, std::multimap<std::string, std::string>::iterator place)
+        : set_(set), place_(place) {}
+    ImageHold(const ImageHold&) = delete;
+    ImageHold& operator=(const ImageHold&) = delete;
+    ~ImageHold();
+
+   private:
+    ContainerSet& set_;
+    std::multimap<std::string, std::string>::iterator place_;
+  };
+  /// The image must be looked up once more afterwards: it may have gone just before.
+  ImageHold hold_image(const std::string& image, const std::string& container);
+  /// The id of a container that is, or is being, made of an image, a running one if there is any; "" without.
+  std::string user_of(const spec::Digest& image, bool* running);
+
   /// Stores a new container's records in one transaction and shows it. Its name is reserved already.
   Result<std::shared_ptr<Container>> add(Definition definition);
   /// Changes name: reserved by the caller; stores the new definition.
@@ -180,6 +198,7 @@ class ContainerSet {
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<Container>> by_id_ GUARDED_BY(mutex_);
   std::map<std::string, std::string, std::less<>> names_ GUARDED_BY(mutex_);  ///< name -> id
+  std::multimap<std::string, std::string> held_ GUARDED_BY(mutex_);           ///< image -> container to be
 };
 
 /// A name as Docker allows it: [a-zA-Z0-9][a-zA-Z0-9_.-]+. InvalidArgument with Docker's sentence.

@@ -222,6 +222,8 @@ Result<spec::docker::ContainerCreated> Containers::create(const std::string& nam
     answer.warnings.emplace_back("Published ports are discarded when using host network mode");
 
   auto reservation = TRY(set_.reserve(name, definition.id));
+  const auto hold = set_.hold_image(definition.image, definition.id);
+  (void)TRY(parts_.images.resolve(definition.image));
   definition.name = reservation.name();
   const std::string id = definition.id;
   UndoStack undo;
@@ -239,6 +241,7 @@ Result<spec::docker::ContainerCreated> Containers::create(const std::string& nam
   TRY(set_.add(std::move(definition)));
   undo.dismiss();
   reservation.keep();
+  parts_.images.used(image.id);
   events_.publish("container", "create", id, attributes);
   answer.id = id;
   return answer;

@@ -35,6 +35,7 @@ struct Engine::Wiring {
   std::unique_ptr<Attach> attach;
   std::unique_ptr<Files> files;
   std::unique_ptr<Stats> stats;
+  std::unique_ptr<ImageBudget> budget;
   std::unique_ptr<Images> image_service;
   std::unique_ptr<Archives> archives;
   std::unique_ptr<Commits> commits;
@@ -94,6 +95,8 @@ Result<void> Engine::Wiring::open_services(const spec::EngineConfig& config) {
   attach = std::make_unique<Attach>(*parts, *set, events);
   files = std::make_unique<Files>(*parts, *set);
   stats = std::make_unique<Stats>(*parts, *set);
+  budget = std::make_unique<ImageBudget>(*parts, *set, events);
+  parts->budget = budget.get();
   image_service = std::make_unique<Images>(*parts, *set, events);
   archives = std::make_unique<Archives>(*parts, events);
   commits = std::make_unique<Commits>(*parts, *set, events, *lifecycle);
@@ -159,6 +162,7 @@ Engine::Engine(std::unique_ptr<Wiring> wiring)
       image_store(*wiring->images),
       manifests(*wiring->manifests),
       trust(*wiring->trust),
+      budget(*wiring->budget),
       wiring_(std::move(wiring)) {}
 
 namespace {

@@ -13,6 +13,7 @@
 #include "engine/execs.h"
 #include "engine/files.h"
 #include "engine/fsck.h"
+#include "engine/image_budget.h"
 #include "engine/images.h"
 #include "engine/lifecycle.h"
 #include "engine/logs.h"
@@ -54,6 +55,7 @@ struct Engine {
   image::Store& image_store;  ///< for bootstrap
   RemoteManifests& manifests;
   image::Trust& trust;  ///< to be read anew
+  ImageBudget& budget;
 
   struct Wiring;
   explicit Engine(std::unique_ptr<Wiring> wiring);

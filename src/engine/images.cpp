@@ -107,10 +107,11 @@ Result<void> check_platform(const image::Image& image, std::string_view name,
 
 Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Filters& filters,
                                                              bool shared_size) {
-  TRY(filters.check({"before", "dangling", "label", "reference", "since", "until"}));
+  TRY(filters.check({"before", "dangling", "label", "pinned", "reference", "since", "until"}));
   const TimeWindow window = TRY(time_window(parts_.images, filters));
   const bool by_name = filters.has("dangling");
   const bool dangling = TRY(filters.boolean("dangling", false));
+  const bool pinned = TRY(filters.boolean("pinned", false));
   const auto images = TRY(parts_.images.list());
   std::map<std::string, int> used;
   for (const auto& container : set_.all()) ++used[container->definition_now().image];
@@ -125,6 +126,7 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     // Steps of the classic builder are nameless parents: shown with -a only.
     if (nameless && children[id] > 0 && (!all || by_name)) continue;
     if (by_name && (dangling ? !image.tags.empty() : nameless)) continue;
+    if (filters.has("pinned") && image.pinned != pinned) continue;
     if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels)) continue;
     std::vector<std::string> tags = TRY(matching(filters, image.tags));
     std::vector<std::string> digests = TRY(matching(filters, image.repo_digests));
@@ -137,6 +139,7 @@ Result<std::vector<spec::docker::ImageSummary>> Images::list(bool all, const Fil
     summary.repo_digests = std::move(digests);
     summary.repo_tags = std::move(tags);
     summary.size = static_cast<std::int64_t>(image.size);
+    summary.skiff = {image.pinned, image.used};
     if (shared_size) summary.containers = used[id];
     list.push_back(std::move(summary));
     listed.push_back(&image);
@@ -172,6 +175,7 @@ Result<spec::docker::ImageInspect> Images::inspect(std::string_view name,
   for (const auto& diff_id : image.config.rootfs.diff_ids)
     shown.root_fs.layers.push_back(diff_id.to_string());
   shown.metadata.last_tag_time = image.tagged;
+  shown.skiff = {image.pinned, image.used};
   return shown;
 }
 
@@ -219,19 +223,15 @@ Result<void> Images::tag(std::string_view name, const std::string& repository, c
   return {};
 }
 
+Result<void> Images::pin(std::string_view name, bool pinned) {
+  const std::string id = TRY(parts_.images.pin(name, pinned)).to_string();
+  events_.publish("image", pinned ? "pin" : "unpin", id, {{"name", std::string(name)}});
+  return {};
+}
+
 Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_view name, bool force,
                                                                   bool no_prune) {
-  const auto in_use = [this](const spec::Digest& id, bool* running) -> std::string {
-    std::string user;
-    for (const auto& container : set_.all()) {
-      if (container->definition_now().image != id.to_string()) continue;
-      const State state = container->state_now();
-      *running = is_running(state) || state == State::Restarting;
-      user = container->id;
-      if (*running) break;
-    }
-    return user;
-  };
+  const auto in_use = [this](const spec::Digest& of, bool* running) { return set_.user_of(of, running); };
   const spec::Digest id = TRY(parts_.images.id_of(name));
   const auto removals = TRY(parts_.images.remove(name, force, !no_prune, in_use));
   std::vector<spec::docker::ImageDeleteItem> items;
@@ -254,7 +254,7 @@ Result<spec::docker::ImagePruneReport> Images::prune(const Filters& filters) {
   for (const auto& container : set_.all()) ++used[container->definition_now().image];
   for (const image::Image& image : TRY(parts_.images.list())) {
     const std::string id = image.id.to_string();
-    if (used[id] > 0 || (only_dangling && !image.tags.empty())) continue;
+    if (image.pinned || used[id] > 0 || (only_dangling && !image.tags.empty())) continue;
     if (!window.holds(image.config.created) || !filters.labels(image.config.config.labels)) continue;
     std::vector<std::string> names = image.tags;
     if (names.empty()) names.push_back(id);

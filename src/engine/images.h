@@ -28,6 +28,8 @@ class Images {
   Result<std::vector<spec::docker::ImageHistoryItem>> history(
       std::string_view name, const std::optional<spec::Platform>& platform = {});
   Result<void> tag(std::string_view name, const std::string& repository, const std::string& tag);
+  /// Whether the image is removed by nobody but who forces it: not by prune, nor for want of room.
+  Result<void> pin(std::string_view name, bool pinned);
   Result<std::vector<spec::docker::ImageDeleteItem>> remove(std::string_view name, bool force, bool no_prune);
   Result<spec::docker::ImagePruneReport> prune(const Filters& filters);
 

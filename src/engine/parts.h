@@ -19,6 +19,7 @@ namespace skiff::engine {
 class Container;
 class ContainerSet;
 class Events;
+class ImageBudget;
 class Workers;
 
 /// What every service of the engine stands on. Owned by Engine; tests fill it with fakes (engine/testing).
@@ -32,6 +33,7 @@ struct Parts {
   runner::Runner* runner = nullptr;  ///< set once the runner is open: its listener needs the services
   build::Service* builds = nullptr;
   Workers& workers;
+  ImageBudget* budget = nullptr;  ///< tests of other services do without
 };
 
 /// <data-root>/containers/<id>: the container's own files (hosts, logs, exit record).

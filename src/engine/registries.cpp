@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "engine/events.h"
+#include "engine/image_budget.h"
 #include "registry/client/endpoint.h"
 #include "registry/client/repository.h"
 #include "registry/client/search.h"
@@ -17,7 +18,9 @@ registry::Credentials credentials_of(const spec::docker::AuthConfig& config) {
 
 Result<void> Registries::pull(const image::PullRequest& request, image::Progress& progress,
                               const std::stop_token& stop) {
+  const Time began = now();
   TRY(puller_.pull(request, progress, stop));
+  if (parts_.budget) parts_.budget->keep(began);
   events_.publish("image", "pull", request.reference.familiar(),
                   {{"name", request.reference.familiar_name()}});
   return {};

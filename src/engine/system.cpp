@@ -244,6 +244,7 @@ Result<spec::docker::BuildPruneReport> System::prune_build_cache(bool all, const
   for (const char* name : {"description", "id", "inuse", "label", "parent", "private", "shared", "type"})
     if (filters.has(name)) return report;
   build::PrunedCache pruned = TRY(parts_.builds->prune_cache(all, until));
+  TRY(parts_.images.sweep_layers());  // those of images that went while a step stood on them
   report.space_reclaimed = pruned.bytes;
   report.caches_deleted = std::move(pruned.ids);
   events_.publish("builder", "prune", "", {{"reclaimed", std::to_string(report.space_reclaimed)}});

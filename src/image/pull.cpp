@@ -223,6 +223,7 @@ class RegistryPuller final : public Puller {
       brought = bring_image(source, progress, stop);
     }
     const auto [image, mended] = TRY(std::move(brought));
+    store_.used(image.id);
     const auto canonical = reference.with_digest(source.digest);
     std::vector<spec::Digest> documents;
     for (const auto& document : source.documents)

@@ -17,6 +17,11 @@ void describe(json::Fields& f, Record& record) {
   f("tagged", record.tagged);
 }
 
+void describe(json::Fields& f, UseRecord& record) {
+  f("pinned", record.pinned, json::Omit::Empty);
+  f("used", record.used);
+}
+
 void describe(json::Fields& f, TagRecord& record) { f("id", record.id); }
 
 }  // namespace skiff::image

@@ -23,6 +23,13 @@ struct TagRecord {
   std::string id;
 };
 
+/// What the table "image_uses" holds under an image's id.
+struct UseRecord {
+  bool pinned = false;
+  Time used{};
+};
+
+void describe(json::Fields& f, UseRecord& record);
 void describe(json::Fields& f, Layer& layer);
 void describe(json::Fields& f, Record& record);
 void describe(json::Fields& f, TagRecord& record);

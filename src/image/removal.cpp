@@ -26,10 +26,25 @@ Result<bool> is_single_reference(const std::vector<std::string>& names) {
   return tags <= 1;
 }
 
+/// Whether an image goes with `name`: all its other names are digests of the same repository.
+Result<bool> is_last(const std::string& name, const std::vector<std::string>& names) {
+  const auto gone = TRY(spec::Reference::parse(name));
+  for (const auto& other : names) {
+    if (other == name) continue;
+    const auto reference = TRY(spec::Reference::parse(other));
+    if (gone.digest() || !reference.digest() || reference.name() != gone.name()) return false;
+  }
+  return true;
+}
+
 Error conflict(const std::string& id, bool hard, std::string_view message) {
   return fail(Kind::Conflict, "conflict: unable to delete {} ({}) - {}",
               short_id(std::string_view(id).substr(7)), hard ? "cannot be forced" : "must be forced",
               message);
+}
+
+Error pinned(const std::string& id) {
+  return conflict(id, false, "image is pinned; unpin it first (skiff image unpin)");
 }
 
 }  // namespace
@@ -89,6 +104,7 @@ Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool 
   Deletion deletion{in_use, prune_parents, {}};
   const auto names = catalogue_.names_of(id);
   const bool single = TRY(is_single_reference(names));
+  if (!force && catalogue_.find(id)->pinned && (!name || TRY(is_last(*name, names)))) return pinned(id);
   bool quiet = false;
   if (name) {
     bool running = false;
@@ -115,10 +131,30 @@ Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool 
   return std::move(deletion.done);
 }
 
+Result<std::vector<Removal>> CatalogueStore::evict(const spec::Digest& digest, const InUse& in_use) {
+  const MutexLock lock(mutex_);
+  const std::string id = digest.to_string();
+  const Image* image = catalogue_.find(id);
+  if (!image) return fail(Kind::NotFound, "No such image: {}", id);
+  if (image->pinned) return pinned(id);
+  bool used = false;
+  TRY(check_conflict(id, true, false, in_use, &used));
+  Deletion deletion{in_use, false, {}};
+  TRY(delete_image(id, true, false, deletion));
+  TRY(sweep());
+  return std::move(deletion.done);
+}
+
+Result<void> CatalogueStore::sweep_layers() {
+  const MutexLock lock(mutex_);
+  return sweep();
+}
+
 /// `quiet`: a name was removed, or a parent is pruned; then an image that may not go simply stays.
 Result<void> CatalogueStore::delete_image(const std::string& id, bool force, bool quiet, Deletion& deletion) {
   Image* image = catalogue_.find(id);
   if (!image) return {};
+  if (image->pinned && !force) return quiet ? success() : pinned(id);
   bool used = false;
   if (auto checked = check_conflict(id, !force, true, deletion.in_use, &used); !checked) {
     const bool dangling = catalogue_.names_of(id).empty() && !catalogue_.has_children(id);
@@ -136,6 +172,7 @@ Result<void> CatalogueStore::delete_image(const std::string& id, bool force, boo
     // behind.
     for (const auto& layer : layers) TRY(transaction.put(kOrphanTable, layer.snapshot, "{}"));
     TRY(transaction.erase(kOriginTable, id));
+    TRY(transaction.erase(kUseTable, id));
     return transaction.erase(kImageTable, id);
   }));
   for (const auto& name : names) {

@@ -18,6 +18,7 @@ Image assemble(const spec::Digest& id, spec::oci::Image config, Record record) {
   image.config = std::move(config);
   image.parent = std::move(record.parent);
   image.tagged = record.tagged;
+  image.used = record.tagged;  // until more is known
   image.manifests = std::move(record.manifests);
   image.layer_blobs = std::move(record.layer_blobs);
   image.layers = std::move(record.layers);
@@ -49,13 +50,22 @@ Result<void> CatalogueStore::load() {
   const MutexLock lock(mutex_);
   std::vector<std::pair<std::string, std::string>> images;
   std::vector<std::pair<std::string, std::string>> tags;
+  std::vector<std::pair<std::string, std::string>> uses;
   TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
     images = TRY(transaction.scan(kImageTable));
     tags = TRY(transaction.scan(kTagTable));
+    uses = TRY(transaction.scan(kUseTable));
     for (auto& [key, text] : TRY(transaction.scan(kOrphanTable))) orphans_.insert(key);
     return {};
   }));
   for (const auto& [key, text] : images) TRY(load_image(key, text));
+  for (const auto& [id, text] : uses) {
+    Image* image = catalogue_.find(id);
+    if (!image) continue;
+    const auto record = TRY_CONTEXT(json::decode<UseRecord>(text), "use of image {}", id);
+    image->pinned = record.pinned;
+    image->used = image->noted = record.used;
+  }
   for (const auto& [name, text] : tags) {
     const auto record = TRY_CONTEXT(json::decode<TagRecord>(text), "name {}", name);
     if (catalogue_.find(record.id)) catalogue_.set_name(name, record.id);
@@ -162,7 +172,11 @@ Result<Image> CatalogueStore::create_from(const std::string& text, const std::ve
   }
   if (known) return heal(*known, config, layers);
   const MutexLock lock(mutex_);
-  if (const Image* meanwhile = catalogue_.find(id.to_string())) return *meanwhile;
+  if (Image* meanwhile = catalogue_.find(id.to_string())) {
+    note_use(*meanwhile);
+    return *meanwhile;
+  }
+  const UseRecord use{false, now()};
   // A layer that was there may have gone with another image meanwhile; now none goes.
   for (const auto& layer : layers) TRY(snapshots_.info(layer.snapshot));
   Record record;
@@ -170,11 +184,14 @@ Result<Image> CatalogueStore::create_from(const std::string& text, const std::ve
   record.parent = parent;
   TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
     for (const auto& layer : layers) TRY(transaction.erase(kOrphanTable, layer.snapshot));
+    TRY(transaction.put(kUseTable, id.to_string(), json::encode(use)));
     return transaction.put(kImageTable, id.to_string(), json::encode(record));
   }));
   for (const auto& layer : layers) orphans_.erase(layer.snapshot);
   catalogue_.add(assemble(id, std::move(config), std::move(record)));
-  return *catalogue_.find(id.to_string());
+  Image& made = *catalogue_.find(id.to_string());
+  made.used = made.noted = use.used;
+  return made;
 }
 
 Result<Image> CatalogueStore::heal(const Image& known, const spec::oci::Image& config,
@@ -193,6 +210,7 @@ Result<Image> CatalogueStore::heal(const Image& known, const spec::oci::Image& c
     image->config = config;
     image->damage.clear();
   }
+  note_use(*image);
   return *image;
 }
 

@@ -42,6 +42,9 @@ struct Image {
   std::uint64_t size = 0;                 ///< bytes of all layers
   Time tagged{};                          ///< last time a name was given to it
   std::string damage;                     ///< why its config cannot be read, or ""; then that is empty
+  bool pinned = false;                    ///< removed by nobody but who forces it
+  Time used{};   ///< last time it was made, pulled, loaded, built from, or a container was made of it
+  Time noted{};  ///< the use that is written down
 };
 
 /// What a deletion did, one line each as in `docker rmi`.
@@ -99,6 +102,16 @@ class Store {
   /// go.
   virtual Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
                                               const InUse& in_use) = 0;
+
+  /// Whether the image `name` stands for, whatever else it is called, may be removed without force. Its id.
+  virtual Result<spec::Digest> pin(std::string_view name, bool pinned) = 0;
+  /// Notes that an image is used now. Not worth a failure: that is logged.
+  virtual void used(const spec::Digest& id) = 0;
+  /// Removes an image with all its names, as one step. Conflict when it is pinned, has children, or any
+  /// container.
+  virtual Result<std::vector<Removal>> evict(const spec::Digest& id, const InUse& in_use) = 0;
+  /// Removes layers that no image needs and nothing stands on any more.
+  virtual Result<void> sweep_layers() = 0;
 
   /// Unpacks one layer tar (plain, gzip or zstd, from a pipe or file) on top of `parent` in a worker process,
   /// commits the snapshot and computes the diff id on the way. A recipe for the tar is kept beside it.

@@ -30,6 +30,10 @@ class CatalogueStore final : public Store {
   Result<void> add_layer_blobs(const spec::Digest& id, const std::vector<spec::Digest>& blobs) override;
   Result<std::vector<Removal>> remove(std::string_view name, bool force, bool prune_parents,
                                       const InUse& in_use) override;
+  Result<spec::Digest> pin(std::string_view name, bool pinned) override;
+  void used(const spec::Digest& id) override;
+  Result<std::vector<Removal>> evict(const spec::Digest& id, const InUse& in_use) override;
+  Result<void> sweep_layers() override;
   Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
   Result<Layer> commit_layer(const std::string& active, const std::string& committed) override;
   Result<std::uint64_t> layer_tar_bytes(const Layer& layer) override;
@@ -54,6 +58,10 @@ class CatalogueStore final : public Store {
   Result<Image> heal(const Image& known, const spec::oci::Image& config, const std::vector<Layer>& layers)
       EXCLUDES(mutex_);
   Result<void> mend_from_copy(const std::string& snapshot, const std::string& parent, const Layer& sound);
+  // use.cpp
+  void note_use(Image& image) REQUIRES(mutex_);
+  Result<void> write_use(const Image& image, bool pinned, Time used, meta::Durability durability)
+      REQUIRES(mutex_);
   // removal.cpp
   void drop_blobs(const std::vector<spec::Digest>& blobs) REQUIRES(mutex_);
   Result<void> untag_digests(const std::string& name, const std::string& id, Deletion& deletion)
@@ -85,6 +93,7 @@ inline constexpr std::string_view kLayerPrefix = "layer-";
 
 inline constexpr std::string_view kImageTable = "images";
 inline constexpr std::string_view kTagTable = "tags";
+inline constexpr std::string_view kUseTable = "image_uses";
 inline constexpr std::string_view kOrphanTable = "image_orphans";
 
 }  // namespace skiff::image

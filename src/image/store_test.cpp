@@ -302,6 +302,62 @@ TEST_F(ImageTest, ANamedParentStays) {
   EXPECT_EQ(snapshots_->list()->size(), 1u);
 }
 
+TEST_F(ImageTest, APinnedImageStaysUnlessForced) {
+  const Image made = image({layer("one")});
+  tag(made, "a");
+  tag(made, "b");
+  ASSERT_TRUE(store_->pin("b", true).ok());
+  restart();
+  EXPECT_TRUE(store_->resolve("a")->pinned);
+  EXPECT_EQ(lines("b"), std::vector<std::string>{"u:b:latest"});
+  const std::string words = fmt::format(
+      "conflict: unable to delete {} (must be forced) - image is pinned; unpin it first (skiff image unpin)",
+      made.id.short_hex());
+  EXPECT_EQ(refusal("a", false), words);
+  EXPECT_EQ(refusal(made.id.to_string(), false), words);
+  EXPECT_EQ(store_->evict(made.id, {}).error().message(), words);
+  ASSERT_TRUE(store_->pin(made.id.to_string(), false).ok());
+  ASSERT_TRUE(store_->pin("a", true).ok());
+  EXPECT_EQ(lines("a", true).front(), "u:a:latest");
+  EXPECT_FALSE(store_->resolve(made.id.to_string()).ok());
+  // Made anew it is not pinned any more.
+  EXPECT_FALSE(image({layer("one")}).pinned);
+  EXPECT_EQ(store_->pin("none", true).error().message(), "No such image: none:latest");
+}
+
+TEST_F(ImageTest, APinnedParentStaysWhenItsLastChildGoes) {
+  const Layer bottom = layer("one");
+  const Image parent = image({bottom});
+  const Image child = image({bottom}, "child", parent.id.to_string());
+  tag(child, "child");
+  ASSERT_TRUE(store_->pin(parent.id.to_string(), true).ok());
+  EXPECT_EQ(lines("child").size(), 2U);
+  EXPECT_TRUE(store_->resolve(parent.id.to_string()).ok());
+}
+
+TEST_F(ImageTest, EvictionTakesAllNamesOrNothing) {
+  const Image made = image({layer("one")});
+  tag(made, "a");
+  tag(made, "x.example/b");
+  EXPECT_EQ(store_->evict(made.id, used_by(container_, false)).error().kind(), Kind::Conflict);
+  EXPECT_EQ(store_->resolve("a")->tags.size(), 2U);
+  EXPECT_EQ(store_->evict(made.id, used_by("", false))->size(), 4U);
+  EXPECT_FALSE(store_->resolve("a").ok());
+  EXPECT_TRUE(snapshots_->list()->empty());
+  EXPECT_EQ(store_->evict(made.id, {}).error().kind(), Kind::NotFound);
+}
+
+TEST_F(ImageTest, UsesAreRemembered) {
+  const Time before = now();
+  const Image made = image({layer("one")});
+  EXPECT_GE(made.used, before);
+  restart();
+  const Time written = store_->resolve(made.id.to_string())->used;
+  EXPECT_EQ(written, made.used);
+  store_->used(made.id);
+  EXPECT_GT(store_->resolve(made.id.to_string())->used, written);
+}
+
 TEST_F(ImageTest, LayersBelowAContainerGoWhenItIsGone) {
   const Image made = image({layer("one")});
   ASSERT_TRUE(snapshots_->prepare("container", made.snapshot).ok());

@@ -2,6 +2,7 @@
 #include "cli/commands/image_progress.h"
 #include "cli/commands/resource_entries.h"
 #include "cli/commands/resource_support.h"
+#include "cli/each.h"
 #include "spec/reference.h"
 
 namespace skiff::cli {
@@ -60,6 +61,21 @@ class ImageTag : public Command {
     return TRY_CONTEXT(spec::Reference::parse(text),
                        "Error parsing reference: {} is not a valid repository/tag", quote(text));
   }
+};
+
+class ImagePin : public Command {
+ public:
+  explicit ImagePin(bool pinned) : pinned_(pinned) {}
+
+  Result<int> run(Cli& cli, const Arguments& names) override {
+    return for_each(cli, names, [&](client::Client& engine, const std::string& name) -> Result<std::string> {
+      TRY(engine.pin_image(name, pinned_));
+      return name;
+    });
+  }
+
+ private:
+  bool pinned_;
 };
 
 class ImageInspect : public Command {
@@ -143,6 +159,8 @@ class ImageBootstrap : public Command {
 
 namespace make {
 std::unique_ptr<Command> image_rm() { return std::make_unique<ImageRm>(); }
+std::unique_ptr<Command> image_pin() { return std::make_unique<ImagePin>(true); }
+std::unique_ptr<Command> image_unpin() { return std::make_unique<ImagePin>(false); }
 std::unique_ptr<Command> image_tag() { return std::make_unique<ImageTag>(); }
 std::unique_ptr<Command> image_inspect() { return std::make_unique<ImageInspect>(); }
 std::unique_ptr<Command> image_prune() { return std::make_unique<ImagePrune>(); }

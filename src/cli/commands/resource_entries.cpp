@@ -74,6 +74,12 @@ void add_images(std::vector<Entry>& rows) {
                   make::image_inspect});
   rows.push_back({"image prune", "[OPTIONS]", "Remove unused images", "", no_arguments(), make::image_prune});
   rows.push_back(
+      {"image pin", "IMAGE [IMAGE...]", "Keep one or more images from being removed", "", at_least(1),
+       make::image_pin,
+       "Keep one or more images from being removed: by prune, for want of room, or without --force"});
+  rows.push_back({"image unpin", "IMAGE [IMAGE...]", "Let one or more pinned images be removed again", "",
+                  at_least(1), make::image_unpin});
+  rows.push_back(
       {"image bootstrap", "[OPTIONS] NAME[:SUITE]", "Make a base image from a package mirror", "", exactly(1),
        make::image_bootstrap,
        "Make a base image from a package mirror, for example debian:bookworm or debian:bookworm-slim"});

@@ -23,6 +23,8 @@ std::unique_ptr<Command> build();
 std::unique_ptr<Command> image_ls();
 std::unique_ptr<Command> image_rm();
 std::unique_ptr<Command> image_tag();
+std::unique_ptr<Command> image_pin();
+std::unique_ptr<Command> image_unpin();
 std::unique_ptr<Command> image_history();
 std::unique_ptr<Command> image_inspect();
 std::unique_ptr<Command> image_prune();

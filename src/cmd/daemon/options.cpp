@@ -147,6 +147,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
   flags.list(config.hosts, "host", 'H', "Daemon socket(s) to connect to", check_host);
   flags.string(options.proxies.http, "http-proxy", 0, "HTTP proxy URL to use for outgoing traffic");
   flags.string(options.proxies.https, "https-proxy", 0, "HTTPS proxy URL to use for outgoing traffic");
+  flags.bytes(config.image_budget, "image-budget", 0,
+              "What images may take on disk; the ones used longest ago go first (0: no limit)");
   flags.list(config.registries.insecure, "insecure-registry", 0, "Enable insecure registry communication",
              registry::check_insecure);
   flags.boolean(config.registries.keep_layer_blobs, "keep-layer-blobs", 0,

@@ -123,6 +123,15 @@ class FakeImages final : public image::Store {
       return fail(Kind::Conflict, "in use by {} (running: {})", user, running);
     return std::vector<image::Removal>{{"busybox:latest", ""}, {"", image.id.to_string()}};
   }
+  Result<spec::Digest> pin(std::string_view, bool pinned) override {
+    image.pinned = pinned;
+    return image.id;
+  }
+  void used(const spec::Digest&) override {}
+  Result<std::vector<image::Removal>> evict(const spec::Digest& id, const image::InUse&) override {
+    return std::vector<image::Removal>{{"", id.to_string()}};
+  }
+  Result<void> sweep_layers() override { return {}; }
   Result<image::Layer> import_layer(const sys::Fd&, const std::string&) override {
     return Error(Kind::Unsupported, "no layers here");
   }

@@ -28,6 +28,11 @@ void describe(json::Fields& f, ShownConfig& shown) {
   f("WorkingDir", config.working_dir);
 }
 
+/// Answers of Docker's engine have none.
+void extra_field(json::Fields& f, ImageExtra& extra) {
+  if (f.reading() || extra.pinned || extra.last_used != Time{}) f("Skiff", extra);
+}
+
 }  // namespace
 
 void describe(json::Fields& f, LayerList& list) { f("DiffIDs", list.diff_ids); }
@@ -35,6 +40,11 @@ void describe(json::Fields& f, LayerList& list) { f("DiffIDs", list.diff_ids); }
 void describe(json::Fields& f, SaveRequest& request) {
   f("Names", request.names);
   f("Without", request.without);
+}
+
+void describe(json::Fields& f, ImageExtra& extra) {
+  f("Pinned", extra.pinned);
+  f("LastUsed", extra.last_used);
 }
 
 void describe(json::Fields& f, ImageSummary& image) {
@@ -47,6 +57,7 @@ void describe(json::Fields& f, ImageSummary& image) {
   f("RepoTags", image.repo_tags);
   f("SharedSize", image.shared_size);
   f("Size", image.size);
+  extra_field(f, image.skiff);
 }
 
 void describe(json::Fields& f, ImageRootFs& rootfs) {
@@ -73,6 +84,7 @@ void describe(json::Fields& f, ImageInspect& image) {
   f("GraphDriver", image.graph_driver);
   f("RootFS", image.root_fs);
   f("Metadata", image.metadata);
+  extra_field(f, image.skiff);
   if (f.reading()) {
     f("Config", image.config);
   } else {

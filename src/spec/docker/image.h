@@ -14,6 +14,12 @@
 /// The Engine API's images.
 namespace skiff::spec::docker {
 
+/// What we say of an image beyond Docker, under the key "Skiff".
+struct ImageExtra {
+  bool pinned = false;
+  Time last_used{};
+};
+
 /// One line of GET /images/json.
 struct ImageSummary {
   std::int64_t containers = -1;  ///< how many use it; -1: not counted
@@ -25,6 +31,7 @@ struct ImageSummary {
   std::vector<std::string> repo_tags;
   std::int64_t shared_size = -1;
   std::int64_t size = 0;
+  ImageExtra skiff;
 };
 
 struct ImageRootFs {
@@ -55,6 +62,7 @@ struct ImageInspect {
   GraphDriver graph_driver;
   ImageRootFs root_fs;
   ImageMetadata metadata;
+  ImageExtra skiff;
 };
 
 /// One line of GET /images/{name}/history.
@@ -91,6 +99,7 @@ struct SaveRequest {
 
 void describe(json::Fields& f, LayerList& list);
 void describe(json::Fields& f, SaveRequest& request);
+void describe(json::Fields& f, ImageExtra& extra);
 void describe(json::Fields& f, ImageSummary& image);
 void describe(json::Fields& f, ImageRootFs& rootfs);
 void describe(json::Fields& f, ImageMetadata& metadata);

@@ -1,0 +1,48 @@
+#include "base/log.h"
+#include "image/record.h"
+#include "image/store_impl.h"
+
+/// What is remembered of an image's use: when it was used last, and whether it is pinned. It stands in a
+/// table of its own, so that noting a use does not rewrite the image's record.
+namespace skiff::image {
+namespace {
+
+/// A use soon after one that is written down changes nothing that a person would notice.
+constexpr std::chrono::minutes kNoted{1};
+
+}  // namespace
+
+Result<void> CatalogueStore::write_use(const Image& image, bool pinned, Time used,
+                                       meta::Durability durability) {
+  return database_.write(
+      [&](meta::Transaction& transaction) {
+        return transaction.put(kUseTable, image.id.to_string(), json::encode(UseRecord{pinned, used}));
+      },
+      durability);
+}
+
+Result<spec::Digest> CatalogueStore::pin(std::string_view name, bool pinned) {
+  const MutexLock lock(mutex_);
+  Image* image = catalogue_.find(TRY(catalogue_.lookup(name)));
+  if (image->pinned != pinned) {
+    TRY(write_use(*image, pinned, image->used, meta::Durability::Full));
+    image->pinned = pinned;
+  }
+  return image->id;
+}
+
+void CatalogueStore::note_use(Image& image) {
+  image.used = now();
+  // A clock that was set back is no reason to write nothing.
+  if (image.used >= image.noted && image.used - image.noted < kNoted) return;
+  image.noted = image.used;
+  if (auto written = write_use(image, image.pinned, image.used, meta::Durability::Relaxed); !written.ok())
+    log::warning("image {}: {}", image.id.to_string(), written.error().message());
+}
+
+void CatalogueStore::used(const spec::Digest& id) {
+  const MutexLock lock(mutex_);
+  if (Image* image = catalogue_.find(id.to_string())) note_use(*image);
+}
+
+}  // namespace skiff::image
