@@ -83,7 +83,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   there "$(name a):1"; there "$(name c):1"; there "$(name d):1"; there e2e-busybox
   run ! there "$(name b):1"
   grep -q "image $(name b):1 (6MB), last used .*, was removed: images took .* of a budget of 20.97MB" "$E2E_DIR/log"
-  engine events --since "$since" --until "$(date +%s)" --filter event=evict | grep -q "image evict .*name=$(name b):1"
+  engine events --since "$since" --until "$(($(date +%s) + 1))" --filter event=evict | grep -q "image evict .*name=$(name b):1"
   # What a container has, running or not, stays.
   engine create --name "$(name keeps)" "$(name c):1" true >/dev/null
   megabytes "$(name e):1" 6
