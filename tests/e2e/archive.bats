@@ -94,7 +94,7 @@ END
   layer=$(engine image inspect --format '{{index .RootFS.Layers 0}}' "$(name noise)")
   engine save -o "$dir/noise.tar" "$(name noise)"
   engine rmi "$(name noise)"
-  run -0 on_terminal -- load -i "$dir/noise.tar"
+  run -0 on_terminal size=24x120 -- load -i "$dir/noise.tar"
   [[ "$output" == *"${layer:7:12}: Loading layer ["*"60"*"Loaded image: $(name noise):latest" ]]
   engine rmi "$(name noise)"
   # The first steps are there before the last bytes of the archive are.
