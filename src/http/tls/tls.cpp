@@ -1,6 +1,7 @@
 #include "http/tls/tls.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace skiff::http {
 namespace {
@@ -24,6 +26,20 @@ std::string reason() {
   ERR_clear_error();
   const char* text = ERR_reason_error_string(code);
   return text ? text : "unknown TLS error";
+}
+
+/// Clients that speak plain HTTP learn what is wrong, in the words that other servers have for it. What they
+/// sent is read first: unread bytes would make the kernel reset the connection, and the answer be lost.
+void tell_plain_client(int socket) {
+  constexpr std::string_view kAnswer =
+      "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+      "Client sent an HTTP request to an HTTPS server.\n";
+  std::array<char, kRecord> sent;
+  while (::recv(socket, sent.data(), sent.size(), MSG_DONTWAIT) == static_cast<ssize_t>(sent.size())) {
+  }
+  // A client that is gone, or takes nothing, goes without.
+  [[maybe_unused]] const auto told =
+      ::send(socket, kAnswer.data(), kAnswer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 class TlsChannel final : public Channel {
@@ -83,6 +99,7 @@ class TlsChannel final : public Channel {
         return {0, 0};
       default:
         broken_ = true;
+        if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) tell_plain_client(SSL_get_fd(ssl_.get()));
         ERR_clear_error();
         return {-1, 0};
     }

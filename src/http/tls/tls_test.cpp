@@ -77,6 +77,20 @@ TEST_F(TlsTest, BodiesTravelBothWays) {
   EXPECT_TRUE(answer.ends_with("\r\n\r\n" + big));
 }
 
+TEST_F(TlsTest, ClientsOfPlainHttpAreTold) {
+  serve(echo, files());
+  const auto socket = connect(address()).value();
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(40000, 'y') + "\r\n\r\n";
+  ASSERT_EQ(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0;)
+    answer.append(buffer, static_cast<std::size_t>(count));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.0 400 Bad Request\r\n")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")) << answer;
+}
+
 TEST_F(TlsTest, FilesAreSent) {
   const std::string bytes(5 << 20, 'z');
   ASSERT_TRUE(sys::replace_file(dir_ + "/file", bytes).ok());
