@@ -261,6 +261,8 @@ Result<void> check_restart_policy(const spec::docker::RestartPolicy& policy, boo
 
 std::vector<std::string> discard_unsupported(spec::docker::Resources& resources, const HostFacts& facts) {
   std::vector<std::string> warnings;
+  // No limit and "unlimited" are one thing.
+  if (resources.pids_limit.value_or(0) <= 0) resources.pids_limit.reset();
   if (resources.oom_kill_disable.value_or(false) && resources.memory == 0)
     warnings.emplace_back(
         "OOM killer is disabled for the container, but no memory limit is set, this can result in the system "

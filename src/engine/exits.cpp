@@ -68,6 +68,7 @@ Lifecycle::After Lifecycle::finish(const std::shared_ptr<Container>& container, 
     run.finished_at = exit.finished;
     run.pid = 0;
     run.ports.clear();
+    if (run.health) run.health->status = "unhealthy";  // as Docker says of what nobody checks any more
     container->task.reset();
     if (!closing_ &&
         should_restart(container->definition.host.restart_policy, run.intent, exit.code, run.restart_count)) {
@@ -81,15 +82,15 @@ Lifecycle::After Lifecycle::finish(const std::shared_ptr<Container>& container, 
   }
   // Of one that goes at once the removal is stored; a crash before that finds the exit record, as ever.
   if (after == After::Keep) set_.store_state(*container);
-  publish(*container, "die",
-          {{"execDuration", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ran).count())},
-           {"exitCode", std::to_string(exit.code)}});
   if (endpoints.ok()) {
     for (const auto& endpoint : *endpoints) {
       events_.publish("network", "disconnect", endpoint.network,
                       {{"container", id}, {"name", endpoint.network_name}, {"type", "bridge"}});
     }
   }
+  publish(*container, "die",
+          {{"execDuration", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(ran).count())},
+           {"exitCode", std::to_string(exit.code)}});
   {
     const MutexLock lock(container->mutex);
     container->announce_end();

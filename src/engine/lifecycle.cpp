@@ -205,6 +205,7 @@ Result<void> Lifecycle::restart(std::string_view name, std::optional<int> timeou
     auto stopped = stop_running(container, number, timeout);
     if (removes_itself) set_auto_remove(true);
     if (!stopped.ok()) return stopped.error().with_context(fmt::format("Cannot restart container {}", name));
+    publish(*container, "stop");
   }
   {
     const MutexLock operation(container->operation);

@@ -154,11 +154,14 @@ Result<spec::docker::NetworkPruneReport> Networks::prune(const Filters& filters)
     if (!until) return fail(Kind::InvalidArgument, "invalid filter 'until={}'", text);
   }
   spec::docker::NetworkPruneReport report;
+  std::vector<std::pair<std::string, std::map<std::string, std::string>>> gone;
   report.networks_deleted = TRY(parts_.networks.prune([&](const spec::docker::NetworkInspect& network) {
-    return filters.labels(network.labels) && (!until || network.created <= *until);
+    if (!filters.labels(network.labels) || (until && network.created > *until)) return false;
+    gone.push_back({network.id, {{"name", network.name}, {"type", network.driver}}});
+    return true;
   }));
-  for (const std::string& name : report.networks_deleted)
-    events_.publish("network", "destroy", name, {{"name", name}});
+  for (const auto& [id, attributes] : gone) events_.publish("network", "destroy", id, attributes);
+  events_.publish("network", "prune", "", {{"reclaimed", "0"}});
   return report;
 }
 

@@ -81,6 +81,7 @@ void describe_host(const spec::EngineConfig& config, spec::docker::Info& info) {
   info.memory_limit = info.swap_limit = info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares =
       info.cpu_set = info.pids_limit = true;
   info.oom_kill_disable = !facts.cgroup_v2;
+  info.kernel_memory_tcp = sys::exists("/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes");
   info.ipv4_forwarding = file_says_one("/proc/sys/net/ipv4/ip_forward");
   info.n_fd = count_of("/proc/self/fd");
   info.n_goroutines = count_of("/proc/self/task");

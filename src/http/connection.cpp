@@ -86,8 +86,7 @@ Connection::ReadResult Connection::read_head() {
   }
 }
 
-bool Connection::next_request() {
-  if (!socket_.valid() || broken_ || close_after_) return false;
+bool Connection::swallow_body(int patience) {
   std::size_t unread = body_.size();
   body_.clear();
   std::array<char, kReceiveSize> scratch;
@@ -96,10 +95,17 @@ bool Connection::next_request() {
     // A client that waits for "100 Continue" never sends its body.
     if (!continue_sent_ && equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue"))
       return false;
+    if (buffer_.empty() && !wait_for(socket_.get(), POLLIN, patience)) return false;
     const auto count = read_body(scratch.data(), scratch.size());
     if (!count.ok()) return false;
     unread += *count;
   }
+  return true;
+}
+
+bool Connection::next_request() {
+  if (!socket_.valid() || broken_ || close_after_) return false;
+  if (!swallow_body(-1)) return false;
   parser_ = MessageParser(MessageParser::Side::Request, limits_.head_bytes);
   head_started_ = false;
   continue_sent_ = false;

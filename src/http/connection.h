@@ -90,6 +90,9 @@ class Connection {
   Result<std::size_t> receive(std::string& out, std::size_t limit);
   Result<std::size_t> receive_into(char* buffer, std::size_t size);
   void stop_reading();
+  /// Reads the rest of a body that the handler does not want, if it is short and each part comes within
+  /// `patience` milliseconds (-1: whenever); false when there is more.
+  bool swallow_body(int patience);
   Result<std::size_t> read_body(char* buffer, std::size_t size);
   Result<void> send_all(std::string_view first, std::string_view second = {}, std::string_view third = {});
   std::string answer_head(int status, std::string_view content_type);

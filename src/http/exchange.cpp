@@ -11,6 +11,11 @@
 #include "http/connection.h"
 
 namespace skiff::http {
+namespace {
+
+constexpr int kErrorPatience = 50;  ///< milliseconds
+
+}  // namespace
 
 std::string_view Exchange::method() const { return connection_.parser_.head().method; }
 const std::string& Exchange::target() const { return connection_.parser_.head().target; }
@@ -82,6 +87,8 @@ Result<void> Exchange::send(int status, std::string_view body, std::string_view 
   const bool no_body = status == 204 || status == 304;
   // A client that is still sending must not have its leftovers taken for a new request.
   if (status == 413 || status == 431) c.close_after_ = true;
+  // Clients that hear of an error in the middle of a short body complain about the body.
+  if (status >= 400 && !c.close_after_) c.swallow_body(kErrorPatience);
   std::string head = c.answer_head(status, no_body || body.empty() ? "" : content_type);
   if (!no_body) head += fmt::format("Content-Length: {}\r\n", body.size());
   head += "\r\n";

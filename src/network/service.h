@@ -73,8 +73,8 @@ class Service {
   virtual Result<std::string> create(const spec::docker::NetworkCreate& request) = 0;
   /// Forbidden: predefined, or containers are on it.
   virtual Result<void> remove(std::string_view name) = 0;
-  /// Removes the user-defined networks without containers that `wanted` accepts (all when null); the names of
-  /// the removed.
+  /// Removes the user-defined networks without containers that `wanted` accepts (all when null); it is asked
+  /// about no others. The names of the removed.
   virtual Result<std::vector<std::string>> prune(
       const std::function<bool(const spec::docker::NetworkInspect&)>& wanted = nullptr) = 0;
 

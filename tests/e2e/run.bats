@@ -182,6 +182,9 @@ load lib
   eventually 20 shows "$(name h)" '{{.State.Health.Status}}' healthy
   run -0 engine ps --filter "name=$(name h)" --format '{{.Status}}'
   [[ "$output" == *"(healthy)" ]]
+  # Nobody knows of one that is stopped.
+  engine stop -t 0 "$(name h)"
+  shows "$(name h)" '{{.State.Health.Status}}' unhealthy
 }
 
 @test "health checks without a program in the image, and restarts of what is unhealthy" {

@@ -42,6 +42,21 @@ told() {
 }
 saw_line() { grep -qs "$1" "$BATS_TEST_TMPDIR/live"; }
 
+@test "events: a container leaves its network before it is said to be dead, a restart stops too, and every prune is told" {
+  since=$(date +%s.%N)
+  running
+  engine restart -t 0 "$(name c)" >/dev/null
+  engine stop -t 0 "$(name c)" >/dev/null
+  # Docker tells of "stop" before or after "die", as it comes.
+  [ "$(told '{{.Type}} {{.Action}}' | tr ',' '\n' | grep -v "container stop\|container kill" | tr '\n' ',')" = "container create,network connect,container start,network disconnect,container die,network connect,container start,container restart,network disconnect,container die," ]
+  [ "$(told '{{.Action}}' --filter "container=$(name c)" --filter event=stop)" = stop,stop, ]
+  engine network create --label "$(name p)" "$(name p)" >/dev/null
+  id=$(engine network inspect --format '{{.Id}}' "$(name p)")
+  since=$(date +%s.%N)
+  engine network prune -f --filter "label=$(name p)" >/dev/null
+  [ "$(told '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}} {{.Actor.Attributes.reclaimed}}' --filter type=network)" = "destroy $id $(name p) <no value>,prune  <no value> 0," ] || { told '{{json .}}'; return 1; }
+}
+
 @test "events: live while things happen, and afterwards since and until" {
   local ENGINE; engine_words
   since=$(date +%s.%N)

@@ -89,6 +89,7 @@ void describe(json::Fields& f, Info& info) {
   f("Plugins", info.plugins);
   f("MemoryLimit", info.memory_limit);
   f("SwapLimit", info.swap_limit);
+  f("KernelMemoryTCP", info.kernel_memory_tcp, Omit::Empty);
   f("CpuCfsPeriod", info.cpu_cfs_period);
   f("CpuCfsQuota", info.cpu_cfs_quota);
   f("CPUShares", info.cpu_shares);

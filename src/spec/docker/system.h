@@ -114,6 +114,7 @@ struct Info {
   bool cpu_shares = false;
   bool cpu_set = false;
   bool pids_limit = false;
+  bool kernel_memory_tcp = false;  ///< only of cgroup v1
   bool ipv4_forwarding = false;
   bool debug = false;
   std::int64_t n_fd = 0;
