@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "monitor/backend.h"
 #include "monitor/container_cgroup.h"
-#include "runtime/cgroup.h"
 #include "runtime/container.h"
 #include "runtime/systemd_unit.h"
 #include "sys/cgroup.h"
@@ -56,10 +55,7 @@ Result<void> LibraryBackend::create(runtime::CreateOptions options) {
 }
 
 Result<void> LibraryBackend::update(const spec::oci::Resources& resources) {
-  const sys::Cgroup& cgroup = container_->cgroup();
-  if (const std::string& unit = container_->unit(); !unit.empty())
-    TRY(runtime::update_unit(unit, resources, cgroup.layout().pure_unified()));
-  return runtime::update_resources(cgroup, resources);
+  return runtime::update_limits(container_->cgroup(), container_->unit(), resources);
 }
 
 Result<std::unique_ptr<PendingProgram>> LibraryBackend::exec(const std::string&,

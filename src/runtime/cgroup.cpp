@@ -11,17 +11,49 @@ namespace {
 
 using namespace spec::oci;
 
+/// The cgroup that is written to, and where its values are noted before, if anywhere.
+struct Target {
+  const sys::Cgroup& cgroup;
+  FormerValues* former = nullptr;
+};
+
+/// What sets back the value that `written` took the place of. Files with a line for each device or interface
+/// are written one line at a time, which begins with a key: `unset` is what such a line says where there is
+/// none.
+std::string former_text(std::string_view content, std::string_view written, std::string_view unset) {
+  const auto key = std::string(written.substr(0, written.find(' '))) + " ";
+  if (!unset.empty()) {
+    for (const auto& line : split(content, '\n'))
+      if (line.starts_with(key)) return line;
+    return key + std::string(unset);
+  }
+  auto value = trim(content.substr(0, content.find('\n')));
+  // These are shown with a name, and written without it.
+  for (const std::string_view name : {"default ", "oom_kill_disable "})
+    if (!written.starts_with(name) && value.starts_with(name)) value.remove_prefix(name.size());
+  return value.empty() ? "\n" : std::string(value);  // nothing at all would not be written
+}
+
 /// Writes of one controller, in whichever version it is mounted.
 class Controller {
  public:
-  Controller(const sys::Cgroup& cgroup, std::string_view name)
-      : cgroup_(cgroup), name_(name), hierarchy_(cgroup.layout().find(name)) {}
+  Controller(const Target& target, std::string_view name)
+      : cgroup_(target.cgroup),
+        former_(target.former),
+        name_(name),
+        hierarchy_(target.cgroup.layout().find(name)) {}
 
   bool present() const { return hierarchy_ != nullptr; }
   bool unified() const { return hierarchy_ && hierarchy_->unified; }
+  /// `unset`: see former_text().
   template <typename T>
-  Result<void> set(std::string_view file, const T& value) const {
-    return cgroup_.write(name_, file, fmt::format("{}", value));
+  Result<void> set(std::string_view file, const T& value, std::string_view unset = {}) const {
+    const auto text = fmt::format("{}", value);
+    const auto before = former_ ? get(file).value_or("") : "";
+    TRY(cgroup_.write(name_, file, text));
+    if (former_)
+      former_->note(fmt::format("{}/{}", cgroup_.directory(name_), file), former_text(before, text, unset));
+    return {};
   }
   bool has(std::string_view file) const {
     return sys::exists(fmt::format("{}/{}", cgroup_.directory(name_), file));
@@ -30,6 +62,7 @@ class Controller {
 
  private:
   const sys::Cgroup& cgroup_;
+  FormerValues* former_;
   std::string_view name_;
   const sys::CgroupHierarchy* hierarchy_;
 };
@@ -90,8 +123,8 @@ Result<void> apply_memory_v2(const Controller& c, const Memory& memory) {
   return {};
 }
 
-Result<void> apply_memory(const sys::Cgroup& cgroup, const Memory& memory) {
-  const Controller c(cgroup, "memory");
+Result<void> apply_memory(const Target& target, const Memory& memory) {
+  const Controller c(target, "memory");
   const bool asked = memory.limit || memory.reservation || memory.swap || memory.swappiness;
   if (!c.present() && !asked) return {};
   return c.unified() ? apply_memory_v2(c, memory) : apply_memory_v1(c, memory);
@@ -125,19 +158,19 @@ Result<void> apply_cpu_v2(const Controller& c, const Cpu& cpu) {
   return {};
 }
 
-Result<void> apply_cpu(const sys::Cgroup& cgroup, const Cpu& cpu) {
-  const Controller c(cgroup, "cpu");
+Result<void> apply_cpu(const Target& target, const Cpu& cpu) {
+  const Controller c(target, "cpu");
   const bool asked =
       cpu.shares.value_or(0) || cpu.quota.value_or(0) || cpu.period.value_or(0) || cpu.burst || cpu.idle;
   if (c.present() || asked) TRY(c.unified() ? apply_cpu_v2(c, cpu) : apply_cpu_v1(c, cpu));
-  const Controller set(cgroup, "cpuset");
+  const Controller set(target, "cpuset");
   if (!cpu.cpus.empty()) TRY(set.set("cpuset.cpus", cpu.cpus));
   if (!cpu.mems.empty()) TRY(set.set("cpuset.mems", cpu.mems));
   return {};
 }
 
-Result<void> apply_pids(const sys::Cgroup& cgroup, const Pids& pids) {
-  const Controller c(cgroup, "pids");
+Result<void> apply_pids(const Target& target, const Pids& pids) {
+  const Controller c(target, "pids");
   if (!pids.limit) return {};
   return c.set("pids.max", *pids.limit <= 0 ? std::string("max") : std::to_string(*pids.limit));
 }
@@ -146,23 +179,25 @@ Result<void> throttle(const Controller& c, const std::vector<ThrottleDevice>& de
                       std::string_view v2) {
   for (const auto& device : devices) {
     if (c.unified()) {
-      TRY(c.set("io.max", fmt::format("{}:{} {}={}", device.major, device.minor, v2,
-                                      device.rate ? std::to_string(device.rate) : "max")));
+      TRY(c.set("io.max",
+                fmt::format("{}:{} {}={}", device.major, device.minor, v2,
+                            device.rate ? std::to_string(device.rate) : "max"),
+                fmt::format("{}=max", v2)));
     } else {
-      TRY(c.set(v1, fmt::format("{}:{} {}", device.major, device.minor, device.rate)));
+      TRY(c.set(v1, fmt::format("{}:{} {}", device.major, device.minor, device.rate), "0"));
     }
   }
   return {};
 }
 
-Result<void> apply_block_io(const sys::Cgroup& cgroup, const BlockIo& io) {
-  const Controller c(cgroup, cgroup.has("io") ? "io" : "blkio");
+Result<void> apply_block_io(const Target& target, const BlockIo& io) {
+  const Controller c(target, target.cgroup.has("io") ? "io" : "blkio");
   if (io.weight && *io.weight != 0) {
     if (c.unified()) {
       if (c.has("io.bfq.weight"))
         TRY(c.set("io.bfq.weight", *io.weight));
       else
-        TRY(c.set("io.weight", fmt::format("default {}", io_weight_from_blkio(*io.weight))));
+        TRY(c.set("io.weight", fmt::format("default {}", io_weight_from_blkio(*io.weight)), "100"));
     } else {
       TRY(c.set(c.has("blkio.bfq.weight") ? "blkio.bfq.weight" : "blkio.weight", *io.weight));
     }
@@ -172,7 +207,7 @@ Result<void> apply_block_io(const sys::Cgroup& cgroup, const BlockIo& io) {
     const auto file = c.unified()                        ? "io.bfq.weight"
                       : c.has("blkio.bfq.weight_device") ? "blkio.bfq.weight_device"
                                                          : "blkio.weight_device";
-    TRY(c.set(file, fmt::format("{}:{} {}", device.major, device.minor, *device.weight)));
+    TRY(c.set(file, fmt::format("{}:{} {}", device.major, device.minor, *device.weight), "default"));
   }
   TRY(throttle(c, io.throttle_read_bps, "blkio.throttle.read_bps_device", "rbps"));
   TRY(throttle(c, io.throttle_write_bps, "blkio.throttle.write_bps_device", "wbps"));
@@ -180,33 +215,37 @@ Result<void> apply_block_io(const sys::Cgroup& cgroup, const BlockIo& io) {
   return throttle(c, io.throttle_write_iops, "blkio.throttle.write_iops_device", "wiops");
 }
 
-Result<void> apply_others(const sys::Cgroup& cgroup, const Resources& resources) {
-  const Controller hugetlb(cgroup, "hugetlb");
+Result<void> apply_others(const Target& target, const Resources& resources) {
+  const Controller hugetlb(target, "hugetlb");
   for (const auto& limit : resources.hugepage_limits)
     TRY(hugetlb.set(
         fmt::format("hugetlb.{}.{}", limit.page_size, hugetlb.unified() ? "max" : "limit_in_bytes"),
         limit.limit));
   if (resources.network) {
     if (resources.network->class_id)
-      TRY(Controller(cgroup, "net_cls").set("net_cls.classid", *resources.network->class_id));
+      TRY(Controller(target, "net_cls").set("net_cls.classid", *resources.network->class_id));
     for (const auto& priority : resources.network->priorities)
-      TRY(Controller(cgroup, "net_prio")
-              .set("net_prio.ifpriomap", fmt::format("{} {}", priority.name, priority.priority)));
+      TRY(Controller(target, "net_prio")
+              .set("net_prio.ifpriomap", fmt::format("{} {}", priority.name, priority.priority), "0"));
   }
   for (const auto& [device, limit] : resources.rdma) {
     auto text = device;
     if (limit.hca_handles) text += fmt::format(" hca_handle={}", *limit.hca_handles);
     if (limit.hca_objects) text += fmt::format(" hca_object={}", *limit.hca_objects);
-    TRY(Controller(cgroup, "rdma").set("rdma.max", text));
+    TRY(Controller(target, "rdma").set("rdma.max", text, "hca_handle=max hca_object=max"));
   }
   if (resources.unified.empty()) return {};
-  const auto* hierarchy = cgroup.layout().unified();
+  const auto* hierarchy = target.cgroup.layout().unified();
   if (!hierarchy) return Error(Kind::Unsupported, "invalid configuration: cannot set unified on cgroup v1");
   for (const auto& [file, value] : resources.unified) {
     if (file.find('/') != std::string::npos)
       return fail(Kind::InvalidArgument, "unified resource {} must be a file name (no slashes)", quote(file));
-    TRY_CONTEXT(sys::write_existing(cgroup.directory(*hierarchy) + "/" + file, value),
-                "set unified resource {}", quote(file));
+    const auto path = target.cgroup.directory(*hierarchy) + "/" + file;
+    const auto before = target.former ? sys::read_file(path).value_or("") : "";
+    TRY_CONTEXT(sys::write_existing(path, value), "set unified resource {}", quote(file));
+    // What a line of many meant is known for the controllers above alone.
+    if (target.former && std::count(before.begin(), before.end(), '\n') == 1)
+      target.former->note(path, before);
   }
   return {};
 }
@@ -225,7 +264,7 @@ Result<void> apply_devices(const sys::Cgroup& cgroup, std::vector<DeviceRule> ru
   if (rules.empty()) return {};
   const auto& always = default_device_allowances();
   rules.insert(rules.end(), always.begin(), always.end());
-  const Controller c(cgroup, "devices");
+  const Controller c({cgroup}, "devices");
   if (c.present()) {
     const auto where = cgroup.directory("devices");
     const auto allow = TRY(sys::open_file(where + "/devices.allow", O_WRONLY));
@@ -254,17 +293,32 @@ std::uint64_t io_weight_from_blkio(std::uint64_t weight) {
   return 1 + (std::clamp<std::uint64_t>(weight, 10, 1000) - 10) * 9999 / 990;
 }
 
-Result<void> update_resources(const sys::Cgroup& cgroup, const Resources& resources) {
-  if (resources.memory) TRY(apply_memory(cgroup, *resources.memory));
-  if (resources.cpu) TRY(apply_cpu(cgroup, *resources.cpu));
-  if (resources.pids) TRY(apply_pids(cgroup, *resources.pids));
-  if (resources.block_io) TRY(apply_block_io(cgroup, *resources.block_io));
-  return apply_others(cgroup, resources);
+void FormerValues::note(std::string path, std::string text) {
+  values_.emplace_back(std::move(path), std::move(text));
+}
+
+Result<void> FormerValues::restore() {
+  Result<void> first;
+  for (; !values_.empty(); values_.pop_back()) {
+    const auto& [path, text] = values_.back();
+    auto written = sys::write_existing(path, text);
+    if (!written && first) first = std::move(written).error().with_context(path);
+  }
+  return first;
+}
+
+Result<void> update_resources(const sys::Cgroup& cgroup, const Resources& resources, FormerValues* former) {
+  const Target target{cgroup, former};
+  if (resources.memory) TRY(apply_memory(target, *resources.memory));
+  if (resources.cpu) TRY(apply_cpu(target, *resources.cpu));
+  if (resources.pids) TRY(apply_pids(target, *resources.pids));
+  if (resources.block_io) TRY(apply_block_io(target, *resources.block_io));
+  return apply_others(target, resources);
 }
 
 Result<void> apply_resources(const sys::Cgroup& cgroup, const Resources& resources) {
   TRY(apply_devices(cgroup, resources.devices));
-  return update_resources(cgroup, resources);
+  return update_resources(cgroup, resources, nullptr);
 }
 
 }  // namespace skiff::runtime

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "runtime/device_filter.h"
 #include "runtime/stats.h"
+#include "runtime/systemd_unit.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
 
@@ -14,6 +15,7 @@ namespace skiff::runtime {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 /// Hierarchies made of plain directories: what is written can be read back.
 class FakeHierarchies : public testing::Test {
@@ -66,7 +68,7 @@ TEST_F(FakeHierarchies, VersionOneTakesTheValuesAsTheyAre) {
   cpu.quota = 50000;
   cpu.period = 100000;
   resources.pids = spec::oci::Pids{-1};
-  const auto applied = update_resources(cgroup, resources);
+  const auto applied = update_resources(cgroup, resources, nullptr);
   ASSERT_TRUE(applied.ok()) << applied.error().message();
   EXPECT_EQ(content(cgroup, "memory", "memory.limit_in_bytes"), "1048576");
   EXPECT_EQ(content(cgroup, "memory", "memory.memsw.limit_in_bytes"), "2097152");
@@ -92,7 +94,7 @@ TEST_F(FakeHierarchies, VersionTwoHasItsOwnUnits) {
   auto& io = resources.block_io.emplace();
   io.weight = 500;
   io.throttle_read_bps = {{8, 0, 1000}};
-  const auto applied = update_resources(cgroup, resources);
+  const auto applied = update_resources(cgroup, resources, nullptr);
   ASSERT_TRUE(applied.ok()) << applied.error().message();
   EXPECT_EQ(content(cgroup, "memory", "memory.max"), "1048576");
   EXPECT_EQ(content(cgroup, "memory", "memory.swap.max"), "2097152");
@@ -103,11 +105,61 @@ TEST_F(FakeHierarchies, VersionTwoHasItsOwnUnits) {
   EXPECT_EQ(content(cgroup, "io", "io.max"), "8:0 rbps=1000");
 }
 
+/// A file that is no cgroup's keeps the end of what was longer: values are told by their beginnings.
+TEST_F(FakeHierarchies, WhatAFailedUpdateWroteIsSetBack) {
+  const auto cgroup = make({{"memory"}, {"cpu"}, {"cpuset"}, {"blkio"}}, false);
+  file(cgroup, "memory", "memory.limit_in_bytes", "4096\n");
+  file(cgroup, "memory", "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n");
+  file(cgroup, "cpu", "cpu.shares", "300\n");
+  file(cgroup, "blkio", "blkio.throttle.read_bps_device", "8:0 70\n8:16 80\n");
+  file(cgroup, "blkio", "blkio.bfq.weight", "100\n");
+  spec::oci::Resources resources;
+  resources.memory.emplace().limit = 8192;
+  resources.memory->disable_oom_killer = true;
+  resources.cpu.emplace().shares = 512;
+  resources.block_io.emplace().weight = 50;
+  resources.block_io->throttle_read_bps = {{8, 16, 1}};
+  resources.pids = spec::oci::Pids{5};  // there is no such controller
+  EXPECT_FALSE(update_limits(cgroup, "", resources).ok());
+  EXPECT_THAT(content(cgroup, "memory", "memory.limit_in_bytes"), StartsWith("4096"));
+  EXPECT_THAT(content(cgroup, "memory", "memory.oom_control"), StartsWith("0"));
+  EXPECT_THAT(content(cgroup, "cpu", "cpu.shares"), StartsWith("300"));
+  FormerValues former;
+  resources.pids.reset();
+  ASSERT_TRUE(update_resources(cgroup, resources, &former).ok());
+  EXPECT_THAT(content(cgroup, "cpu", "cpu.shares"), StartsWith("512"));
+  EXPECT_THAT(content(cgroup, "blkio", "blkio.throttle.read_bps_device"), StartsWith("8:16 1"));
+  ASSERT_TRUE(former.restore().ok());
+  EXPECT_THAT(content(cgroup, "cpu", "cpu.shares"), StartsWith("300"));
+  EXPECT_THAT(content(cgroup, "blkio", "blkio.bfq.weight"), StartsWith("100"));
+  EXPECT_THAT(content(cgroup, "blkio", "blkio.throttle.read_bps_device"), StartsWith("8:16 80"));
+}
+
+TEST_F(FakeHierarchies, TheFormerValueOfADeviceWithoutALineIsNone) {
+  const auto cgroup = make({{"memory", "cpu", "io"}}, true);
+  file(cgroup, "io", "io.max", "8:16 rbps=80 wbps=max riops=max wiops=max\n");
+  file(cgroup, "io", "io.weight", "default 200\n8:0 10\n");
+  file(cgroup, "cpu", "cpu.max", "max 100000\n");
+  spec::oci::Resources resources;
+  auto& io = resources.block_io.emplace();
+  io.weight = 500;
+  io.throttle_write_iops = {{8, 0, 7}};
+  resources.cpu.emplace().quota = 5000;
+  FormerValues former;
+  ASSERT_TRUE(update_resources(cgroup, resources, &former).ok());
+  EXPECT_THAT(content(cgroup, "io", "io.max"), StartsWith("8:0 wiops=7"));
+  EXPECT_THAT(content(cgroup, "cpu", "cpu.max"), StartsWith("5000"));
+  ASSERT_TRUE(former.restore().ok());
+  EXPECT_THAT(content(cgroup, "io", "io.max"), StartsWith("8:0 wiops=max"));
+  EXPECT_THAT(content(cgroup, "io", "io.weight"), StartsWith("default 200"));
+  EXPECT_THAT(content(cgroup, "cpu", "cpu.max"), StartsWith("max 100000"));
+}
+
 TEST_F(FakeHierarchies, ALimitWithoutItsControllerIsNamed) {
   const auto cgroup = make({{"memory"}}, false);
   spec::oci::Resources resources;
   resources.pids = spec::oci::Pids{5};
-  const auto applied = update_resources(cgroup, resources);
+  const auto applied = update_resources(cgroup, resources, nullptr);
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().kind(), Kind::NotFound);
   EXPECT_THAT(applied.error().message(), HasSubstr("pids"));

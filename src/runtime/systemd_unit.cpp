@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/strings.h"
+#include "runtime/cgroup.h"
 #include "sys/systemd.h"
 
 namespace skiff::runtime {
@@ -80,11 +81,36 @@ Result<void> start_unit(const SystemdUnit& unit, const std::string& id, pid_t pi
   return systemd.start(unit.name, TRY(unit_properties(unit, id, pid, resources, unified, version)));
 }
 
+namespace {
+
+/// Tells the unit `name` of new limits.
 Result<void> update_unit(const std::string& name, const spec::oci::Resources& resources, bool unified) {
   auto systemd = TRY(sys::Systemd::connect());
   const int version = systemd.version();
   const auto properties = TRY(resource_properties(resources, unified, version));
   return properties.empty() ? success() : systemd.set(name, properties);
+}
+
+Result<void> update_files_and_unit(const sys::Cgroup& cgroup, const std::string& unit,
+                                   const spec::oci::Resources& resources, FormerValues& former) {
+  TRY(update_resources(cgroup, resources, &former));
+  if (unit.empty()) return {};
+  TRY(update_unit(unit, resources, cgroup.layout().pure_unified()));
+  // Once more, since systemd has written what it rounds.
+  return update_resources(cgroup, resources, nullptr);
+}
+
+}  // namespace
+
+Result<void> update_limits(const sys::Cgroup& cgroup, const std::string& unit,
+                           const spec::oci::Resources& resources) {
+  FormerValues former;
+  auto updated = update_files_and_unit(cgroup, unit, resources, former);
+  if (updated) return updated;
+  if (auto restored = former.restore(); !restored)
+    return fail(updated.error().kind(), "{}; what was changed before that could not be set back: {}",
+                updated.error().message(), restored.error().message());
+  return updated;
 }
 
 Result<void> stop_unit(const std::string& name) { return TRY(sys::Systemd::connect()).stop(name); }

@@ -42,8 +42,10 @@ Result<sys::dbus::Properties> resource_properties(const spec::oci::Resources& re
 /// Starts the unit with `pid` in it.
 Result<void> start_unit(const SystemdUnit& unit, const std::string& id, pid_t pid,
                         const spec::oci::Resources& resources, bool unified);
-/// Tells the unit `name` of new limits.
-Result<void> update_unit(const std::string& name, const spec::oci::Resources& resources, bool unified);
+/// Gives a running container new limits: its cgroup, and its unit where `unit` is not empty. When one of them
+/// is refused, those before it are set back.
+Result<void> update_limits(const sys::Cgroup& cgroup, const std::string& unit,
+                           const spec::oci::Resources& resources);
 /// Stops it; there may be none any more, since it ends with its last process.
 Result<void> stop_unit(const std::string& name);
 /// Of a container with this configuration. Unavailable: systemd does not run here.

@@ -274,7 +274,10 @@ mount -t cgroup2 none /tmp/cg && echo mounted && find /tmp/cg -name release_agen
 @test "exec --cgroup stays below the container's own" {
   program /bin/sleep 1000
   run_bundle -d
-  run runtime exec --cgroup ../../.. "$ID" cat /proc/self/cgroup
-  [ "$status" -eq 0 ]
-  [[ "$output" != *"/.."* ]]
+  for path in .. ../../.. x/../.. /.. "pids:../.."; do
+    run -255 runtime exec --cgroup "$path" "$ID" true
+    [[ "$output" == *"unable to create new parent process: ${path#pids:} is not a sub cgroup path"* ]]
+  done
+  run -0 runtime exec --cgroup / "$ID" cat /proc/self/cgroup
+  run -0 runtime exec --cgroup x/.. "$ID" cat /proc/self/cgroup
 }

@@ -28,6 +28,8 @@ background() { chmod 755 "$B/rootfs"; program /bin/sleep 100; runtime run -d -b 
   [[ "$output" == 'Incorrect Usage: invalid value "soon" for flag -interval: parse error'* ]]
   run -1 --separate-stderr runtime events --interval 0s "$ID"
   [[ "$stderr" == *"duration interval must be greater than 0"* ]]
+  run -1 --separate-stderr runtime exec -g x "$ID" true
+  [[ "$output" == 'Incorrect Usage: invalid value "x" for flag -g: strconv.ParseInt: parsing "x": invalid syntax'* ]]
   run -3 runtime conjure
   [[ "$output" == *"No help topic for 'conjure'"* ]]
   run -0 runtime help exec
@@ -409,6 +411,14 @@ systemd() {
   grep -qw "$(cat "$T/pid")" <<<"$(runtime ps -f json "$ID")"
   run -0 runtime ps "$ID" -o pid,args
   [[ "$output" == *"PID"*"sleep 100"*"sleep 50"* ]]
+  run -255 runtime exec -g -1 "$ID" true
+  [[ "$output" == *"exec failed: additional-gids must be a positive number -1"* ]]
+  run -0 runtime exec -u '' "$ID" true
+  # "--" ends the options, also behind an argument.
+  run -0 runtime kill "$ID" -- 0
+  run -0 runtime state -- "$ID"
+  run -1 runtime kill "$ID" -- -5
+  [[ "$output" == *"unable to signal init: invalid argument"* ]]
   run -1 runtime ps -f yaml "$ID"
   [[ "$output" == *"invalid format option"* ]]
   run -1 runtime ps "$ID" -o comm
@@ -451,6 +461,11 @@ systemd() {
     run -1 runtime update --memory 4 "$ID"
     [[ "$output" =~ "unable to set memory limit to 4 (current usage: "[0-9]+", peak usage: "[0-9]+")" ]]
   fi
+  # What came before the limit that is refused is as it was.
+  run -1 runtime update --memory 48m --cpu-share 300 --cpuset-cpus 4000 "$ID"
+  [[ "$output" == *"set cpuset.cpus to"* ]]
+  [[ "$output" != *"could not be set back"* ]]
+  [ "$(limit '["memory"]["usage"]["limit"]')" = 33554432 ]
   run -1 runtime update --l3-cache-schema L3:0=f "$ID"
   [[ "$output" == *"l3 cache schema is not enabled"* ]]
   run -0 runtime update --kernel-memory 1 "$ID"

@@ -23,14 +23,16 @@ Result<std::uint32_t> id_of(std::string_view text, std::string_view what) {
 }
 
 Result<void> apply_user(const Flags& flags, spec::oci::User& user) {
-  if (flags.has("user")) {
-    const auto text = flags.get("user");
+  if (const auto text = flags.get("user"); !text.empty()) {
     const auto [uid, gid] = cut(text, ':');
     if (gid) user.gid = TRY(id_of(*gid, "gid"));
     user.uid = TRY(id_of(uid, "uid"));
   }
-  for (const auto& gid : flags.all("additional-gids"))
+  for (const auto& gid : flags.all("additional-gids")) {
+    if (gid.starts_with('-'))
+      return fail(Kind::InvalidArgument, "additional-gids must be a positive number {}", gid);
     user.additional_gids.push_back(TRY(id_of(gid, "additional gid")));
+  }
   return {};
 }
 
@@ -89,6 +91,15 @@ void drop_missing(std::vector<sys::CgroupHierarchy>& hierarchies, const Record& 
   });
 }
 
+/// "/PATH", or "" for the container's own; ".." must not lead to somebody else's.
+Result<std::string> path_below(std::string_view wish) {
+  const auto path = sys::clean_path(wish.substr(std::min(wish.find_first_not_of('/'), wish.size())));
+  if (path == ".." || path.starts_with("../"))
+    return fail(Kind::InvalidArgument, "unable to create new parent process: {} is not a sub cgroup path",
+                wish);
+  return path == "." ? "" : "/" + path;
+}
+
 /// The container's cgroup, or as --cgroup says one below it: of every hierarchy ("path"), or of those with
 /// the controllers named ("cpu,memory:path").
 Result<sys::Cgroup> cgroup_for(const Flags& flags, const Record& record) {
@@ -97,8 +108,7 @@ Result<sys::Cgroup> cgroup_for(const Flags& flags, const Record& record) {
   std::vector<std::string> below(hierarchies.size());
   for (const auto& wish : flags.all("cgroup")) {
     const auto [first, second] = cut(wish, ':');
-    // Not the whole path is cleaned: ".." must not lead to somebody else's cgroup.
-    const auto path = sys::clean_path("/" + std::string(second.value_or(first)));
+    const auto path = TRY(path_below(second.value_or(first)));
     if (!second) std::fill(below.begin(), below.end(), path);
     for (const auto& controller : second ? split(first, ',') : std::vector<std::string>()) {
       const auto found = std::find_if(hierarchies.begin(), hierarchies.end(), [&](const auto& hierarchy) {

@@ -23,11 +23,16 @@ const Flag* find_flag(std::span<const Flag> known, std::string_view name) {
 }
 
 Result<void> check_value(const Flag& flag, std::string_view name, std::string_view value) {
-  const bool good = flag.type == Flag::Type::Number     ? parse_int(value).has_value()
+  const bool good = flag.type == Flag::Type::Number || flag.type == Flag::Type::Numbers
+                        ? parse_int(value).has_value()
                     : flag.type == Flag::Type::Duration ? parse_duration(value).has_value()
                                                         : true;
   if (good) return {};
-  return fail(Kind::InvalidArgument, "invalid value {} for flag -{}: parse error", quote(value), name);
+  // What may stand more than once is read by another function there, with other words.
+  const auto why = flag.type == Flag::Type::Numbers
+                       ? fmt::format("strconv.ParseInt: parsing {}: invalid syntax", quote(value))
+                       : "parse error";
+  return fail(Kind::InvalidArgument, "invalid value {} for flag -{}: {}", quote(value), name, why);
 }
 
 }  // namespace
@@ -71,7 +76,9 @@ Result<Flags> Flags::parse_anywhere(std::span<const std::string> words, std::spa
   std::vector<std::string> others;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--") {
-      others.insert(others.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      // It ends the options and is no argument itself, wherever it stands; a further one is.
+      if (others.empty()) options.emplace_back("--");
+      others.insert(others.end(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
       break;
     }
     const std::string_view text = words[i];

@@ -13,7 +13,7 @@ namespace skiff::oci {
 
 /// One option of a command: "--bundle value, -b value".
 struct Flag {
-  enum class Type : std::uint8_t { Switch, Text, Number, Duration };
+  enum class Type : std::uint8_t { Switch, Text, Number, Numbers, Duration };
   std::string_view name;
   char letter = 0;
   Type type = Type::Switch;

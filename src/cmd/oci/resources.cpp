@@ -2,7 +2,6 @@
 #include "cmd/oci/commands.h"
 #include "cmd/oci/flags.h"
 #include "cmd/oci/record.h"
-#include "runtime/cgroup.h"
 #include "runtime/systemd_unit.h"
 #include "sys/file.h"
 
@@ -92,9 +91,7 @@ Result<int> update(const Global& global, const Flags& flags) {
     warn("Kernel memory settings are ignored and will be removed");
   const auto resources = TRY(resources_of(flags));
   if (target.status == Status::Stopped) return Error(Kind::NotFound, "container not running");
-  if (!target.record.unit.empty())
-    TRY(runtime::update_unit(target.record.unit, resources, target.cgroup.layout().pure_unified()));
-  TRY(runtime::update_resources(target.cgroup, resources));
+  TRY(runtime::update_limits(target.cgroup, target.record.unit, resources));
   return 0;
 }
 

@@ -51,7 +51,7 @@ constexpr Flag kExecFlags[] = {
     {"env", 'e', Text, "environment variable, NAME=value"},
     {"tty", 't', Switch, "give the process a terminal"},
     {"user", 'u', Text, "user, uid[:gid]"},
-    {"additional-gids", 'g', Number, "further group id"},
+    {"additional-gids", 'g', Numbers, "further group id"},
     {"process", 'p', Text, "file with the process as in config.json"},
     {"detach", 'd', Switch, "do not wait for the process's end"},
     {"pid-file", 0, Text, "file to write the process id to"},
