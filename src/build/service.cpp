@@ -66,7 +66,8 @@ Result<IgnoreRules> read_ignore(const sys::Fd& context) {
     if (file.error().kind() == Kind::NotFound) return IgnoreRules();
     return file.error();
   }
-  return IgnoreRules::parse(TRY_CONTEXT(sys::read_all(*file, kDockerfileLimit), ".dockerignore"));
+  return IgnoreRules::parse(
+      TRY_CONTEXT(sys::read_all(*file, kDockerfileLimit), "error reading .dockerignore"));
 }
 
 class BuildService : public Service {

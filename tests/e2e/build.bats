@@ -206,6 +206,30 @@ D
   [[ "$output" == *"not found"* || "$output" == *"unable to"* ]]
 }
 
+@test "errors of .dockerignore" {
+  local pattern
+  dir=$(context)
+  echo 'FROM e2e-busybox' >"$dir/Dockerfile"
+  for pattern in '[' 'a[b-' 'a\' '[^]' '[]a]' '[-]' '[b-a]'; do
+    printf 'fine\n%s\n' "$pattern" >"$dir/.dockerignore"
+    run -1 engine build "$dir"
+    [[ "$output" == *"error checking context: "*"syntax error in pattern"* ]]
+  done
+  for pattern in '!' '! '; do
+    echo "$pattern" >"$dir/.dockerignore"
+    run -1 engine build "$dir"
+    [[ "$output" == *"error checking context: "*'illegal exclusion pattern: "!"'* ]]
+  done
+  for pattern in '/' '***' '../x' '!.' '#['; do
+    echo "$pattern" >"$dir/.dockerignore"
+    run -0 engine build -q "$dir"
+  done
+  rm "$dir/.dockerignore"
+  mkdir "$dir/.dockerignore"
+  run -1 engine build "$dir"
+  [[ "$output" == *"error reading .dockerignore: "*"is a directory"* ]]
+}
+
 @test "an unused build argument is mentioned" {
   dir=$(context)
   run -0 build "$dir" --build-arg NOPE=1 <<'D'

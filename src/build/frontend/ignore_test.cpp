@@ -48,6 +48,8 @@ TEST(Pattern, FileStyle) {
   EXPECT_FALSE(Pattern::compile("a**", Pattern::Style::File)->matches("a/b"));
   for (const char* bad : {"[", "[]", "[a", "[a-]", "[-a]", "[a-b-c]", "a\\"})
     EXPECT_FALSE(Pattern::compile(bad, Pattern::Style::File).ok()) << bad;
+  EXPECT_TRUE(Pattern::compile("[b-a]", Pattern::Style::File).ok());
+  EXPECT_FALSE(Pattern::compile("[b-a]", Pattern::Style::Ignore).ok());
 }
 
 TEST(Pattern, LongPatternsDoNotExplode) {

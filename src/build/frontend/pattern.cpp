@@ -26,7 +26,7 @@ bool Pattern::Token::takes(unsigned char c, bool slash) const {
   }
 }
 
-Result<std::size_t> Pattern::parse_class(std::string_view text, std::size_t at) {
+Result<std::size_t> Pattern::parse_class(std::string_view text, std::size_t at, Style style) {
   Token token;
   token.type = Token::Type::Class;
   if (at < text.size() && text[at] == '^') {
@@ -48,6 +48,8 @@ Result<std::size_t> Pattern::parse_class(std::string_view text, std::size_t at) 
       ++at;
       if (at < text.size() && (text[at] == '-' || text[at] == ']')) return syntax_error();
       high = TRY(next());
+      // Docker makes a regular expression of it there, which refuses this; Match takes it for an empty range.
+      if (style == Style::Ignore && high < low) return syntax_error();
     }
     token.ranges.push_back({low, high});
   }
@@ -76,7 +78,7 @@ Result<Pattern> Pattern::compile(std::string_view text, Style style) {
     } else if (c == '?') {
       add(Token::Type::Any);
     } else if (c == '[' && style != Style::Shell) {
-      at = TRY(pattern.parse_class(text, at));
+      at = TRY(pattern.parse_class(text, at, style));
     } else if (c == '\\') {
       if (at == text.size()) return syntax_error();
       add(Token::Type::Byte, text[at++]);

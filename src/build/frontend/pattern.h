@@ -39,7 +39,7 @@ class Pattern {
     bool takes(unsigned char c, bool slash) const;
   };
 
-  Result<std::size_t> parse_class(std::string_view text, std::size_t at);
+  Result<std::size_t> parse_class(std::string_view text, std::size_t at, Style style);
   bool match(std::string_view path, bool above) const;
 
   std::vector<Token> tokens_;

@@ -97,7 +97,8 @@ Result<Context> directory_context(const std::string& given, const std::string& d
   std::string ignore_text;
   const std::string ignore_path = directory + "/.dockerignore";
   const bool has_ignore = sys::exists(ignore_path);
-  if (has_ignore) ignore_text = TRY(sys::read_file(ignore_path, 16 << 20));
+  if (has_ignore)
+    ignore_text = TRY_CONTEXT(sys::read_file(ignore_path, 16 << 20), "error reading .dockerignore");
   auto rules = TRY_CONTEXT(build::IgnoreRules::parse(ignore_text), "error checking context");
 
   std::string name;
