@@ -15,6 +15,7 @@ void describe(json::Fields& f, NetworkRecord& record) {
   f("network", record.shown);
   f("link", record.link);
   f("own_subnet", record.own_subnet);
+  f("gateway", record.gateway, json::Omit::Empty);
 }
 
 void describe(json::Fields& f, Endpoint& endpoint) {

@@ -21,6 +21,7 @@ struct NetworkRecord {
   spec::docker::NetworkInspect shown;  ///< without containers
   std::string link;                    ///< the bridge's name in the kernel, "" for host and none
   bool own_subnet = false;             ///< the user chose the subnet, so addresses may be wished for
+  std::string gateway;                 ///< chosen here in a subnet of the user's: Docker does not show it
 };
 
 struct EndpointRecord {

@@ -109,7 +109,7 @@ Result<void> ServiceImpl::read_network(NetworkRecord record) {
     network.options = TRY(read_bridge_options(record.shown.options));
     network.space = AddressSpace(addressing.subnet, addressing.range);
     for (const auto address : addressing.reserved) network.space.take(address);
-    network.gateway = addressing.gateway.value_or(Ipv4{});
+    network.gateway = addressing.gateway.value_or(Ipv4::parse(record.gateway).value_or(Ipv4{}));
     network.space.take(network.gateway);
   }
   const std::string id = record.shown.id;
@@ -298,7 +298,7 @@ Result<NetworkRecord> ServiceImpl::define(const spec::docker::NetworkCreate& req
     for (const auto address : addressing.reserved) space.take(address);
     const auto gateway = space.take_any();
     if (!gateway) return fail(Kind::Exhausted, "no available IPv4 addresses on this network's address pools");
-    config.gateway = gateway->text();
+    (record.own_subnet ? record.gateway : config.gateway) = gateway->text();
   }
   network.ipam.config = {config};
   return record;

@@ -111,6 +111,13 @@ s = socket.socket(); s.bind(('0.0.0.0', 0)); s.listen(); print(s.getsockname()[1
   [ "$output" = "10.231.0.0/24 bridge b" ]
   run -0 engine network inspect --format '{{json .IPAM}}' "$(name sub)"
   [ "$output" = '{"Driver":"default","Options":{},"Config":[{"Subnet":"10.231.0.0/24","Gateway":"10.231.0.1"}]}' ]
+  # A gateway that nobody named is not shown with the subnet, and is there.
+  engine network create --subnet 10.232.0.0/24 "$(name free)" >/dev/null
+  run -0 engine network inspect --format '{{json .IPAM.Config}}' "$(name free)"
+  [ "$output" = '[{"Subnet":"10.232.0.0/24"}]' ]
+  run -0 engine run --rm --network "$(name free)" e2e-busybox ip route
+  [[ "${lines[0]}" == "default via 10.232.0.1 dev eth0"* ]]
+  engine network rm "$(name free)"
   engine create --name "$(name once)" --network "$(name sub)" --log-driver json-file e2e-busybox true
   shows "$(name once)" '{{range .NetworkSettings.Networks}}{{.NetworkID}}{{end}}{{.LogPath}}' ''
   engine start -a "$(name once)"

@@ -136,6 +136,8 @@ void describe(json::Fields& f, Info& info) {
   f("SecurityOptions", info.security_options);
   f("DefaultAddressPools", info.default_address_pools, Omit::Empty);
   null_when_empty(f, "Warnings", info.warnings);
+  // Empty: devices by such specifications are not to be had here.
+  if (!f.reading()) f.object().insert_or_assign("CDISpecDirs", json::Array());
 }
 
 void describe(json::Fields& f, BuildCacheRecord& record) {
