@@ -74,9 +74,13 @@ void enter_new_time(const Context& context) {
   ::close(own);
 }
 
-void join_time(const Context& context) {
+/// Those that could not be joined before birth.
+void join_late_namespaces(const Context& context) {
   const sys::Fd& time = context.process->time_namespace;
   if (time && ::setns(time.get(), CLONE_NEWTIME) != 0) fail(context, Step::TimeNamespace, errno, "join");
+  const sys::Fd& cgroup = context.process->cgroup_namespace;
+  if (cgroup && ::setns(cgroup.get(), CLONE_NEWCGROUP) != 0)
+    fail(context, Step::JoinNamespace, errno, "cgroup");
 }
 
 void enter_namespaces(const Context& context) {
@@ -91,7 +95,7 @@ void enter_namespaces(const Context& context) {
   }
   if (plan.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) != 0) fail(context, Step::UnshareCgroup, errno);
   if (plan.new_time_namespace) enter_new_time(context);
-  join_time(context);
+  join_late_namespaces(context);
 }
 
 /// Every new network namespace has its loopback up, as with other runtimes; links are the caller's affair.
@@ -240,7 +244,7 @@ void run_exec(const ProcessPlan& process, const std::vector<sys::Fd>& tasks, int
     fail(context, Step::Scheduler, errno, "initial CPU affinity");
   if (process.user_namespace && (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0))
     fail(context, Step::BecomeRoot, errno);
-  join_time(context);
+  join_late_namespaces(context);
   // setns(2) left us at the root of the mount namespace.
   if (::fchdir(process.root.get()) != 0 || ::chroot(".") != 0)
     fail(context, Step::PivotRoot, errno, "chroot");

@@ -67,6 +67,13 @@ Result<PendingExec> PendingExec::begin(const sys::Process& target, const ExecOpt
         TRY(sys::open_namespace(fmt::format("/proc/{}/ns/time", target.pid()), CLONE_NEWTIME));
   }
   plan.user_namespace = (place.target_namespaces & CLONE_NEWUSER) != 0;
+  // Within a user namespace the cgroup is joined through a descriptor opened before, which may be done from
+  // inside.
+  if ((place.target_namespaces & CLONE_NEWCGROUP) && !plan.user_namespace) {
+    place.target_namespaces &= ~CLONE_NEWCGROUP;
+    plan.cgroup_namespace =
+        TRY(sys::open_namespace(fmt::format("/proc/{}/ns/cgroup", target.pid()), CLONE_NEWCGROUP));
+  }
   limit_capabilities(plan);
 
   std::vector<sys::Fd> tasks;

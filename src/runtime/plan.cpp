@@ -33,12 +33,17 @@ namespace {
 using spec::oci::Linux;
 
 Result<void> plan_namespaces(const Linux& config, Plan& plan) {
+  // Inside of one we might not have the right to join a cgroup namespace of the host's.
+  const bool has_user_namespace = std::any_of(config.namespaces.begin(), config.namespaces.end(),
+                                              [](const auto& entry) { return entry.type == "user"; });
   for (const auto& kind : sys::namespace_kinds()) {
     const auto found = std::find_if(config.namespaces.begin(), config.namespaces.end(),
                                     [&](const auto& entry) { return entry.type == kind.oci_name; });
     if (found == config.namespaces.end()) continue;
     if (!found->path.empty() && kind.flag == CLONE_NEWTIME) {
       plan.process.time_namespace = TRY(sys::open_namespace(found->path, kind.flag));
+    } else if (!found->path.empty() && kind.flag == CLONE_NEWCGROUP && !has_user_namespace) {
+      plan.process.cgroup_namespace = TRY(sys::open_namespace(found->path, kind.flag));
     } else if (!found->path.empty()) {
       plan.joined.push_back({TRY(sys::open_namespace(found->path, kind.flag)), kind.flag, found->type});
     } else if (kind.flag == CLONE_NEWCGROUP) {

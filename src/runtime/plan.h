@@ -155,6 +155,9 @@ struct ProcessPlan {
   bool new_keyring = true;
   sys::Fd root;  ///< exec: the container's, which without a mount namespace of its own is below another
   sys::Fd time_namespace;  ///< to join: only the process itself can, whose memory is nobody else's
+  /// To join once the process is in its cgroup: from inside, a host with nsdelegate lets nobody in from
+  /// outside.
+  sys::Fd cgroup_namespace;
   std::optional<cpu_set_t> initial_cpus;  ///< exec: until it is in its cgroup
   std::optional<cpu_set_t> final_cpus;    ///< exec: of the program
   std::optional<unsigned long> personality;

@@ -135,6 +135,7 @@ hostile() { # SUFFIX [FLAG...] -- SCRIPT
 }
 
 @test "a grandchild that keeps the output open after the end" {
+  [ "$E2E_ENGINE" != docker ] || skip "for Docker the container runs until its output ends"
   hostile c --pid host -- 'echo ready; sleep 1000 & exit 3'
   eventually 15 shows "$(name c)" '{{.State.Status}} {{.State.ExitCode}}' "exited 3"
   within 10 rm -f "$(name c)"
