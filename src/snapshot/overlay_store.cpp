@@ -511,6 +511,7 @@ Result<void> OverlayStore::sync_all() {
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& root, meta::Database& database) {
   TRY(sys::make_directories(root, 0700));
+  sys::spread_folders(root);
   auto trash = TRY(Trash::open(root + "/" + kTrash));
   auto store = std::make_unique<OverlayStore>(root, database, std::move(trash));
   TRY(store->load());

@@ -1,4 +1,8 @@
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include <gtest/gtest.h>
@@ -42,6 +46,19 @@ TEST_F(Scratch, RemoveTreeDoesNotFollowLinks) {
   EXPECT_FALSE(sys::exists(root + "/gone"));
   EXPECT_TRUE(sys::exists(root + "/keep/f"));
   EXPECT_TRUE(sys::remove_tree(root + "/never").ok());
+}
+
+TEST_F(Scratch, SpreadFoldersIsAHint) {
+  sys::spread_folders(root);
+  sys::spread_folders("/proc/self");  // has no such thing
+  sys::spread_folders(root + "/none");
+  int flags = 0;
+  const Fd folder = *sys::open_directory(root);
+  if (::ioctl(folder.get(), FS_IOC_GETFLAGS, &flags) != 0) GTEST_SKIP() << "a file system without flags";
+  EXPECT_TRUE(sys::make_directories(root + "/a").ok());
+  struct statfs info {};
+  ASSERT_EQ(::fstatfs(folder.get(), &info), 0);
+  EXPECT_EQ((flags & FS_TOPDIR_FL) != 0, info.f_type == EXT4_SUPER_MAGIC);
 }
 
 TEST_F(Scratch, PathsStayInTheirRoot) {

@@ -1,7 +1,9 @@
 #include "sys/file.h"
 
 #include <dirent.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -216,6 +218,14 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
   TRY(make_directories(parent, mode));
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail_errno("mkdir {}", path);
   return {};
+}
+
+void spread_folders(const std::string& path) {
+  const auto folder = open_directory(path);
+  int flags = 0;
+  if (!folder.ok() || ::ioctl(folder->get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_TOPDIR_FL;
+  (void)::ioctl(folder->get(), FS_IOC_SETFLAGS, &flags);
 }
 
 Result<void> remove_tree(const std::string& path) {

@@ -42,6 +42,11 @@ Result<void> sync_directory(const std::string& path);
 
 /// mkdir -p; existing directories stay as they are.
 Result<void> make_directories(const std::string& path, mode_t mode = 0755);
+/// Tells the file system that the folders in `path` have nothing to do with each other (chattr(1), "T"), so
+/// that ext4 puts each into a part of the disk of its own: what is unpacked into one is then not looking for
+/// room among the inodes of another that was just deleted, which ext4 passes over one by one for a minute.
+/// Only a hint, which file systems that do not know it refuse.
+void spread_folders(const std::string& path);
 /// Removes a tree without following links and without crossing into mounts below it; a missing tree is
 /// fine. Fails with the first entry that could not be removed.
 Result<void> remove_tree(const std::string& path);
