@@ -1,6 +1,9 @@
 #include "cli/table.h"
 
+#include <boost/json/monotonic_resource.hpp>
+
 #include <algorithm>
+#include <array>
 
 #include "base/strings.h"
 
@@ -9,13 +12,25 @@ namespace skiff::cli {
 namespace {
 
 constexpr std::size_t kPadding = 3;
+constexpr std::size_t kRowMemory = 4 << 10;  ///< as much as most rows take
 
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-using Lines = std::vector<std::vector<std::string>>;
+using Line = std::vector<std::string_view>;
+using Lines = std::vector<Line>;
+
+Line cells_of(std::string_view line) {
+  Line cells;
+  for (;;) {
+    const auto tab = line.find('\t');
+    cells.push_back(line.substr(0, tab));
+    if (tab == std::string_view::npos) return cells;
+    line.remove_prefix(tab + 1);
+  }
+}
 
 /// Prints lines [from, to), whose columns before `widths.size()` have those widths. Where neighbouring lines
 /// have a further column they are taken together; the last cell of a line belongs to no column.
@@ -36,8 +51,7 @@ void print_block(const Lines& lines, std::size_t from, std::size_t to, std::size
     }
     for (std::size_t i = 0; i < lines[at].size(); ++i) {
       out += lines[at][i];
-      if (i < widths.size() && i + 1 < lines[at].size())
-        out += std::string(widths[i] - width_of(lines[at][i]), ' ');
+      if (i < widths.size() && i + 1 < lines[at].size()) out.append(widths[i] - width_of(lines[at][i]), ' ');
     }
     out += '\n';
   }
@@ -51,7 +65,12 @@ std::string align_columns(std::string_view text, std::size_t minimum) {
     text.remove_suffix(1);
   else if (text.empty())
     return {};
-  for (const auto& line : split(text, '\n')) lines.push_back(split(line, '\t'));
+  for (;;) {
+    const auto end = text.find('\n');
+    lines.push_back(cells_of(text.substr(0, end)));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
   std::string out;
   std::vector<std::size_t> widths;
   print_block(lines, 0, lines.size(), minimum, widths, out);
@@ -93,15 +112,16 @@ std::string label_text(const std::map<std::string, std::string>& labels) {
 
 namespace {
 
-TemplateOptions row_options(const ListFormat& format, const Row& row) {
+/// `row` is the one at work.
+TemplateOptions row_options(const ListFormat& format, const Row* const& row) {
   TemplateOptions options;
   options.root_type = format.go_type;
   options.escape_html = true;
   options.method = [&row](std::string_view name,
                           const std::vector<json::Value>& arguments) -> std::optional<Result<json::Value>> {
     if (name != "Label" || arguments.size() != 1 || !arguments[0].is_string()) return std::nullopt;
-    const auto found = row.labels.find(std::string(arguments[0].get_string()));
-    return Result<json::Value>(json::Value(found == row.labels.end() ? "" : found->second));
+    const auto found = row->labels.find(std::string(arguments[0].get_string()));
+    return Result<json::Value>(json::Value(found == row->labels.end() ? "" : found->second));
   };
   return options;
 }
@@ -129,12 +149,14 @@ Result<void> add_header(const ListFormat& format, const Template& parsed, std::s
   return {};
 }
 
-/// {{json .}} of a row has its fields sorted.
-json::Value sorted(const json::Object& fields) {
+/// {{json .}} of a row has its fields sorted. The copy lives in `memory`.
+json::Value sorted(const json::Object& fields, const boost::json::storage_ptr& memory) {
+  const auto by_name = [](const auto& a, const auto& b) { return a.key() < b.key(); };
+  if (std::is_sorted(fields.begin(), fields.end(), by_name)) return json::Value(fields, memory);
   std::vector<std::string_view> names;
   for (const auto& [name, value] : fields) names.emplace_back(name.data(), name.size());
   std::sort(names.begin(), names.end());
-  json::Object out;
+  json::Object out(memory);
   out.reserve(names.size());
   for (const auto name : names) out.emplace(name, fields.at(name));
   return out;
@@ -155,9 +177,14 @@ Result<std::string> format_list(const ListFormat& format, const std::vector<Row>
   if (!parsed.ok())
     return fail(Kind::InvalidArgument, "template parsing error: {}", parsed.error().message());
   std::string out;
+  const Row* current = nullptr;
+  const auto options = row_options(format, current);
   for (const Row& row : rows) {
-    const json::Value data = sorted(row.fields);
-    auto done = parsed->execute(data, row_options(format, row), out);
+    current = &row;
+    std::array<unsigned char, kRowMemory> room;  // NOLINT: not set, as it is written before it is read
+    boost::json::monotonic_resource memory(room.data(), room.size());
+    const json::Value data = sorted(row.fields, &memory);
+    auto done = parsed->execute(data, options, out);
     if (!done.ok()) return fail(Kind::InvalidArgument, "template parsing error: {}", done.error().message());
     out += '\n';
   }

@@ -23,12 +23,21 @@ bool is_dangling(const docker::ImageSummary& image) {
 using Names = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
 void add_name(Names& names, const std::string& repository, std::string name) {
-  const auto found =
-      std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.first == repository; });
-  if (found != names.end())
+  // From the end, as the engine gives them sorted: mostly it is the last one's.
+  const auto found = std::find_if(names.rbegin(), names.rend(),
+                                  [&](const auto& entry) { return entry.first == repository; });
+  if (found != names.rend())
     found->second.push_back(std::move(name));
   else
     names.push_back({repository, {std::move(name)}});
+}
+
+/// Another name of an image whose row is there: nothing else is told in words again.
+Row renamed(Row row, std::string_view repository, std::string_view tag, std::string_view digest) {
+  row.fields["Repository"] = repository;
+  row.fields["Tag"] = tag;
+  row.fields["Digest"] = digest;
+  return row;
 }
 
 /// The rows of an image with names: one for each tag, and with digests one for each of both.
@@ -41,6 +50,7 @@ void add_named(std::vector<Row>& rows, const docker::ImageSummary& image, bool d
   for (const auto& text : image.repo_digests)
     if (const auto name = spec::Reference::parse(text); name.ok() && name->digest())
       add_name(by_digest, name->familiar_name(), name->digest()->to_string());
+  const Row row = image_row(image, "", "", "", truncate);
   for (const auto& [repository, names] : tags) {
     std::vector<std::string> shown;
     const auto found =
@@ -52,13 +62,13 @@ void add_named(std::vector<Row>& rows, const docker::ImageSummary& image, bool d
     }
     if (shown.empty()) shown.emplace_back(kNone);
     for (const auto& tag : names)
-      for (const auto& digest : shown) rows.push_back(image_row(image, repository, tag, digest, truncate));
+      for (const auto& digest : shown) rows.push_back(renamed(row, repository, tag, digest));
   }
   for (const auto& [repository, names] : by_digest) {
     if (!digests)
-      rows.push_back(image_row(image, repository, kNone, "", truncate));
+      rows.push_back(renamed(row, repository, kNone, ""));
     else
-      for (const auto& digest : names) rows.push_back(image_row(image, repository, kNone, digest, truncate));
+      for (const auto& digest : names) rows.push_back(renamed(row, repository, kNone, digest));
   }
 }
 

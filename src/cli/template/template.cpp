@@ -100,7 +100,11 @@ class Execution {
         return list(node.body, dot);
       case Node::Kind::Action: {
         const Item item = TRY(pipeline(node.pipeline, dot));
-        if (node.pipeline.variables.empty()) out_ += templates::to_plain_text(item);
+        if (!node.pipeline.variables.empty()) return Flow::Normal;
+        if (!item.missing() && item.value().is_string())
+          out_ += std::string_view(item.value().get_string());
+        else
+          out_ += templates::to_plain_text(item);
         return Flow::Normal;
       }
       case Node::Kind::If:
@@ -239,7 +243,8 @@ class Execution {
 
   Result<Item> fields(const Operand& word, Item from) {
     bool in_map = false;
-    for (const auto& name : word.fields) {
+    for (std::size_t i = 0; i < word.fields.size(); ++i) {
+      const auto& name = word.fields[i];
       if (from.missing()) return from;
       if (from.value().is_null())
         return located(word, fmt::format("nil pointer evaluating interface {{}}.{}", name));
@@ -254,7 +259,7 @@ class Execution {
           return located(word, fmt::format("map has no entry for key {}", quote(name)));
         return located(word, fmt::format("can't evaluate field {} in type {}", name, options_.root_type));
       }
-      in_map = is_map_member(name);
+      in_map = i + 1 < word.fields.size() && is_map_member(name);
       from = from.inside(*found);
     }
     return from;
