@@ -57,6 +57,9 @@ _skiff() {
     --progress)
       mapfile -t COMPREPLY < <(compgen -W "auto plain quiet json" -- "$current")
       return ;;
+    --compression)
+      mapfile -t COMPREPLY < <(compgen -W "gzip zstd" -- "$current")
+      return ;;
     --env-file | --label-file | --cidfile | -f | --file | --iidfile | -o | --output | --input)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return ;;

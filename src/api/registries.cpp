@@ -1,5 +1,6 @@
 #include "api/routes.h"
 #include "api/transfer.h"
+#include "base/strings.h"
 #include "registry/client/refusal.h"
 
 namespace skiff::api {
@@ -33,6 +34,16 @@ Result<std::optional<spec::Platform>> platform_of(const Call& call) {
   return std::optional(TRY(spec::Platform::parse(text)));
 }
 
+/// Ours: how layers are to be compressed.
+Result<std::optional<archive::Compression>> compression_of(const Call& call) {
+  const std::string& text = call.query.get("compression");
+  if (text.empty()) return std::optional<archive::Compression>();
+  if (text == "gzip") return std::optional(archive::Compression::Gzip);
+  if (text == "zstd") return std::optional(archive::Compression::Zstd);
+  return fail(Kind::InvalidArgument, "invalid compression {}: layers are pushed as gzip or zstd",
+              quote(text));
+}
+
 }  // namespace
 
 Result<void> image_create(Call& call) {
@@ -54,6 +65,7 @@ Result<void> image_push(Call& call) {
   if (request.reference.digest()) return Error(Kind::InvalidArgument, "cannot push a digest reference");
   if (const std::string& platform = call.query.get("platform"); !platform.empty())
     request.platform = TRY_CONTEXT(json::decode<spec::Platform>(platform), "failed to parse platform");
+  request.compression = TRY(compression_of(call));
   request.credentials = credentials_of(call);
   const auto stop = call.http.stop_token();
   TransferLines lines(call);

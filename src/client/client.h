@@ -154,8 +154,9 @@ class Client {
   Result<docker::ImagePruneReport> prune_images(const Filters& filters);
   /// Progress lines of a pull; all tags without tag and digest. `auth` is the X-Registry-Auth header.
   Result<Stream> pull(const spec::Reference& reference, std::string_view platform, const std::string& auth);
-  /// Progress lines of a push; `platform` is JSON.
-  Result<Stream> push(const spec::Reference& reference, std::string_view platform, const std::string& auth);
+  /// Progress lines of a push; `platform` is JSON, `compression` "gzip", "zstd" or "".
+  Result<Stream> push(const spec::Reference& reference, std::string_view platform,
+                      std::string_view compression, const std::string& auth);
   /// `limit` 0 is the engine's own.
   Result<std::vector<docker::SearchResult>> search(std::string_view term, std::int64_t limit,
                                                    const Filters& filters, const std::string& auth);

@@ -58,12 +58,13 @@ Result<Stream> Client::pull(const spec::Reference& reference, std::string_view p
 }
 
 Result<Stream> Client::push(const spec::Reference& reference, std::string_view platform,
-                            const std::string& auth) {
+                            std::string_view compression, const std::string& auth) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = Query(fmt::format("/images/{}/push", encode_path(reference.familiar_name())))
                        .add_if("tag", reference.tag())
                        .add_if("platform", platform)
+                       .add_if("compression", compression)
                        .text();
   request.fields.add("X-Registry-Auth", auth);
   return open(std::move(request));

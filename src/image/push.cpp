@@ -41,7 +41,8 @@ class RegistryPusher final : public Pusher {
     const auto images = TRY(images_of(reference));
     const auto repository =
         TRY(Repository::connect(reference, registry::Purpose::Push, request.credentials, settings_, stop));
-    for (const auto& [tag, image] : images) TRY(push_one(*repository, tag, image, progress, stop));
+    for (const auto& [tag, image] : images)
+      TRY(push_one(*repository, tag, image, request.compression, progress, stop));
     return {};
   }
 
@@ -77,26 +78,29 @@ class RegistryPusher final : public Pusher {
   }
 
   Result<void> push_one(Repository& repository, const std::string& tag, const Image& image,
-                        Progress& progress, const std::stop_token& stop) {
-    const auto blobs = TRY(push_layers(repository, image, progress, stop));
+                        std::optional<archive::Compression> compression, Progress& progress,
+                        const std::stop_token& stop) {
+    const auto blobs = TRY(push_layers(repository, image, compression, progress, stop));
     const std::string config = TRY(store_.content().read(image.id));
     TRY(repeat<void>(settings_, stop, [&] { return push_config(repository, image.id, config, stop); }));
-    const std::string manifest = push_manifest(image.id, config.size(), blobs);
+    const auto manifest = push_manifest(image.id, config.size(), blobs);
+    const auto size = manifest.text.size();
     const auto digest = TRY(repeat<spec::Digest>(settings_, stop, [&] {
-      return repository.put_manifest(tag, std::string(spec::oci::kDockerManifest), manifest, stop);
+      return repository.put_manifest(tag, std::string(manifest.media_type), manifest.text, stop);
     }));
     // It gets the digest that pulled images have, and was made here all the same.
     if (image.repo_digests.empty()) TRY(origins_.note(image.id, Origin::Kind::Local));
     TRY(store_.add_digest(image.id, repository.name().with_digest(digest), {}));
-    progress.message(fmt::format("{}: digest: {} size: {}", tag, digest.to_string(), manifest.size()));
-    progress.result(json::Object{{"Tag", tag}, {"Digest", digest.to_string()}, {"Size", manifest.size()}});
+    progress.message(fmt::format("{}: digest: {} size: {}", tag, digest.to_string(), size));
+    progress.result(json::Object{{"Tag", tag}, {"Digest", digest.to_string()}, {"Size", size}});
     return {};
   }
 
   /// Several at a time; the blobs come back bottom first. The first failure ends the others.
-  Result<std::vector<KnownBlob>> push_layers(Repository& repository, const Image& image, Progress& progress,
-                                             const std::stop_token& stop) {
-    LayerPush work(store_, ledger_, settings_, repository, progress);
+  Result<std::vector<KnownBlob>> push_layers(Repository& repository, const Image& image,
+                                             std::optional<archive::Compression> compression,
+                                             Progress& progress, const std::stop_token& stop) {
+    LayerPush work(store_, ledger_, settings_, repository, compression, progress);
     std::map<spec::Digest, std::optional<Result<KnownBlob>>> blobs;  // a layer may stand in an image twice
     std::vector<const Layer*> order;
     for (auto layer = image.layers.rbegin(); layer != image.layers.rend(); ++layer)

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 
+#include "archive/source.h"
 #include "base/result.h"
 #include "image/store.h"
 #include "image/transfer/blob_ledger.h"
@@ -21,6 +22,8 @@ struct PushRequest {
   spec::Reference reference;  ///< with a tag, or all tags of the repository that are here are meant
   std::optional<spec::Platform> platform;
   registry::Credentials credentials;
+  /// Gzip or Zstd: layers are to be compressed so, and those that the registry has otherwise do not count.
+  std::optional<archive::Compression> compression;
 };
 
 /// Sends images to registries: what the registry has already is not sent, what another repository of it has

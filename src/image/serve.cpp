@@ -18,7 +18,7 @@ Result<std::string> manifest_of(Store& store, const Image& image) {
     blob.media_type = spec::oci::kDockerLayer;
     layers.push_back(std::move(blob));
   }
-  return push_manifest(image.id, config.size(), layers);
+  return push_manifest(image.id, config.size(), layers).text;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <thread>
 
-#include "archive/gzip_writer.h"
+#include "archive/compressor.h"
 #include "archive/tar_writer.h"
 #include "image/check.h"
 #include "image/pull.h"
@@ -61,8 +61,8 @@ Tar tar_of(const std::string& name, const std::string& data) {
   entry.size = data.size();
   EXPECT_TRUE(tar.header(entry).ok() && tar.data(data).ok() && tar.finish().ok());
   made.diff_id = spec::Digest::of(made.bytes);
-  archive::GzipWriter gzip;
-  EXPECT_TRUE(gzip.write(made.bytes, true, made.gzip).ok());
+  const auto gzip = archive::gzip_compressor(1);
+  EXPECT_TRUE(gzip->write(made.bytes, true, made.gzip).ok());
   return made;
 }
 
@@ -752,8 +752,9 @@ class PushTest : public TransferTest {
   void tag(const Image& image, const std::string& name) {
     ASSERT_TRUE(store_->tag(image.id, *spec::Reference::parse(registry_.name(name))).ok());
   }
-  Result<void> push(const std::string& name, Words& words) {
-    return pusher_->push({*spec::Reference::parse(registry_.name(name)), {}, {}}, words, {});
+  Result<void> push(const std::string& name, Words& words,
+                    std::optional<archive::Compression> compression = {}) {
+    return pusher_->push({*spec::Reference::parse(registry_.name(name)), {}, {}, compression}, words, {});
   }
   static std::string id(const Tar& tar) { return std::string(tar.diff_id.short_hex()); }
 };
@@ -828,6 +829,30 @@ TEST_F(PushTest, AllTagsOfARepositoryArePushed) {
   ASSERT_TRUE(push("app", words).ok());
   EXPECT_NE(registry_.manifest("app", "v1"), "");
   EXPECT_NE(registry_.manifest("app", "v2"), "");
+}
+
+TEST_F(PushTest, LayersAreCompressedAsItIsAskedFor) {
+  const Tar layer = tar_of("a", noise(200'000, 9));
+  const Image image = make("app:v1", {layer});
+  Words words;
+  ASSERT_TRUE(push("app:v1", words).ok());
+  ASSERT_TRUE(push("app:v1", words, archive::Compression::Zstd).ok());
+  const auto manifest = *json::decode<spec::oci::Manifest>(registry_.manifest("app", "v1"));
+  EXPECT_EQ(manifest.media_type, spec::oci::kMediaTypeManifest);
+  EXPECT_EQ(manifest.config.media_type, spec::oci::kMediaTypeConfig);
+  EXPECT_EQ(manifest.layers.at(0).media_type, spec::oci::kMediaTypeLayerZstd);
+  registry_.forget_requests();
+  Words again;
+  ASSERT_TRUE(push("app:v1", again, archive::Compression::Zstd).ok());
+  EXPECT_TRUE(again.said(id(layer) + ": Layer already exists"));
+  ASSERT_TRUE(push("app:v1", again, archive::Compression::Gzip).ok());
+  EXPECT_EQ(registry_.count("/blobs/uploads/"), 0U);
+  EXPECT_EQ(json::decode<spec::oci::Manifest>(registry_.manifest("app", "v1"))->layers.at(0).media_type,
+            spec::oci::kDockerLayerGzip);
+  ASSERT_TRUE(push("app:v1", again, archive::Compression::Zstd).ok());
+  ASSERT_TRUE(store_->remove(image.id.to_string(), true, true, {}).ok());
+  ASSERT_TRUE(pull("app:v1", again).ok());
+  EXPECT_EQ(store_->resolve(registry_.name("app:v1"))->id, image.id);
 }
 
 TEST_F(PushTest, AnUploadThatBreaksOffBeginsAnew) {

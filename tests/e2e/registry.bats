@@ -112,6 +112,46 @@ layered() {
   engine rmi "$OPEN/lines:v1"
 }
 
+@test "a push compresses as it is asked to" {
+  [ "$E2E_ENGINE" = skiff ] || skip "our own flag"
+  layered "$OPEN/packed:v1" packed
+  id=$(id_of "$OPEN/packed:v1")
+  types() {
+    curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' \
+      "http://$OPEN/v2/packed/manifests/v1" | jq -r '.mediaType, .layers[].mediaType' | sort -u | tr '\n' ' '
+  }
+  run -0 engine push --compression zstd "$OPEN/packed:v1"
+  [[ "$output" == *": Pushed"* ]]
+  [ "$(types)" = "application/vnd.oci.image.layer.v1.tar+zstd application/vnd.oci.image.manifest.v1+json " ]
+  # A registry's zstd is as good as anything until gzip is wanted.
+  run -0 engine push "$OPEN/packed:v1"
+  [[ "$output" != *": Pushed"* ]]
+  run -0 engine push --compression gzip "$OPEN/packed:v1"
+  [[ "$output" == *": Pushed"* ]]
+  [ "$(types)" = "application/vnd.docker.distribution.manifest.v2+json application/vnd.docker.image.rootfs.diff.tar.gzip " ]
+  run -0 engine push --compression zstd "$OPEN/packed:v1"
+  [[ "$output" != *": Pushed"* ]]
+  engine rmi "$OPEN/packed:v1"
+  engine pull -q "$OPEN/packed:v1"
+  [ "$(id_of "$OPEN/packed:v1")" = "$id" ]
+  run -1 engine push --compression lz4 "$OPEN/packed:v1"
+  [[ "$output" == *'invalid compression "lz4": layers are pushed as gzip or zstd' ]]
+  engine rmi "$OPEN/packed:v1"
+}
+
+@test "a large layer comes whole" {
+  dir=$(context)
+  head -c 50000000 /dev/urandom >"$dir/noise"
+  printf 'FROM scratch\nCOPY noise /\n' >"$dir/Dockerfile"
+  engine build -q -t "$OPEN/large:v1" "$dir" >/dev/null
+  id=$(id_of "$OPEN/large:v1")
+  engine push -q "$OPEN/large:v1"
+  engine rmi "$OPEN/large:v1"
+  engine pull -q "$OPEN/large:v1"
+  [ "$(id_of "$OPEN/large:v1")" = "$id" ]
+  engine rmi "$OPEN/large:v1"
+}
+
 @test "run and create bring the image" {
   run -0 --separate-stderr engine run --rm "$OPEN/base:v1" echo here
   [ "$output" = here ]

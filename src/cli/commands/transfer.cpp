@@ -69,6 +69,8 @@ class Push : public Transfer {
  public:
   Push() {
     flags.boolean(all_, "all-tags", 'a', "Push all tags of an image to the repository");
+    flags.string(compression_, "compression", 0,
+                 "Compress layers with \"gzip\" or \"zstd\" (default: as the registry has them, else gzip)");
     flags.boolean(no_trust_, "disable-content-trust", 0, "Skip image signing");
     flags.string(platform_, "platform", 0,
                  "Push a platform-specific manifest as a single-platform image to the registry.\n"
@@ -93,7 +95,8 @@ class Push : public Transfer {
       if (!quiet_) cli.err.write(kPlatformNote);
     }
     if (reference.digest()) return Error(Kind::InvalidArgument, "cannot push a digest reference");
-    auto stream = TRY(TRY(cli.engine())->push(reference, platform, TRY(registry_auth(cli, reference))));
+    auto stream =
+        TRY(TRY(cli.engine())->push(reference, platform, compression_, TRY(registry_auth(cli, reference))));
     TRY(show_progress(stream, cli.out, shown));
     if (shown == ProgressStyle::Quiet) cli.out.print("{}\n", reference.to_string());
     return 0;
@@ -102,9 +105,11 @@ class Push : public Transfer {
  private:
   /// Straight to another engine, under the names that the images have here.
   Result<int> to_engine(Cli& cli, const Arguments& arguments, ProgressStyle shown) {
-    if (all_ || !platform_.empty())
+    if (all_ || !platform_.empty() || !compression_.empty())
       return fail(Kind::InvalidArgument, "{} is not for pushes to an engine",
-                  all_ ? "--all-tags" : "--platform");
+                  all_                 ? "--all-tags"
+                  : !platform_.empty() ? "--platform"
+                                       : "--compression");
     const auto place = TRY(parse_place(arguments[0]));
     if (!place.image.empty())
       return fail(Kind::InvalidArgument,
@@ -116,6 +121,8 @@ class Push : public Transfer {
     TRY(copy_images(cli, *TRY(cli.engine()), *other, names, "", shown));
     return 0;
   }
+
+  std::string compression_;
 };
 
 }  // namespace

@@ -29,8 +29,17 @@ KnownBlob LayerPush::here(const KnownBlob& blob) const {
   return ours;
 }
 
+/// Whether it is compressed as it is wanted.
+bool LayerPush::will_do(const KnownBlob& blob) const {
+  const auto type = here(blob).media_type;
+  if (compression_ == archive::Compression::Zstd) return type == spec::oci::kDockerLayerZstd;
+  if (compression_ == archive::Compression::Gzip) return type == spec::oci::kDockerLayerGzip;
+  return true;
+}
+
 Result<KnownBlob> LayerPush::run(const Layer& layer, const std::stop_token& stop) {
-  const auto known = TRY(ledger_.blobs_of(layer.diff_id));
+  auto known = TRY(ledger_.blobs_of(layer.diff_id));
+  std::erase_if(known, [this](const KnownBlob& blob) { return !will_do(blob); });
   auto blob = TRY(find(layer, known, stop));
   if (!blob) blob = TRY(mount(layer, known, stop));
   if (!blob) blob = TRY(send(layer, kept(known), stop));
@@ -123,10 +132,13 @@ Result<KnownBlob> LayerPush::send_kept(const Layer& layer, const KnownBlob& blob
 Result<KnownBlob> LayerPush::send_once(const Layer& layer, const std::stop_token& stop) {
   const std::uint64_t total = TRY(store_.layer_tar_bytes(layer));
   Meter meter(progress_, id_of(layer));
-  LayerReader reader(store_, layer, [&](std::uint64_t bytes) { meter.show("Pushing", bytes, total); });
+  const auto compression = compression_.value_or(archive::Compression::Gzip);
+  LayerReader reader(store_, layer, compression,
+                     [&](std::uint64_t bytes) { meter.show("Pushing", bytes, total); });
   TRY(reader.open());
   KnownBlob blob;
-  blob.media_type = spec::oci::kDockerLayerGzip;
+  blob.media_type =
+      compression == archive::Compression::Zstd ? spec::oci::kDockerLayerZstd : spec::oci::kDockerLayerGzip;
   registry::Upload upload;
   upload.source = [&](char* buffer, std::size_t size) { return reader.read(buffer, size); };
   upload.digest = [&] { return blob.digest = reader.digest(); };

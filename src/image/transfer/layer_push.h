@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <stop_token>
 
+#include "archive/source.h"
 #include "base/result.h"
 #include "image/store.h"
 #include "image/transfer/blob_ledger.h"
@@ -15,8 +17,14 @@ namespace skiff::image {
 class LayerPush {
  public:
   LayerPush(Store& store, BlobLedger& ledger, const registry::Settings& settings,
-            registry::Repository& repository, Progress& progress)
-      : store_(store), ledger_(ledger), settings_(settings), repository_(repository), progress_(progress) {}
+            registry::Repository& repository, std::optional<archive::Compression> compression,
+            Progress& progress)
+      : store_(store),
+        ledger_(ledger),
+        settings_(settings),
+        repository_(repository),
+        compression_(compression),
+        progress_(progress) {}
 
   /// The blob that the repository has the layer as.
   Result<KnownBlob> run(const Layer& layer, const std::stop_token& stop);
@@ -32,11 +40,13 @@ class LayerPush {
   Result<KnownBlob> send_kept(const Layer& layer, const KnownBlob& blob, const std::stop_token& stop);
   Result<KnownBlob> send_once(const Layer& layer, const std::stop_token& stop);
   KnownBlob here(const KnownBlob& blob) const;
+  bool will_do(const KnownBlob& blob) const;
 
   Store& store_;
   BlobLedger& ledger_;
   const registry::Settings& settings_;
   registry::Repository& repository_;
+  const std::optional<archive::Compression> compression_;  ///< the only one that will do
   Progress& progress_;
 };
 

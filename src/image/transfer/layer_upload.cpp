@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "sys/file.h"
 
 namespace skiff::image {
@@ -9,11 +11,14 @@ namespace {
 
 constexpr std::size_t kPiece = 512 << 10;
 constexpr int kPipeSize = 1 << 20;
+/// For each of several layers at a time.
+constexpr unsigned kMostThreads = 8;
 
 }  // namespace
 
-LayerReader::LayerReader(Store& store, const Layer& layer, std::function<void(std::uint64_t)> progress)
-    : store_(store), layer_(layer), progress_(std::move(progress)) {}
+LayerReader::LayerReader(Store& store, const Layer& layer, archive::Compression compression,
+                         std::function<void(std::uint64_t)> progress)
+    : store_(store), layer_(layer), compression_(compression), progress_(std::move(progress)) {}
 
 LayerReader::~LayerReader() {
   tar_.reset();  // a writer that still writes ends here
@@ -21,6 +26,11 @@ LayerReader::~LayerReader() {
 }
 
 Result<void> LayerReader::open() {
+  const unsigned threads = std::min(std::thread::hardware_concurrency(), kMostThreads);
+  if (compression_ == archive::Compression::Zstd)
+    compressor_ = TRY(archive::zstd_compressor(threads));
+  else
+    compressor_ = archive::gzip_compressor(threads);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   tar_ = sys::Fd(ends[0]);
@@ -47,7 +57,7 @@ Result<void> LayerReader::refill() {
     ended_ = count == 0;
     // Before the stream gets its end: a tar that is not whole must not look like one.
     if (ended_) TRY(join());
-    TRY(gzip_.write(std::string_view(plain_).substr(0, count), ended_, ready_));
+    TRY(compressor_->write(std::string_view(plain_).substr(0, count), ended_, ready_));
     read_ += count;
     progress_(read_);
   }

@@ -6,7 +6,8 @@
 #include <string>
 #include <thread>
 
-#include "archive/gzip_writer.h"
+#include "archive/compressor.h"
+#include "archive/source.h"
 #include "image/store.h"
 #include "registry/client/repository.h"
 
@@ -16,8 +17,9 @@ namespace skiff::image {
 /// always gives the same bytes.
 class LayerReader {
  public:
-  /// `progress` hears how many bytes of the tar went by.
-  LayerReader(Store& store, const Layer& layer, std::function<void(std::uint64_t)> progress);
+  /// `compression` is Gzip or Zstd; `progress` hears how many bytes of the tar went by.
+  LayerReader(Store& store, const Layer& layer, archive::Compression compression,
+              std::function<void(std::uint64_t)> progress);
   ~LayerReader();
   LayerReader(const LayerReader&) = delete;
   LayerReader& operator=(const LayerReader&) = delete;
@@ -35,11 +37,12 @@ class LayerReader {
 
   Store& store_;
   const Layer layer_;
+  const archive::Compression compression_;
   const std::function<void(std::uint64_t)> progress_;
   sys::Fd tar_;
   std::thread writer_;
   Result<void> written_;
-  archive::GzipWriter gzip_;
+  std::unique_ptr<archive::Compressor> compressor_;
   spec::Hasher hasher_;
   std::string plain_;
   std::string ready_;
