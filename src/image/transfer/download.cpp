@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "image/transfer/range_reader.h"
 
 namespace skiff::image {
 namespace {
@@ -169,9 +170,11 @@ Result<void> Download::load() {
     state.here = partial_->size();
   });
   if (partial_->size() < size)
-    TRY(repository_->read_blob(
-        blob_.digest, partial_->size(),
-        [this](std::uint64_t at, std::string_view piece) { return take(at, piece); }, stop_.get_token()));
+    TRY(RangeReader(*repository_, blob_.digest, size, owner_.further_connections_)
+            .read(
+                partial_->size(),
+                [this](std::uint64_t at, std::string_view piece) { return take(at, piece); },
+                stop_.get_token()));
   // Nothing broke off: this is all that the registry says there is.
   if (partial_->size() < size)
     return fail(Kind::DataLoss, "the registry sent {} of {} bytes of {}: unexpected EOF", partial_->size(),

@@ -107,8 +107,12 @@ class Downloads {
   void ended(const spec::Digest& digest) EXCLUDES(mutex_);
 
   content::Store& content_;
+  /// Of all large blobs together: each may have a few megabytes that wait for their turn in memory.
+  static constexpr int kFurtherConnections = 6;
+
   const registry::Settings& settings_;
   Slots slots_;
+  Slots further_connections_{kFurtherConnections};
   Mutex mutex_;
   std::condition_variable changed_;
   std::map<spec::Digest, std::weak_ptr<Download>> known_ GUARDED_BY(mutex_);

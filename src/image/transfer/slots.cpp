@@ -20,6 +20,13 @@ std::optional<Slots::Slot> Slots::take(const std::stop_token& stop, const std::f
   return Slot(*this);
 }
 
+std::optional<Slots::Slot> Slots::take_free() {
+  const MutexLock lock(mutex_);
+  if (free_ == 0) return std::nullopt;
+  --free_;
+  return Slot(*this);
+}
+
 void Slots::give() {
   const MutexLock lock(mutex_);
   ++free_;

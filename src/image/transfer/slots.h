@@ -31,6 +31,8 @@ class Slots {
   /// Waits until there is one; `waiting` is called when that may take a while. Nothing when `stop` said so.
   std::optional<Slot> take(const std::stop_token& stop, const std::function<void()>& waiting = {})
       EXCLUDES(mutex_);
+  /// One that is free now, if any.
+  std::optional<Slot> take_free() EXCLUDES(mutex_);
 
  private:
   void give() EXCLUDES(mutex_);

@@ -35,11 +35,15 @@ Result<std::string> Repository::read_blob(const spec::oci::Descriptor& blob, con
   return std::move(response.body);
 }
 
-Result<void> Repository::read_blob(const spec::Digest& digest, std::uint64_t offset, const BlobSink& sink,
+Result<void> Repository::read_blob(const spec::Digest& digest, const BlobRange& range, const BlobSink& sink,
                                    const std::stop_token& stop) {
+  const std::uint64_t offset = range.offset;
   http::WebRequest request;
   request.url = url("blobs/" + digest.to_string());
-  if (offset > 0) request.fields.add("Range", fmt::format("bytes={}-", offset));
+  if (range.end)
+    request.fields.add("Range", fmt::format("bytes={}-{}", offset, *range.end - 1));
+  else if (offset > 0)
+    request.fields.add("Range", fmt::format("bytes={}-", offset));
   std::optional<std::uint64_t> at;
   const auto response = TRY(this->request(
       request, stop, [&](const http::WebResponse& head, std::string_view piece) -> Result<void> {
@@ -49,6 +53,7 @@ Result<void> Repository::read_blob(const spec::Digest& digest, std::uint64_t off
             return fail(Kind::Unavailable,
                         "the registry sent another part of {} than the one that was asked for",
                         digest.to_string());
+          if (head.status == 206 && range.ranged) range.ranged();
         }
         TRY(sink(*at, piece));
         *at += piece.size();

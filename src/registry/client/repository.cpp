@@ -106,11 +106,12 @@ std::string Repository::scope(std::string_view path) const {
 Result<http::WebResponse> Repository::perform(const http::WebRequest& request, bool ours,
                                               const std::stop_token& stop, const http::WebSink& sink) {
   std::unique_ptr<http::WebSession> session;
-  if (ours) {
+  {
     const MutexLock lock(mutex_);
-    if (!idle_.empty()) {
-      session = std::move(idle_.back());
-      idle_.pop_back();
+    auto& idle = ours ? idle_ : idle_elsewhere_;
+    if (!idle.empty()) {
+      session = std::move(idle.back());
+      idle.pop_back();
     }
   }
   if (!session) {
@@ -121,7 +122,8 @@ Result<http::WebResponse> Repository::perform(const http::WebRequest& request, b
   }
   auto response = session->perform(request, stop, sink);
   const MutexLock lock(mutex_);
-  if (ours && response.ok() && idle_.size() < kIdleSessions) idle_.push_back(std::move(session));
+  auto& idle = ours ? idle_ : idle_elsewhere_;
+  if (response.ok() && idle.size() < kIdleSessions) idle.push_back(std::move(session));
   return response;
 }
 

@@ -29,6 +29,14 @@ struct ManifestBytes {
 /// Takes a blob's bytes: those from `offset` of the blob on.
 using BlobSink = std::function<Result<void>(std::uint64_t offset, std::string_view piece)>;
 
+/// What is wanted of a blob.
+struct BlobRange {
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t>
+      end;                       ///< the first byte that is not wanted; a server without ranges sends it, too
+  std::function<void()> ranged;  ///< called before the first byte from a server that takes ranges
+};
+
 /// A blob on its way out: its bytes once, and the digest of what was given, known when they are.
 struct Upload {
   http::BodySource source;
@@ -62,10 +70,9 @@ class Repository {
 
   /// A small blob whole: a config.
   Result<std::string> read_blob(const spec::oci::Descriptor& blob, const std::stop_token& stop);
-  /// A blob from `offset` on, once: whoever wants to resume asks again. A server that knows no ranges sends
-  /// from the start; `sink` is told where each piece belongs. Returns the blob's size when it is known. An
-  /// error of kind Unavailable or Exhausted may pass.
-  Result<void> read_blob(const spec::Digest& digest, std::uint64_t offset, const BlobSink& sink,
+  /// A part of a blob, once: whoever wants to resume asks again. A server that knows no ranges sends all from
+  /// the start; `sink` is told where each piece belongs. An error of kind Unavailable or Exhausted may pass.
+  Result<void> read_blob(const spec::Digest& digest, const BlobRange& range, const BlobSink& sink,
                          const std::stop_token& stop);
   /// The size of a blob, nothing when it is not here.
   Result<std::optional<std::uint64_t>> blob_size(const spec::Digest& digest, const std::stop_token& stop);
@@ -106,7 +113,9 @@ class Repository {
   const Settings settings_;
   Authorizer authorizer_;
   Mutex mutex_;
-  std::vector<std::unique_ptr<http::WebSession>> idle_ GUARDED_BY(mutex_);
+  using Sessions = std::vector<std::unique_ptr<http::WebSession>>;
+  Sessions idle_ GUARDED_BY(mutex_);            ///< with the registry
+  Sessions idle_elsewhere_ GUARDED_BY(mutex_);  ///< with the servers that it sends us to
 };
 
 /// Whether the registry at `endpoint` takes these credentials, as a login asks: an identity token that it

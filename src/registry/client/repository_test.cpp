@@ -25,7 +25,7 @@ class RepositoryTest : public ::testing::Test {
   }
   static Result<std::string> read(Repository& from, const spec::Digest& digest, std::string known = "") {
     const std::uint64_t begin = known.size();
-    TRY(from.read_blob(digest, begin,
+    TRY(from.read_blob(digest, {begin, {}, {}},
                        [&](std::uint64_t at, std::string_view piece) -> Result<void> {
                          known.resize(at);
                          known += piece;
