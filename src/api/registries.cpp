@@ -12,8 +12,10 @@ registry::Credentials credentials_of(const Call& call) {
 Result<void> conclude(Call& call, Result<void> done) {
   if (done.ok() || call.http.answered()) return done;
   const Error& error = done.error();
-  if (registry::is_unauthorized(error))
-    return call.http.send(401, json::encode(spec::docker::ErrorResponse{error.message()}) + "\n");
+  // Two that have a status of their own in Docker's answers, and in no others.
+  const int status = registry::is_unauthorized(error) ? 401 : registry::is_too_many_requests(error) ? 429 : 0;
+  if (status != 0)
+    return call.http.send(status, json::encode(spec::docker::ErrorResponse{error.message()}) + "\n");
   const bool is_of_registry = error.kind() == Kind::Unavailable || error.kind() == Kind::Forbidden;
   if (is_of_registry) return Error(Kind::Internal, error.message());
   return done;

@@ -43,6 +43,7 @@ Error blamed(const Error& error) {
     case EINVAL:
     case E2BIG:
     case ERANGE:
+    case EFBIG:
     case EMLINK:
       return {Kind::InvalidArgument, error.message(), error.code()};
     default:
@@ -268,6 +269,9 @@ Result<void> Applier::write_data(const Entry& entry, const sys::Fd& file) {
   for (;;) {
     const auto bytes = TRY(tar_.data(offset));
     if (bytes.empty()) break;
+    // A sparse map need not end where the file does.
+    if (static_cast<std::uint64_t>(offset) + bytes.size() > entry.size)
+      return fail(Kind::InvalidArgument, "its sparse map leads beyond the {} bytes of the file", entry.size);
     if (recorder_) TRY(recorder_->data(tar_.position(), bytes, static_cast<std::uint64_t>(offset)));
     if (offset != position && ::lseek(file.get(), offset, SEEK_SET) < 0) return fail_errno("seek");
     TRY_CONTEXT(sys::write_all(file, bytes), "write");

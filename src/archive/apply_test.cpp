@@ -146,6 +146,20 @@ TEST_F(ApplyTest, WritingThroughALinkOutOfTheTreeIsRefusedOrConfined) {
   }
 }
 
+TEST_F(ApplyTest, WhatALinkOfALayerLeadsToIsMadeInside) {
+  // A layer may have a link to what only a layer below has: var/run -> /run.
+  Tar tar;
+  tar.link("var/run", "/run/all").file("var/run/pid", "1");
+  tar.link("a", "b").link("b", "../../c/d").file("a/x/file", "2");
+  ASSERT_TRUE(layer(tar).ok());
+  EXPECT_EQ(read("root/run/all/pid"), "1");
+  EXPECT_EQ(read("root/c/d/x/file"), "2");
+  Tar circle;
+  EXPECT_FALSE(layer(circle.link("m", "n").link("n", "m/x").file("m/file")).ok());
+  Tar in_context;
+  EXPECT_FALSE(context(in_context.link("to", "nothing").file("to/file")).ok());
+}
+
 TEST_F(ApplyTest, AFileDoesNotGoThroughALinkOfItsOwnName) {
   Tar tar;
   tar.link("x", "../outside").file("x", "replaced");

@@ -101,7 +101,10 @@ Result<bool> TarReader::next(Entry& entry) {
   archive_entry* from = nullptr;
   const int code = archive_read_next_header(archive_, &from);
   if (code == ARCHIVE_EOF) return false;
-  if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return failure();
+  // A warning means that what the archive says was passed over, as Go's reader never does; but names need not
+  // be UTF-8.
+  const bool other_names = code == ARCHIVE_WARN && archive_errno(archive_) == EILSEQ;
+  if (code != ARCHIVE_OK && !other_names) return failure();
   entry = Entry();
   entry.path = text(archive_entry_pathname(from), archive_entry_pathname_utf8(from));
   entry.type = type_of(from);
@@ -137,7 +140,7 @@ Result<std::string_view> TarReader::data(std::int64_t& offset) {
     std::size_t size = 0;
     const int code = archive_read_data_block(archive_, &buffer, &size, &offset);
     if (code == ARCHIVE_EOF) return std::string_view();
-    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
+    if (code != ARCHIVE_OK) {
       // Docker's client does not pad the last file of a context that it changed, and Go's reader never asks.
       if (state_->error || !state_->ended || data_left_ != 0) return failure();
       cut_short_ = true;

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -24,6 +25,8 @@ constexpr const char* kOpaque = "trusted.overlay.opaque";
 constexpr std::size_t kCopyBuffer = 1 << 20;
 /// EAGAIN of openat2: a rename raced with "..".
 constexpr int kRaceAttempts = 32;
+/// As many as the kernel follows (path_resolution(7)).
+constexpr int kMostLinks = 40;
 
 bool belongs_to_overlay(std::string_view name) {
   return name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
@@ -47,7 +50,10 @@ Result<sys::Fd> open_directory_below(const sys::Fd& root, std::string_view path,
   return open_below(root, path.empty() ? "." : std::string(path), escape);
 }
 
-Result<sys::Fd> make_directories_below(const sys::Fd& root, std::string_view path, Escape escape) {
+namespace {
+
+/// Links that have been followed to what was not there yet: `links`.
+Result<sys::Fd> make_below(const sys::Fd& root, std::string_view path, Escape escape, int links) {
   auto there = open_directory_below(root, path, escape);
   if (there || there.error().kind() != Kind::NotFound) return there;
   // Resolved anew from the root at each step, so that links on the way mean what they mean to the kernel.
@@ -55,12 +61,26 @@ Result<sys::Fd> make_directories_below(const sys::Fd& root, std::string_view pat
   sys::Fd current = TRY(open_below(root, ".", escape));
   for (const auto& part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
+    const std::string above = prefix;
     prefix += (prefix.empty() ? "" : "/") + part;
     if (::mkdirat(current.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
       return fail_errno("mkdir {}", quote(prefix));
-    current = TRY(open_below(root, prefix, escape));
+    auto next = open_below(root, prefix, escape);
+    if (!next && next.error().kind() == Kind::NotFound && escape == Escape::Confine) {
+      // A link to what only a layer below has, or nobody.
+      if (links >= kMostLinks) return Error::from_errno(fmt::format("open {}", quote(prefix)), ELOOP);
+      const std::string target = TRY(link_target(current, part));
+      next = make_below(root, target.starts_with('/') ? target : above + "/" + target, escape, links + 1);
+    }
+    current = TRY(std::move(next));
   }
   return current;
+}
+
+}  // namespace
+
+Result<sys::Fd> make_directories_below(const sys::Fd& root, std::string_view path, Escape escape) {
+  return make_below(root, path, escape, 0);
 }
 
 Result<sys::Fd> open_entry(const sys::Fd& dir, const std::string& name, int flags) {
@@ -152,12 +172,24 @@ Result<XAttrs> read_xattrs(const sys::Fd& file) {
   return xattrs;
 }
 
+namespace {
+
+bool has_room(const sys::Fd& file) {
+  struct statvfs status {};
+  return ::fstatvfs(file.get(), &status) == 0 && status.f_bavail > 0 &&
+         (status.f_files == 0 || status.f_favail > 0);
+}
+
+}  // namespace
+
 Result<void> write_xattrs(const sys::Fd& file, const XAttrs& xattrs) {
   for (const auto& [name, value] : xattrs) {
     if (belongs_to_overlay(name)) continue;
     if (::fsetxattr(file.get(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
-    if (errno != EOPNOTSUPP && errno != EPERM)
-      return fail_errno("extended attribute {} of {} bytes", quote(name), value.size());
+    if (errno == EOPNOTSUPP || errno == EPERM) continue;
+    // ext4 says so of what does not fit beside the inode, too.
+    if (errno == ENOSPC && has_room(file)) errno = E2BIG;
+    return fail_errno("extended attribute {} of {} bytes", quote(name), value.size());
   }
   return {};
 }

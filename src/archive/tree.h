@@ -24,7 +24,7 @@ enum class Escape : std::uint8_t {
 
 /// Opens the directory `path` below `root` with O_RDONLY; links on the way count as `escape` says.
 Result<sys::Fd> open_directory_below(const sys::Fd& root, std::string_view path, Escape escape);
-/// As above, making what is missing as root with mode 0755.
+/// As above, making what is missing as root with mode 0755; with Confine also where links lead.
 Result<sys::Fd> make_directories_below(const sys::Fd& root, std::string_view path, Escape escape);
 
 /// Opens an entry of `dir` without following it.

@@ -188,16 +188,13 @@ class RegistryPuller final : public Puller {
       const auto document = TRY(source.repository->manifest(digest.to_string(), stop));
       TRY(store_.content().put(document.bytes));
     }
-    TRY(bring_image(source, progress, stop));
+    bool mended = false;
+    TRY(bring_image(source, mended, progress, stop));
     return {};
   }
 
  private:
   enum class Change : std::uint8_t { None, Mended, Newer };
-  struct Brought {
-    Image image;
-    bool mended = false;
-  };
 
   /// What the name stands for now is another image, or one that lacked something.
   Result<Change> pull_one(const PullRequest& request, const spec::Reference& asked, Progress& progress,
@@ -211,7 +208,8 @@ class RegistryPuller final : public Puller {
     progress.message(fmt::format("Pulling from {}", reference.path()),
                      reference.digest() ? reference.familiar() : reference.tag());
     const auto before = store_.id_of(reference.to_string());
-    auto brought = bring_image(source, progress, stop);
+    bool mended = false;  // also by a mirror that broke off then
+    auto brought = bring_image(source, mended, progress, stop);
     while (!brought.ok() && source.repository->endpoint().mirror &&
            brought.error().kind() != Kind::Cancelled) {
       // A mirror that lost something, or was cut off: what came of the layers is kept for the next one.
@@ -220,9 +218,9 @@ class RegistryPuller final : public Puller {
                                source.way + 1));
       // Where the tag may stand for another image.
       pull = TRY(check_trust(reference, source, request.credentials, stop));
-      brought = bring_image(source, progress, stop);
+      brought = bring_image(source, mended, progress, stop);
     }
-    const auto [image, mended] = TRY(std::move(brought));
+    const Image image = TRY(std::move(brought));
     store_.used(image.id);
     const auto canonical = reference.with_digest(source.digest);
     std::vector<spec::Digest> documents;
@@ -272,17 +270,19 @@ class RegistryPuller final : public Puller {
     return pull;
   }
 
-  Result<Brought> bring_image(const Source& source, Progress& progress, const std::stop_token& stop) {
+  /// `mended` becomes true when something of it was damaged here and is whole now, whatever comes after.
+  Result<Image> bring_image(const Source& source, bool& mended, Progress& progress,
+                            const std::stop_token& stop) {
     const auto& descriptor = source.manifest.config;
     const auto known = store_.resolve(descriptor.digest.to_string());
     if (known.ok()) {
-      bool mended = TRY(mend_layers(store_, unpackings_, source, *known, progress, stop)) > 0;
+      TRY(mend_layers(store_, unpackings_, source, *known, mended, progress, stop));
       // What is held in memory does not tell of the disk.
       if (!store_.content().read(known->id).ok()) {
         TRY(store_.content().put(TRY(source.repository->read_blob(descriptor, stop))));
         mended = true;
       }
-      return Brought{*known, mended};
+      return known;
     }
     const bool damaged = known.error().kind() == Kind::DataLoss;
     const std::string text = TRY(source.repository->read_blob(descriptor, stop));
@@ -292,10 +292,11 @@ class RegistryPuller final : public Puller {
       const auto layers = TRY(stack.bring(config, stop));
       auto image = store_.create_from(text, layers, "");
       if (image.ok()) {
+        mended = mended || damaged;
         stack.keep(*image);
         TRY(remember_blobs(source, layers));
         if (settings_.keep_layer_blobs) TRY(store_.add_layer_blobs(image->id, TRY(stack.keep_blobs())));
-        return Brought{*std::move(image), damaged};
+        return image;
       }
       // A layer that was here may have gone with the last image that had it: then it is fetched.
       const bool lost = image.error().kind() == Kind::NotFound;

@@ -32,9 +32,8 @@ Result<void> mend_layer(Store& store, Unpackings& unpackings, const Source& sour
 
 }  // namespace
 
-Result<std::size_t> mend_layers(Store& store, Unpackings& unpackings, const Source& source,
-                                const Image& image, Progress& progress, const std::stop_token& stop) {
-  std::size_t mended = 0;
+Result<void> mend_layers(Store& store, Unpackings& unpackings, const Source& source, const Image& image,
+                         bool& mended, Progress& progress, const std::stop_token& stop) {
   for (std::size_t i = 0; i < image.layers.size(); ++i) {
     const auto sound = store.snapshots().sound(image.layers[i].snapshot);
     if (sound.ok()) continue;
@@ -43,9 +42,9 @@ Result<std::size_t> mend_layers(Store& store, Unpackings& unpackings, const Sour
       return Error(Kind::InvalidArgument,
                    "invalid manifest: layers from manifest don't match image configuration");
     TRY(mend_layer(store, unpackings, source, image, i, progress, stop));
-    ++mended;
+    mended = true;
   }
-  return mended;
+  return {};
 }
 
 }  // namespace skiff::image

@@ -178,6 +178,8 @@ TEST(Refusals, AreWordedAsDockerWordsThem) {
             "manifest for x:v1 not found: manifest unknown: manifest unknown");
   EXPECT_EQ(refusal(response(401, "Unauthorized", "")).message(), "unauthorized: authentication required");
   EXPECT_TRUE(is_unauthorized(refusal(response(401, "Unauthorized", ""))));
+  EXPECT_TRUE(is_too_many_requests(refusal(response(429, "Too Many Requests", ""))));
+  EXPECT_FALSE(is_too_many_requests(refusal(response(503, "Service Unavailable", ""))));
   EXPECT_EQ(refusal(response(401, "Unauthorized", R"({"details":"wrong password"})")).message(),
             "unauthorized: wrong password");
   EXPECT_EQ(refusal(response(502, "Bad Gateway", "<html>")).message(),

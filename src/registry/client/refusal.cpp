@@ -28,6 +28,7 @@ void describe(json::Fields& f, Body& body) {
 }
 
 constexpr std::string_view kUnauthorized = "unauthorized: ";
+constexpr std::string_view kTooMany = "toomanyrequests: ";
 constexpr std::string_view kDenied = "denied: ";
 constexpr std::string_view kManifestUnknown = "manifest unknown: ";
 constexpr std::string_view kNameUnknown = "name unknown: ";
@@ -61,7 +62,7 @@ std::string plain(const http::WebResponse& response) {
     case 403:
       return fmt::format("{}requested access to the resource is denied", kDenied);
     case 429:
-      return "toomanyrequests: too many requests";
+      return fmt::format("{}too many requests", kTooMany);
     default:
       if (response.body.empty() || response.status >= 500)
         return fmt::format("received unexpected HTTP status: {} {}", response.status, response.reason);
@@ -87,7 +88,7 @@ Error refusal(const http::WebResponse& response) {
   if (body->details.empty()) return {kind, plain(response)};
   const std::string_view words = response.status == 401   ? kUnauthorized
                                  : response.status == 403 ? kDenied
-                                 : response.status == 429 ? "toomanyrequests: "
+                                 : response.status == 429 ? kTooMany
                                                           : "unknown: ";
   return {kind, fmt::format("{}{}", words, body->details)};
 }
@@ -107,6 +108,8 @@ Error pull_error(const Error& error, const spec::Reference& reference) {
 }
 
 bool is_unauthorized(const Error& error) { return error.message().starts_with(kUnauthorized); }
+
+bool is_too_many_requests(const Error& error) { return error.message().starts_with(kTooMany); }
 
 bool is_passing(int status) {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;

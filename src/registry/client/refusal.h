@@ -22,6 +22,8 @@ Error pull_error(const Error& error, const spec::Reference& reference);
 
 /// True when the registry wants to know who asks, or does not believe it (status 401).
 bool is_unauthorized(const Error& error);
+/// True when the registry was asked too often (status 429).
+bool is_too_many_requests(const Error& error);
 
 /// True for answers after which the same request may go well: 429, 408, 500, 502, 503, 504.
 bool is_passing(int status);

@@ -182,7 +182,9 @@ Result<http::WebResponse> Repository::once(http::WebRequest request, const std::
 }
 
 Result<http::WebResponse> Repository::request(http::WebRequest request, const std::stop_token& stop,
-                                              const http::WebSink& sink, std::vector<std::string> scopes) {
+                                              const http::WebSink& sink, std::vector<std::string> scopes,
+                                              std::optional<int> attempts) {
+  const int most = attempts.value_or(settings_.attempts);
   request.fields.add("User-Agent", fmt::format("skiff/{}", spec::program_version()));
   if (scopes.empty()) scopes.push_back(scope(name_.path()));
   auto wait = settings_.first_pause;
@@ -199,7 +201,7 @@ Result<http::WebResponse> Repository::request(http::WebRequest request, const st
                               ? is_passing(response->status)
                               : response.error().kind() == Kind::Unavailable && response.error().code() == 0;
     // A body that was given cannot be given again, one that was taken may not be taken twice.
-    if (!may_pass || begun || request.source || attempt >= settings_.attempts) return response;
+    if (!may_pass || begun || request.source || attempt >= most) return response;
     std::chrono::milliseconds time = wait;
     if (response.ok())
       if (const auto named = retry_after(*response)) time = *named;
@@ -219,7 +221,9 @@ Result<spec::oci::Descriptor> Repository::resolve(const std::string& tag_or_dige
   const auto digest = spec::Digest::parse(response.fields.get("Docker-Content-Digest"));
   if (!response.ok() || !digest.ok()) {
     // HEAD tells no reasons, and some registries no digest: the document itself does.
-    const auto found = TRY(manifest(tag_or_digest, stop));
+    // A registry that was not ready however often it was asked is asked for its reason once.
+    const auto found =
+        TRY(manifest(tag_or_digest, stop, is_passing(response.status) ? 1 : settings_.attempts));
     spec::oci::Descriptor descriptor;
     descriptor.media_type = found.media_type;
     descriptor.digest = found.digest;
@@ -234,10 +238,15 @@ Result<spec::oci::Descriptor> Repository::resolve(const std::string& tag_or_dige
 }
 
 Result<ManifestBytes> Repository::manifest(const std::string& tag_or_digest, const std::stop_token& stop) {
+  return manifest(tag_or_digest, stop, settings_.attempts);
+}
+
+Result<ManifestBytes> Repository::manifest(const std::string& tag_or_digest, const std::stop_token& stop,
+                                           int attempts) {
   http::WebRequest request;
   request.url = url("manifests/" + tag_or_digest);
   request.fields.add("Accept", spec::oci::accepted_manifests());
-  auto response = TRY(this->request(request, stop));
+  auto response = TRY(this->request(request, stop, {}, {}, attempts));
   const auto wanted = spec::Digest::parse(tag_or_digest);
   // Changed on the way: once more.
   if (response.ok() && wanted.ok() && spec::Digest::of(response.body) != *wanted)

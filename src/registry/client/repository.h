@@ -95,9 +95,12 @@ class Repository {
   std::string url(std::string_view rest) const;
   std::string for_mirror(std::string url) const;
   std::string scope(std::string_view path) const;
-  /// One request with authorization, redirects and repetition.
+  Result<ManifestBytes> manifest(const std::string& tag_or_digest, const std::stop_token& stop, int attempts);
+  /// One request with authorization, redirects and repetition: as often as the settings say, unless
+  /// `attempts` says it.
   Result<http::WebResponse> request(http::WebRequest request, const std::stop_token& stop,
-                                    const http::WebSink& sink = {}, std::vector<std::string> scopes = {});
+                                    const http::WebSink& sink = {}, std::vector<std::string> scopes = {},
+                                    std::optional<int> attempts = {});
   Result<http::WebResponse> once(http::WebRequest request, const std::vector<std::string>& scopes,
                                  const std::stop_token& stop, const http::WebSink& sink);
   Result<http::WebResponse> follow(http::WebRequest request, const std::string& authorization,
