@@ -332,6 +332,21 @@ TEST_P(OverlayStore, FoldersWithoutARecordAndRecordsWithoutAFolderGo) {
   EXPECT_EQ(read("l1", "/a"), "1");
 }
 
+TEST_P(OverlayStore, WhatIsForgottenForLackOfFilesLeavesNothing) {
+  prepare("c", "");
+  ASSERT_TRUE(store_->commit("c", "l").ok());  // not synced
+  const std::string files = *store_->layer_directory("l");
+  const std::string folder = fs::path(files).parent_path();
+  store_.reset();
+  fs::remove_all(files);
+  fs::create_directories(folder + "/work");
+  restart();
+  EXPECT_FALSE(sys::exists(folder));
+  ASSERT_TRUE(store_->sync().ok());
+  restart();
+  EXPECT_TRUE(store_->list()->empty());
+}
+
 TEST_P(SnapshotConformance, DamagedLayersAreNotFoundUntilTheyAreExchanged) {
   const auto chain = spec::Digest::of("lower");
   const auto upper = spec::Digest::of("upper");

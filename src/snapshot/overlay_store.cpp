@@ -153,8 +153,6 @@ Result<void> OverlayStore::load() {
       lost.push_back(key);
       continue;
     }
-    if (record.unsynced) unsynced_.insert(key);
-    known.insert(record.directory);
     if (!sys::exists(files_of(record))) {
       // A layer of an image keeps its place: the same files can be fetched again.
       const bool keep = record.committed && !record.chain.empty();
@@ -165,6 +163,8 @@ Result<void> OverlayStore::load() {
         continue;
       }
     }
+    if (record.unsynced) unsynced_.insert(key);
+    known.insert(record.directory);
     // The end of a commit that a crash came into.
     if (record.committed) TRY(sys::remove_tree(directory_of(record) + "/work"));
     index(key, record);
