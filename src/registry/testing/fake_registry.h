@@ -192,10 +192,12 @@ class FakeRegistry {
     if (bytes.empty()) return say(http, 404, "BLOB_UNKNOWN");
     const auto range = http.fields().get("Range");
     if (ranges && range.starts_with("bytes=")) {
-      const auto from = *parse_uint(range.substr(6, range.size() - 7));
-      http.answer_fields().add("Content-Range",
-                               fmt::format("bytes {}-{}/{}", from, bytes.size() - 1, bytes.size()));
-      (void)http.send(206, std::string_view(bytes).substr(from), "application/octet-stream");
+      const auto [first, last] = cut(range.substr(6), '-');
+      const auto from = *parse_uint(first);
+      const auto to =
+          std::min<std::uint64_t>(parse_uint(last.value_or("")).value_or(UINT64_MAX), bytes.size() - 1);
+      http.answer_fields().add("Content-Range", fmt::format("bytes {}-{}/{}", from, to, bytes.size()));
+      (void)http.send(206, std::string_view(bytes).substr(from, to - from + 1), "application/octet-stream");
       return;
     }
     (void)http.send(200, bytes, "application/octet-stream");
