@@ -263,8 +263,12 @@ class Builder {
           name.find('\0') != std::string::npos)
         return fail(Kind::InvalidArgument, "the extended attribute {} of {} is none", quote(name),
                     quote(entry.name));
-      std::erase_if(node.xattrs, [&](const auto& known) { return known.first == name; });
-      node.xattrs.emplace_back(name, *std::move(value));
+      const auto known = std::find_if(node.xattrs.begin(), node.xattrs.end(),
+                                      [&wanted = name](const auto& one) { return one.first == wanted; });
+      if (known != node.xattrs.end())
+        known->second = *std::move(value);
+      else
+        node.xattrs.emplace_back(name, *std::move(value));
     }
     return {};
   }

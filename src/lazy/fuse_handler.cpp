@@ -34,10 +34,10 @@ std::string answer(std::uint64_t unique, int error, std::string_view body = {}) 
 }  // namespace
 
 /// One request on its way to its answer.
-class Request {
+class FuseRequest {
  public:
-  Request(FuseHandler& handler, const fuse_in_header& header, std::string_view body,
-          const std::stop_token& stop)
+  FuseRequest(FuseHandler& handler, const fuse_in_header& header, std::string_view body,
+              const std::stop_token& stop)
       : handler_(handler), header_(header), body_(body), stop_(stop) {}
 
   std::string run() {
@@ -285,7 +285,7 @@ std::string FuseHandler::handle(std::string_view request, const std::stop_token&
   if (request.size() < sizeof header) return "";
   std::memcpy(&header, request.data(), sizeof header);
   request.remove_prefix(sizeof header);
-  return Request(*this, header, request, stop).run();
+  return FuseRequest(*this, header, request, stop).run();
 }
 
 }  // namespace skiff::lazy

@@ -30,7 +30,7 @@ class FuseHandler {
   bool has_acls_ = false;
   std::atomic<bool> no_open_ = false;     ///< the kernel opens files without asking
   std::atomic<bool> no_opendir_ = false;  ///< and directories
-  friend class Request;
+  friend class FuseRequest;
 };
 
 }  // namespace skiff::lazy
