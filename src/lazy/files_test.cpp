@@ -254,6 +254,7 @@ TEST_F(Fuse, FilesAreFoundAndRead) {
   EXPECT_EQ(ask(FUSE_READ, node, bytes(in)).error, EIO);
   EXPECT_EQ(ask(FUSE_READ, 99, bytes(in)).error, ENOENT);
   EXPECT_EQ(ask(FUSE_WRITE, node).error, ENOSYS);
+  EXPECT_EQ(ask(FUSE_INTERRUPT, 0).error, ENOSYS);
   EXPECT_EQ(ask(FUSE_FORGET, node).body, "silent");
 }
 

@@ -50,6 +50,8 @@ class FuseRequest {
         return init();
       case FUSE_STATFS:
         return statfs();
+      case FUSE_INTERRUPT:  // once told so, the kernel sends no more of them
+        return failed(ENOSYS);
       default:
         break;
     }

@@ -128,6 +128,7 @@ class LazyLayersTest : public testing::Test {
   Image pull(bool lazy = true) {
     PullRequest request{*spec::Reference::parse(registry_.name("app:v1")), {}, {}};
     request.lazy = lazy;
+    request.credentials = credentials_;
     Silence words;
     const auto pulled = puller_->pull(request, words, {});
     EXPECT_TRUE(pulled.ok()) << pulled.error().message();
@@ -142,6 +143,7 @@ class LazyLayersTest : public testing::Test {
 
   std::string base_;
   FakeRegistry registry_;
+  registry::Credentials credentials_;
   registry::Settings settings_ = FakeRegistry::settings();
   std::unique_ptr<meta::Database> database_;
   std::unique_ptr<content::Store> content_;
@@ -217,6 +219,27 @@ TEST_F(LazyLayersTest, WithoutRangesItIsPulledWhole) {
   registry_.ranges = false;
   publish({layer_with("a", "contents")});
   EXPECT_FALSE(info(pull(), 0).served);
+}
+
+TEST_F(LazyLayersTest, WhoPulledIsWhoReads) {
+  for (const auto auth : {FakeRegistry::Auth::Basic, FakeRegistry::Auth::Token}) {
+    registry_.auth = auth;
+    credentials_ = {"user", "password", "", ""};
+    publish({layer_with("a", fmt::format("contents {}", static_cast<int>(auth)))});
+    const auto image = pull();
+    const auto layer = info(image, 0);
+    EXPECT_EQ(served_file(layer, "a"), fmt::format("contents {}", static_cast<int>(auth)));
+    EXPECT_EQ(fs::status(layer.directory + "/" + lazy::kNote).permissions(), fs::perms(0600));
+    // Whoever pulls it again reads it from then on.
+    credentials_ = {"user", "another", "", ""};
+    ASSERT_TRUE(lazy_->renew(image, credentials_).ok());
+    EXPECT_EQ(lazy::read_note(layer.directory)->credentials.password, "another");
+    credentials_ = {"user", "password", "", ""};
+    EXPECT_EQ(pull().id, image.id);
+    EXPECT_EQ(lazy::read_note(layer.directory)->credentials.password, "password");
+    ASSERT_TRUE(store_->make_whole(image.snapshot).ok());
+    EXPECT_FALSE(sys::exists(layer.directory + "/" + lazy::kNote));
+  }
 }
 
 TEST_F(LazyLayersTest, AnImageThatGoesLeavesNothing) {
