@@ -54,6 +54,7 @@ Result<void> image_create(Call& call) {
   request.reference = TRY(reference_of(call.query.get("fromImage"), call.query.get("tag")));
   request.platform = TRY(platform_of(call));
   request.credentials = credentials_of(call);
+  request.lazy = call.query.boolean("lazy");
   const auto stop = call.http.stop_token();
   TransferLines lines(call);
   return conclude(call, lines.run([&](image::Progress& progress) {

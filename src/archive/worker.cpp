@@ -136,6 +136,18 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
   return Replayed{TRY(spec::Digest::parse(answer.digest)), answer.tar_bytes};
 }
 
+Result<ApplyStats> read_contents(const sys::Fd& contents, const sys::Fd& nowhere, std::uint64_t blob_size,
+                                 const spec::LayerLimits& limits, const sys::Fd& index) {
+  Job job;
+  job.kind = "contents";
+  job.blob_size = blob_size;
+  job.options.limits = limits;
+  Root root;
+  root.directory = nowhere.get();
+  const Answer answer = TRY(run_job(std::move(job), root, contents.get(), &index));
+  return ApplyStats{answer.entries, answer.bytes};
+}
+
 Result<std::vector<ImageArchiveEntry>> unpack_images(const sys::Fd& tar, const sys::Fd& folder,
                                                      const std::set<std::string>& known,
                                                      const spec::LayerLimits& limits,

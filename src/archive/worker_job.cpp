@@ -39,6 +39,7 @@ void describe(json::Fields& f, Job& job) {
   f("maxEntries", job.options.limits.entries);
   f("maxRatio", job.options.limits.ratio);
   f("names", job.names, json::Omit::Empty);
+  f("blobSize", job.blob_size, json::Omit::Empty);
   bool owned = job.options.owner.has_value();
   f("owned", owned);
   if (owned) {

@@ -22,7 +22,7 @@ enum WorkerFd : int {
   kDataFd = 5,       ///< the tar, in or out
   kRootFd = 6,       ///< Root::directory, or the root directory of Root::process
   kNamespaceFd = 7,  ///< the mount namespace of Root::process
-  kRecipeFd = 8,     ///< the recipe of a layer's tar, in or out
+  kRecipeFd = 8,     ///< the recipe of a layer's tar, in or out; the index of a layer's files, out
 };
 
 struct JobMount {
@@ -30,7 +30,7 @@ struct JobMount {
 };
 
 struct Job {
-  std::string kind;  ///< "unpack", "pack", "pack-inside", "pack-layer", "unpack-images" or "stat"
+  std::string kind;  ///< "unpack", "pack", "pack-inside", "pack-layer", "unpack-images", "contents" or "stat"
   std::vector<JobMount> mounts;
   bool join = false;      ///< kNamespaceFd is there
   bool recipe = false;    ///< kRecipeFd is there
@@ -38,6 +38,7 @@ struct Job {
   std::string path;
   ApplyOptions options;
   std::vector<std::string> names;  ///< what "unpack-images" knows, what "pack-layer" omits
+  std::uint64_t blob_size = 0;     ///< of the layer whose "contents" these are
 };
 
 struct Answer {

@@ -9,6 +9,7 @@
 
 #include "archive/ahead_source.h"
 #include "archive/confine.h"
+#include "archive/contents.h"
 #include "archive/diff.h"
 #include "archive/enter.h"
 #include "archive/path_stat.h"
@@ -107,6 +108,19 @@ Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root, SideThread
   return answer;
 }
 
+/// What a layer's table of contents tells, as the index that its files are served from.
+Result<Answer> contents_job(const Job& job) {
+  const sys::Fd data(kDataFd);
+  const sys::Fd out(kRecipeFd);
+  const auto index =
+      TRY(parse_contents(TRY(sys::read_all(data, kLargestContents)), job.blob_size, job.options.limits));
+  TRY(sys::write_all(out, encode_index(index)));
+  Answer answer;
+  answer.entries = index.nodes.size();
+  answer.bytes = index.bytes;
+  return answer;
+}
+
 bool unpacks(const Job& job) { return job.kind == "unpack" || job.kind == "unpack-images"; }
 
 /// `aside` is there for a job that unpacks.
@@ -115,6 +129,7 @@ Result<Answer> work(const Job& job, SideThread* aside) {
   if (job.kind == "unpack") return unpack_job(job, root, *aside);
   if (job.kind == "unpack-images") return unpack_images_job(job, root, *aside);
   if (job.kind == "pack-layer") return pack_layer_job(job, root);
+  if (job.kind == "contents") return contents_job(job);
   Answer answer;
   if (job.kind == "pack") {
     TRY(export_path(root, job.path, sys::Fd(kDataFd)));

@@ -35,6 +35,8 @@ class StoredImages : public BaseImages {
     }
     if (!image.ok()) return image.error();
     TRY(trust_.check_use(*image));
+    // Steps are known again by what they stand on.
+    TRY(images_.make_whole(image->snapshot));
     images_.used(image->id);
     return BaseImage{image->id.to_string(), image->snapshot, std::move(image->config)};
   }

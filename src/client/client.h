@@ -152,8 +152,10 @@ class Client {
   Result<void> pin_image(std::string_view name, bool pinned);
   Result<std::vector<docker::ImageDeleteItem>> remove_image(std::string_view name, bool force, bool prune);
   Result<docker::ImagePruneReport> prune_images(const Filters& filters);
-  /// Progress lines of a pull; all tags without tag and digest. `auth` is the X-Registry-Auth header.
-  Result<Stream> pull(const spec::Reference& reference, std::string_view platform, const std::string& auth);
+  /// Progress lines of a pull; all tags without tag and digest. `auth` is the X-Registry-Auth header. `lazy`
+  /// is understood by our engine: layers that can be are served while they come.
+  Result<Stream> pull(const spec::Reference& reference, std::string_view platform, const std::string& auth,
+                      bool lazy = false);
   /// Progress lines of a push; `platform` is JSON, `compression` "gzip", "zstd" or "".
   Result<Stream> push(const spec::Reference& reference, std::string_view platform,
                       std::string_view compression, const std::string& auth);

@@ -45,13 +45,14 @@ Result<docker::ImagePruneReport> Client::prune_images(const Filters& filters) {
 }
 
 Result<Stream> Client::pull(const spec::Reference& reference, std::string_view platform,
-                            const std::string& auth) {
+                            const std::string& auth, bool lazy) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = Query("/images/create")
                        .add("fromImage", reference.familiar_name())
                        .add_if("tag", reference.digest() ? reference.digest()->to_string() : reference.tag())
                        .add_if("platform", to_lower(platform))
+                       .add_if("lazy", lazy ? "1" : "")
                        .text();
   request.fields.add("X-Registry-Auth", auth);
   return open(std::move(request));

@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "http/address.h"
 #include "http/server.h"
+#include "lazy/server.h"
 #include "spec/program_version.h"
 #include "sys/file.h"
 
@@ -156,6 +157,7 @@ int serve(int argc, char** argv) {
 int main(int argc, char** argv) {
   skiff::archive::worker_main(argc, argv);
   skiff::daemon::log_tls_main(argc, argv);
+  skiff::lazy::server_main(argc, argv);
   // Many short-lived threads would otherwise each get a heap of their own.
   ::mallopt(M_ARENA_MAX, 2);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 10);

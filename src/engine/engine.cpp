@@ -5,6 +5,7 @@
 #include "engine/container.h"
 #include "engine/health.h"
 #include "engine/workers.h"
+#include "image/lazy/lazy_layers.h"
 #include "snapshot/store.h"
 #include "sys/cgroup.h"
 #include "sys/file.h"
@@ -19,6 +20,7 @@ struct Engine::Wiring {
   std::unique_ptr<snapshot::Store> snapshots;
   std::unique_ptr<image::Store> images;
   std::unique_ptr<image::BlobLedger> blob_ledger;
+  std::unique_ptr<image::LazyLayers> lazy_layers;
   std::unique_ptr<image::Trust> trust;
   std::unique_ptr<image::Puller> puller;
   std::unique_ptr<image::Pusher> pusher;
@@ -67,8 +69,10 @@ Result<void> Engine::Wiring::open_stores(const spec::EngineConfig& config) {
   snapshots = TRY(snapshot::Store::open(config.data_root + "/snapshots", *database));
   images = TRY(image::Store::open(*content, *snapshots, *database, config.layer_limits));
   blob_ledger = std::make_unique<image::BlobLedger>(*database);
+  lazy_layers = std::make_unique<image::LazyLayers>(*images, *blob_ledger, config.registries,
+                                                    config.registries.lazy_background);
   trust = TRY(image::Trust::open(*database, config.policy_file));
-  puller = image::Puller::create(*images, *blob_ledger, *trust, config.registries);
+  puller = image::Puller::create(*images, *blob_ledger, *trust, config.registries, lazy_layers.get());
   pusher = image::Pusher::create(*images, *blob_ledger, trust->origins(), config.registries);
   networks = TRY(network::Service::open(config, *database));
   volumes = TRY(volume::Service::open(config.data_root + "/volumes", *database));

@@ -188,10 +188,15 @@ Result<std::vector<Subject>> Check::subjects() {
   std::map<std::string, Subject> found;
   std::map<std::string, std::string> chains;
   const auto snapshots = TRY(store_.snapshots().list());
-  for (const auto& info : snapshots)
+  // Of those that are served each piece is verified when it is read.
+  std::set<std::string> served;
+  for (const auto& info : snapshots) {
     if (info.chain_id) chains[info.key] = info.chain_id->to_string();
+    if (info.served) served.insert(info.key);
+  }
   for (const auto& image : images_)
     for (const auto& layer : image.layers) {
+      if (served.contains(layer.snapshot)) continue;
       Subject& subject = found[layer.snapshot];
       subject.snapshot = layer.snapshot;
       subject.shown = layer.diff_id.to_string();
@@ -200,7 +205,7 @@ Result<std::vector<Subject>> Check::subjects() {
       if (subject.images.empty() || subject.images.back() != &image) subject.images.push_back(&image);
     }
   for (const auto& info : snapshots) {
-    if (!info.chain_id || found.contains(info.key)) continue;
+    if (!info.chain_id || info.served || found.contains(info.key)) continue;
     Subject& subject = found[info.key];
     subject.snapshot = info.key;
     subject.shown = info.chain_id->to_string();

@@ -31,13 +31,28 @@ Result<LooseLayer> unpack_layer(Store& store, const sys::Fd& tar) {
   return layer;
 }
 
-Result<Layer> place_layer(LooseLayer loose, const std::string& parent) {
+namespace {
+
+Layer layer_of(const LooseLayer& loose) {
   Layer layer;
   layer.diff_id = loose.diff_id;
   layer.snapshot = std::string(kLayerPrefix) + random_hex(12);
   layer.bytes = loose.bytes;
   layer.tar_bytes = loose.tar_bytes;
+  return layer;
+}
+
+}  // namespace
+
+Result<Layer> place_layer(LooseLayer loose, const std::string& parent) {
+  Layer layer = layer_of(loose);
   TRY(loose.snapshots().adopt(loose.folder(), layer.snapshot, parent));
+  return layer;
+}
+
+Result<Layer> place_served_layer(LooseLayer loose, const std::string& parent) {
+  Layer layer = layer_of(loose);
+  TRY(loose.snapshots().adopt_served(loose.folder(), layer.snapshot, parent));
   return layer;
 }
 
@@ -64,12 +79,24 @@ Result<archive::Replayed> write_tar(snapshot::Store& snapshots, const std::strin
   return archive::pack_layer(directory, recipe ? &*recipe : nullptr, out);
 }
 
+Result<void> CatalogueStore::make_whole(const std::string& snapshot) {
+  for (std::string at = snapshot; !at.empty();) {
+    const auto info = TRY(snapshots_.info(at));
+    if (info.served && !whole_)
+      return fail(Kind::Unavailable, "nobody fetches the files of {}", info.directory);
+    if (info.served) TRY(whole_(at));
+    at = info.parent;
+  }
+  return {};
+}
+
 Result<std::uint64_t> CatalogueStore::layer_tar_bytes(const Layer& layer) {
   if (layer.tar_bytes > 0) return layer.tar_bytes;
   {
     const MutexLock lock(sizes_mutex_);
     if (const auto known = counted_.find(layer.diff_id); known != counted_.end()) return known->second;
   }
+  TRY(make_whole(layer.snapshot));
   const sys::Fd nowhere = TRY(sys::open_file("/dev/null", O_WRONLY));
   const auto bytes =
       TRY_CONTEXT(write_tar(snapshots_, layer.snapshot, nowhere), "layer {}", layer.diff_id.to_string())
@@ -80,6 +107,7 @@ Result<std::uint64_t> CatalogueStore::layer_tar_bytes(const Layer& layer) {
 }
 
 Result<void> CatalogueStore::write_layer(const Layer& layer, const sys::Fd& out) {
+  TRY(make_whole(layer.snapshot));
   const auto packed =
       TRY_CONTEXT(write_tar(snapshots_, layer.snapshot, out), "layer {}", layer.diff_id.to_string());
   if (packed.digest == layer.diff_id) return {};

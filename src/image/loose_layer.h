@@ -45,5 +45,7 @@ class LooseLayer {
 Result<LooseLayer> unpack_layer(Store& store, const sys::Fd& tar);
 /// Makes it a Committed snapshot on top of `parent`.
 Result<Layer> place_layer(LooseLayer layer, const std::string& parent);
+/// The same of one whose files are to be served.
+Result<Layer> place_served_layer(LooseLayer layer, const std::string& parent);
 
 }  // namespace skiff::image

@@ -1,9 +1,12 @@
 #include "image/pull.h"
 
 #include <algorithm>
-#include <deque>
+#include <future>
+#include <map>
 
+#include "base/ids.h"
 #include "base/log.h"
+#include "image/lazy/lazy_layers.h"
 #include "image/transfer/download.h"
 #include "image/transfer/layer_pool.h"
 #include "image/transfer/layer_progress.h"
@@ -16,17 +19,25 @@ namespace {
 
 constexpr int kMostAttempts = 3;
 
+/// How the layers of a pull are served.
+struct LazyPull {
+  LazyLayers* layers;
+  lazy::LazyNote note;  ///< what all of them have in common
+};
+
 /// The layers of one image on their way here, from the lowest that is missing up.
 class LayerStack {
  public:
-  /// With `keep_blobs` the compressed layers can be kept afterwards.
+  /// With `keep_blobs` the compressed layers can be kept afterwards. `lazy` says how layers are served, if
+  /// any are to be.
   LayerStack(Store& store, LayerPool& pool, Unpackings& unpackings, const Source& source, bool keep_blobs,
-             Progress& progress)
+             std::optional<LazyPull> lazy, Progress& progress)
       : store_(store),
         pool_(pool),
         unpackings_(unpackings),
         source_(source),
         keep_blobs_(keep_blobs),
+        lazy_(std::move(lazy)),
         progress_(progress) {}
   /// Upper layers go before those that they stand on.
   ~LayerStack() {
@@ -41,11 +52,16 @@ class LayerStack {
                    "invalid manifest: layers from manifest don't match image configuration");
     const auto chains = spec::oci::chain_ids(diff_ids);
     const std::size_t known = TRY(hold_known(chains));
+    if (lazy_) TRY(prepare_lazily(known, diff_ids, stop));
     announce(known);
     for (std::size_t i = known; i < chains.size(); ++i) {
       leases_.push_back(TRY(pool_.get(chains[i], stop, [&] { return make(i, diff_ids[i], stop); })));
+      if (loose_.contains(i)) {
+        progress_.action(std::string(source_.manifest.layers[i].digest.short_hex()), "Served while it comes");
+        continue;
+      }
       // Another pull may have made it; then the blob is needed no more.
-      auto& part = parts_[i - known];
+      auto& part = parts_.at(i);
       part.unpacking->download()->used();
       part.progress.done();
     }
@@ -64,7 +80,7 @@ class LayerStack {
   /// Leaves the compressed layers that were downloaded in the content store.
   Result<std::vector<spec::Digest>> keep_blobs() {
     std::vector<spec::Digest> kept;
-    for (const auto& part : parts_) {
+    for (const auto& [index, part] : parts_) {
       const auto& download = part.unpacking->download();
       // Another pull may have made the layer before this blob was here.
       if (download->state().phase != Download::Phase::Done) continue;
@@ -108,12 +124,42 @@ class LayerStack {
       progress_.action(id, i < known ? "Already exists" : "Pulling fs layer");
     }
     for (std::size_t i = known; i < blobs.size(); ++i)
-      parts_.emplace_back(progress_, unpackings_.get(blobs[i], source_.repository));
-    missing_from_ = known;
+      if (!loose_.contains(i))
+        parts_.try_emplace(i, progress_, unpackings_.get(blobs[i], source_.repository));
+  }
+
+  /// Fetches the tables of contents of all missing layers that have one, at once.
+  Result<void> prepare_lazily(std::size_t known, const std::vector<spec::Digest>& diff_ids,
+                              const std::stop_token& stop) {
+    using Prepared = Result<std::optional<LooseLayer>>;
+    std::vector<std::pair<std::size_t, std::future<Prepared>>> running;
+    for (std::size_t i = known; i < diff_ids.size(); ++i)
+      running.emplace_back(i, std::async(std::launch::async, [this, i, &diff_ids, &stop] {
+                             const auto& blob = source_.manifest.layers[i];
+                             lazy::LazyNote note = lazy_->note;
+                             note.blob = blob.digest;
+                             note.size = blob.size;
+                             note.media_type = blob.media_type;
+                             note.diff_id = diff_ids[i];
+                             return lazy_->layers->prepare(blob, *source_.repository, note, stop);
+                           }));
+    std::optional<Error> failure;
+    for (auto& [index, future] : running) {
+      auto prepared = future.get();
+      if (!prepared.ok())
+        failure = prepared.error();
+      else if (*prepared)
+        loose_.emplace(index, std::move(**prepared));
+    }
+    if (failure) return *failure;
+    return {};
   }
 
   Result<Layer> make(std::size_t index, const spec::Digest& diff_id, const std::stop_token& stop) {
-    Unpacking& unpacking = *parts_[index - missing_from_].unpacking;
+    const std::string below = leases_.empty() ? "" : leases_.back().snapshot();
+    if (const auto loose = loose_.find(index); loose != loose_.end())
+      return place_served_layer(std::move(loose->second), below);
+    Unpacking& unpacking = *parts_.at(index).unpacking;
     auto loose = TRY(unpacking.take(stop));
     if (loose.diff_id != diff_id) {
       unpacking.download()->used();  // whole, and of no use
@@ -121,7 +167,7 @@ class LayerStack {
           Kind::DataLoss, "layers from manifest don't match image configuration: layer {} holds {}, not {}",
           unpacking.download()->blob().digest.to_string(), loose.diff_id.to_string(), diff_id.to_string());
     }
-    Layer layer = TRY(place_layer(std::move(loose), leases_.empty() ? "" : leases_.back().snapshot()));
+    Layer layer = TRY(place_layer(std::move(loose), below));
     tar_bytes_[layer.snapshot] = layer.tar_bytes;
     return layer;
   }
@@ -147,20 +193,23 @@ class LayerStack {
   Unpackings& unpackings_;
   const Source& source_;
   const bool keep_blobs_;
+  const std::optional<LazyPull> lazy_;
   Progress& progress_;
-  std::deque<Part> parts_;  ///< of the missing layers
-  std::size_t missing_from_ = 0;
+  std::map<std::size_t, Part> parts_;               ///< of the missing layers, by their place
+  std::map<std::size_t, LooseLayer> loose_;         ///< of those that are to be served
   std::map<std::string, std::uint64_t> tar_bytes_;  ///< of the layers made here, by snapshot
   std::vector<LayerPool::Lease> leases_;
 };
 
 class RegistryPuller final : public Puller {
  public:
-  RegistryPuller(Store& store, BlobLedger& ledger, Trust& trust, const registry::Settings& settings)
+  RegistryPuller(Store& store, BlobLedger& ledger, Trust& trust, const registry::Settings& settings,
+                 LazyLayers* lazy)
       : store_(store),
         ledger_(ledger),
         trust_(trust),
         settings_(settings),
+        lazy_(lazy),
         unpackings_(store, settings),
         pool_(store.snapshots()) {}
 
@@ -189,7 +238,7 @@ class RegistryPuller final : public Puller {
       TRY(store_.content().put(document.bytes));
     }
     bool mended = false;
-    TRY(bring_image(source, mended, progress, stop));
+    TRY(bring_image(source, std::nullopt, mended, progress, stop));
     return {};
   }
 
@@ -209,7 +258,18 @@ class RegistryPuller final : public Puller {
                      reference.digest() ? reference.familiar() : reference.tag());
     const auto before = store_.id_of(reference.to_string());
     bool mended = false;  // also by a mirror that broke off then
-    auto brought = bring_image(source, mended, progress, stop);
+    // With kept blobs nothing is left to be fetched later.
+    const bool served = request.lazy && lazy_ && !settings_.keep_layer_blobs && LazyLayers::possible();
+    const auto how = [&]() -> std::optional<LazyPull> {
+      if (!served) return std::nullopt;
+      LazyPull lazy{lazy_, {}};
+      lazy.note.group = random_hex(8);
+      lazy.note.image = reference.familiar();
+      lazy.note.repository = reference.without_tag().to_string();
+      lazy.note.credentials = request.credentials;
+      return lazy;
+    };
+    auto brought = bring_image(source, how(), mended, progress, stop);
     while (!brought.ok() && source.repository->endpoint().mirror &&
            brought.error().kind() != Kind::Cancelled) {
       // A mirror that lost something, or was cut off: what came of the layers is kept for the next one.
@@ -218,7 +278,7 @@ class RegistryPuller final : public Puller {
                                source.way + 1));
       // Where the tag may stand for another image.
       pull = TRY(check_trust(reference, source, request.credentials, stop));
-      brought = bring_image(source, mended, progress, stop);
+      brought = bring_image(source, how(), mended, progress, stop);
     }
     const Image image = TRY(std::move(brought));
     store_.used(image.id);
@@ -271,11 +331,15 @@ class RegistryPuller final : public Puller {
   }
 
   /// `mended` becomes true when something of it was damaged here and is whole now, whatever comes after.
-  Result<Image> bring_image(const Source& source, bool& mended, Progress& progress,
-                            const std::stop_token& stop) {
+  Result<Image> bring_image(const Source& source, std::optional<LazyPull> lazy, bool& mended,
+                            Progress& progress, const std::stop_token& stop) {
     const auto& descriptor = source.manifest.config;
     const auto known = store_.resolve(descriptor.digest.to_string());
     if (known.ok()) {
+      if (lazy)
+        TRY(lazy_->renew(*known, lazy->note.credentials));
+      else if (lazy_)
+        TRY(bring_rest(*known, stop));
       TRY(mend_layers(store_, unpackings_, source, *known, mended, progress, stop));
       // What is held in memory does not tell of the disk.
       if (!store_.content().read(known->id).ok()) {
@@ -288,13 +352,19 @@ class RegistryPuller final : public Puller {
     const std::string text = TRY(source.repository->read_blob(descriptor, stop));
     const auto config = TRY_CONTEXT(json::decode<spec::oci::Image>(text), "invalid image configuration");
     for (int attempt = 1;; ++attempt) {
-      LayerStack stack(store_, pool_, unpackings_, source, settings_.keep_layer_blobs, progress);
+      LayerStack stack(store_, pool_, unpackings_, source, settings_.keep_layer_blobs, lazy, progress);
       const auto layers = TRY(stack.bring(config, stop));
+      if (const auto serving = serve(layers); !serving.ok()) {
+        log::info("{} is pulled whole: {}", lazy->note.image, serving.error().message());
+        lazy.reset();
+        continue;
+      }
       auto image = store_.create_from(text, layers, "");
       if (image.ok()) {
         mended = mended || damaged;
         stack.keep(*image);
         TRY(remember_blobs(source, layers));
+        if (lazy) lazy_->wake();
         if (settings_.keep_layer_blobs) TRY(store_.add_layer_blobs(image->id, TRY(stack.keep_blobs())));
         return image;
       }
@@ -304,11 +374,32 @@ class RegistryPuller final : public Puller {
     }
   }
 
-  /// What a push of this image will want to know.
+  /// Whether those that are to be served can be.
+  Result<void> serve(const std::vector<Layer>& layers) {
+    std::vector<std::string> directories;
+    for (const auto& layer : layers)
+      if (const auto info = TRY(store_.snapshots().info(layer.snapshot)); info.served)
+        directories.push_back(info.directory);
+    if (directories.empty()) return {};
+    return lazy_->serve(directories);
+  }
+
+  /// A pull that is not lazy gives an image that needs no registry any more.
+  Result<void> bring_rest(const Image& image, const std::stop_token& stop) {
+    for (const auto& layer : image.layers) {
+      auto whole = lazy_->make_whole(layer.snapshot, stop);
+      // What is damaged is fetched anew.
+      if (!whole.ok() && whole.error().kind() != Kind::DataLoss) return whole;
+    }
+    return {};
+  }
+
+  /// What a push of this image will want to know. Nobody has compared a served layer with its diff id yet.
   Result<void> remember_blobs(const Source& source, const std::vector<Layer>& layers) {
     const auto& name = source.repository->name();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const auto& blob = source.manifest.layers[i];
+      if (TRY(store_.snapshots().info(layers[i].snapshot)).served) continue;
       TRY(ledger_.add(layers[i].diff_id,
                       {blob.digest, blob.size, blob.media_type, name.domain(), name.path()}));
     }
@@ -319,6 +410,7 @@ class RegistryPuller final : public Puller {
   BlobLedger& ledger_;
   Trust& trust_;
   const registry::Settings& settings_;
+  LazyLayers* const lazy_;
   Unpackings unpackings_;
   LayerPool pool_;
 };
@@ -326,8 +418,8 @@ class RegistryPuller final : public Puller {
 }  // namespace
 
 std::unique_ptr<Puller> Puller::create(Store& store, BlobLedger& ledger, Trust& trust,
-                                       const registry::Settings& settings) {
-  return std::make_unique<RegistryPuller>(store, ledger, trust, settings);
+                                       const registry::Settings& settings, LazyLayers* lazy) {
+  return std::make_unique<RegistryPuller>(store, ledger, trust, settings, lazy);
 }
 
 }  // namespace skiff::image

@@ -18,10 +18,15 @@
 
 namespace skiff::image {
 
+class LazyLayers;
+
 struct PullRequest {
   spec::Reference reference;  ///< with a tag or digest, or all tags are meant
   std::optional<spec::Platform> platform;
   registry::Credentials credentials;
+  /// Layers that can be are served while they come (lazy/lazy_layers.h); one without gets the image whole,
+  /// also when it is here lazily.
+  bool lazy = false;
 };
 
 /// The credentials for a registry, by its domain ("docker.io").
@@ -34,9 +39,9 @@ using CredentialsOf = std::function<registry::Credentials(const std::string& dom
 /// again. Thread-safe.
 class Puller {
  public:
-  /// All outlive it.
+  /// All outlive it. Without `lazy` every pull brings whole images.
   static std::unique_ptr<Puller> create(Store& store, BlobLedger& ledger, Trust& trust,
-                                        const registry::Settings& settings);
+                                        const registry::Settings& settings, LazyLayers* lazy = nullptr);
   virtual ~Puller() = default;
 
   /// An image that the policy does not take is Forbidden, and nothing of it is downloaded. Other errors in

@@ -138,6 +138,8 @@ Result<std::vector<Image>> CatalogueStore::list() {
 
 Result<Image> CatalogueStore::create(const spec::oci::Image& config, const std::vector<Layer>& layers,
                                      const std::string& parent) {
+  // Made here, of layers that others may have brought: its id vouches for them.
+  if (!layers.empty()) TRY(make_whole(layers.back().snapshot));
   return create_from(json::encode(config), layers, parent);
 }
 

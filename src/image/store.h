@@ -133,6 +133,13 @@ class Store {
   /// To be said before anything is mended by several threads. Without it only what nobody stands on is.
   virtual void set_while_still(WhileStill while_still) = 0;
 
+  /// Sees to it that all files of the layer `snapshot` and of those below it are here, and are what their
+  /// diff ids say; for layers that are not pulled lazily there is nothing to do. Who stands another image on
+  /// them, or needs all their bytes, asks this first.
+  virtual Result<void> make_whole(const std::string& snapshot) = 0;
+  /// Brings the files of one snapshot that is served. To be said before several threads use the store.
+  virtual void set_whole(std::function<Result<void>(const std::string& snapshot)> whole) = 0;
+
   /// What a layer from outside may hold.
   virtual const spec::LayerLimits& layer_limits() = 0;
   virtual snapshot::Store& snapshots() = 0;

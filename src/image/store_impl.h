@@ -42,6 +42,11 @@ class CatalogueStore final : public Store {
   Result<void> mend_layer(const std::string& snapshot, const std::string& sound) override;
   void set_while_still(WhileStill while_still) override { while_still_ = std::move(while_still); }
 
+  Result<void> make_whole(const std::string& snapshot) override;
+  void set_whole(std::function<Result<void>(const std::string& snapshot)> whole) override {
+    whole_ = std::move(whole);
+  }
+
   const spec::LayerLimits& layer_limits() override { return limits_; }
   snapshot::Store& snapshots() override { return snapshots_; }
   content::Store& content() override { return content_; }
@@ -79,6 +84,7 @@ class CatalogueStore final : public Store {
   meta::Database& database_;
   const spec::LayerLimits limits_;
   WhileStill while_still_;
+  std::function<Result<void>(const std::string& snapshot)> whole_;
   Mutex mutex_;
   Catalogue catalogue_ GUARDED_BY(mutex_);
   /// Layers without an image that could not be removed yet, because something stands on them.

@@ -1,6 +1,7 @@
 #include "snapshot/conformance_test.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <gtest/gtest.h>
@@ -12,6 +13,7 @@
 
 #include "archive/tar_writer.h"
 #include "archive/worker.h"
+#include "snapshot/served.h"
 #include "snapshot/trash.h"
 #include "sys/detached_mount.h"
 #include "sys/file.h"
@@ -463,6 +465,73 @@ TEST_P(OverlayStore, MountsNameTheTopmostLayerFirst) {
             (std::vector<std::string>{*store_->layer_directory("l2"), *store_->layer_directory("l1")}));
   EXPECT_EQ(read("c", "/a"), "2");
   EXPECT_EQ(store_->mounts("l1")->front().type, "bind");
+}
+
+TEST_P(OverlayStore, ServedFilesAreShownWhereTheyAreMounted) {
+  layer("l1", "", "a", "1");
+  const std::string scratch = *store_->scratch();
+  ASSERT_TRUE(sys::make_directories(scratch + "/layer/fs").ok());
+  ASSERT_TRUE(sys::write_file_atomic(scratch + "/layer/note-lazy", "x").ok());
+  ASSERT_TRUE(store_->adopt_served(scratch + "/layer", "l2", "l1").ok());
+  const auto chain = spec::Digest::of("l2");
+  ASSERT_TRUE(store_->set_chain("l2", chain, 5).ok());
+  EXPECT_FALSE(*store_->find_chain(chain)) << "nobody has compared it";
+  EXPECT_EQ(store_->prepare("c", "l2").error().kind(), Kind::Unavailable) << "nobody serves it";
+  std::vector<std::string> asked;
+  store_->set_serve([&](const std::vector<std::string>& directories) -> Result<void> {
+    asked = directories;
+    for (const auto& directory : directories) {
+      TRY(make_served_place(directory));
+      if (::mount("served", (directory + "/" + kServedPlace).c_str(), "tmpfs", 0, nullptr) != 0)
+        return fail_errno("mount");
+      TRY(sys::write_file_atomic(directory + "/" + kServedPlace + "/b", "2"));
+    }
+    return {};
+  });
+  const std::string directory = store_->info("l2")->directory;
+  prepare("c", "l2");
+  EXPECT_EQ(asked, std::vector<std::string>{directory});
+  EXPECT_EQ(read("c", "/a"), "1");
+  EXPECT_EQ(read("c", "/b"), "2");
+  // Its files come: they are shown from now on, and what is mounted stays a little.
+  ASSERT_TRUE(sys::make_directories(scratch + "/whole/fs").ok());
+  ASSERT_TRUE(sys::write_file_atomic(scratch + "/whole/fs/b", "whole").ok());
+  ASSERT_TRUE(sys::write_file_atomic(scratch + "/whole/note-recipe", "r").ok());
+  ASSERT_TRUE(store_->fill("l2", scratch + "/whole").ok());
+  EXPECT_EQ(read("c", "/b"), "whole");
+  EXPECT_TRUE(sys::exists(directory + "/" + kServedPlace + "/b"));
+  EXPECT_FALSE(sys::exists(directory + "/note-lazy"));
+  EXPECT_EQ(*sys::read_file(*store_->note("l2", "recipe")), "r");
+  EXPECT_EQ(**store_->find_chain(chain), "l2");
+  EXPECT_EQ(store_->fill("l2", scratch + "/whole").error().kind(), Kind::Conflict);
+  ASSERT_TRUE(store_->end_serving("l2").ok());
+  EXPECT_FALSE(sys::exists(directory + "/lazy"));
+  restart();
+  EXPECT_FALSE(store_->info("l2")->served);
+  EXPECT_EQ(read("c", "/b"), "whole");
+}
+
+TEST_P(OverlayStore, WhatIsServedIsTakenDownWithTheSnapshotAndTheStore) {
+  const auto adopt = [&](const std::string& key) {
+    const std::string scratch = *store_->scratch();
+    ASSERT_TRUE(sys::make_directories(scratch + "/layer/fs").ok());
+    ASSERT_TRUE(store_->adopt_served(scratch + "/layer", key, "").ok());
+    const std::string directory = store_->info(key)->directory;
+    ASSERT_TRUE(make_served_place(directory).ok());
+    ASSERT_EQ(::mount("served", (directory + "/" + kServedPlace).c_str(), "tmpfs", 0, nullptr), 0);
+  };
+  const auto mounts = [&] {
+    const std::string all = *sys::read_file("/proc/self/mountinfo");
+    return all.find(base_ + "/snapshots") != std::string::npos;
+  };
+  adopt("l1");
+  EXPECT_TRUE(mounts());
+  ASSERT_TRUE(store_->remove("l1").ok());
+  EXPECT_FALSE(mounts());
+  adopt("l2");
+  restart();
+  EXPECT_FALSE(mounts());
+  EXPECT_TRUE(store_->info("l2")->served);
 }
 
 }  // namespace

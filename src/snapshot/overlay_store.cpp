@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "base/undo.h"
 #include "snapshot/record.h"
+#include "snapshot/served.h"
 #include "snapshot/store.h"
 #include "snapshot/trash.h"
 #include "sys/file.h"
@@ -42,6 +43,9 @@ class OverlayStore final : public Store {
     {
       const MutexLock lock(mutex_);
       all_safe = unsynced_.empty();
+      // Containers that run go on reading; the next engine has the files served anew.
+      for (const auto& [key, record] : records_)
+        if (record.served || retiring_.contains(key)) take_down(record);
     }
     if (all_safe) return;
     if (auto synced = sync_all(); !synced) log::warning("{}", synced.error().message());
@@ -51,18 +55,21 @@ class OverlayStore final : public Store {
 
   Result<std::vector<spec::Mount>> prepare(const std::string& key, const std::string& parent) override;
   Result<std::vector<spec::Mount>> mounts(const std::string& key, Syncs syncs) override {
+    TRY(serve_below(key));
     const MutexLock lock(mutex_);
     return mounts_of(*TRY(find(key)), syncs);
   }
   Result<std::vector<spec::Mount>> frozen(const std::string& key) override {
+    TRY(serve_below(key));
     const MutexLock lock(mutex_);
     Record record = *TRY(find(key));
     record.committed = true;
     return mounts_of(record, Syncs::Honoured);
   }
   Result<std::string> layer_directory(const std::string& key) override {
+    if (TRY(info(key)).served) TRY(serve_below(key));
     const MutexLock lock(mutex_);
-    return files_of(*TRY(find(key)));
+    return shown_at(*TRY(find(key)));
   }
   Result<std::string> note(const std::string& key, std::string_view name) override {
     const MutexLock lock(mutex_);
@@ -87,11 +94,25 @@ class OverlayStore final : public Store {
   Result<void> remove(const std::string& key) override;
   Result<std::string> scratch() override;
   Result<void> adopt(const std::string& folder, const std::string& committed,
-                     const std::string& parent) override;
+                     const std::string& parent) override {
+    return adopt(folder, committed, parent, false);
+  }
   void discard(const std::string& scratch) override {
     if (auto taken = trash_->take(scratch); !taken) log::warning("{}", taken.error().message());
   }
   Result<void> sync() override { return sync_all(); }
+  Result<void> adopt_served(const std::string& folder, const std::string& committed,
+                            const std::string& parent) override {
+    return adopt(folder, committed, parent, true);
+  }
+  Result<void> fill(const std::string& key, const std::string& folder) override;
+  Result<void> end_serving(const std::string& key) override {
+    const MutexLock lock(mutex_);
+    const Record& record = *TRY(find(key));
+    retiring_.erase(key);
+    return remove_served_place(directory_of(record));
+  }
+  void set_serve(Serve serve) override { serve_ = std::move(serve); }
 
  private:
   Result<void> sync_all() EXCLUDES(mutex_);
@@ -99,9 +120,18 @@ class OverlayStore final : public Store {
   Result<Record*> find(const std::string& key) REQUIRES(mutex_);
   Result<std::vector<spec::Mount>> mounts_of(const Record& record, Syncs syncs) REQUIRES(mutex_);
   static Result<void> forget_unsynced(const std::string& work);
-  static Result<Info> info_of(const std::string& key, const Record& record);
+  Result<Info> info_of(const std::string& key, const Record& record) const;
   std::string directory_of(const Record& record) const { return root_ + "/" + record.directory; }
   std::string files_of(const Record& record) const { return directory_of(record) + "/fs"; }
+  /// Where its files can be seen.
+  std::string shown_at(const Record& record) const {
+    return record.served ? directory_of(record) + "/" + kServedPlace : files_of(record);
+  }
+  Result<void> adopt(const std::string& folder, const std::string& committed, const std::string& parent,
+                     bool served) EXCLUDES(mutex_);
+  Result<void> serve_below(const std::string& key) EXCLUDES(mutex_);
+  void take_down(const Record& record) const;
+  Result<void> clean_served(const Record& record) const;
   Result<void> make_layer(const Record& record, const Record* parent);
   Result<void> shape_root(const std::string& files, const Record* parent);
   Result<void> check_there(const Record& record) const;
@@ -120,6 +150,8 @@ class OverlayStore final : public Store {
   std::map<std::string, std::set<std::string>> chains_ GUARDED_BY(mutex_);  ///< chain id -> keys
   std::map<std::string, std::size_t> children_ GUARDED_BY(mutex_);          ///< key -> how many
   std::set<std::string> unsynced_ GUARDED_BY(mutex_);
+  std::set<std::string> retiring_ GUARDED_BY(mutex_);  ///< filled, and still mounted where they were served
+  Serve serve_;
 };
 
 void OverlayStore::index(const std::string& key, const Record& record) {
@@ -167,6 +199,11 @@ Result<void> OverlayStore::load() {
     known.insert(record.directory);
     // The end of a commit that a crash came into.
     if (record.committed) TRY(sys::remove_tree(directory_of(record) + "/work"));
+    // What a former engine's process mounted is not ours to hand out, nor is anybody to be kept waiting by
+    // it.
+    if (auto removed = remove_served_place(directory_of(record)); !removed)
+      log::warning("{}", removed.error().message());
+    if (!record.served) TRY(clean_served(record));
     index(key, record);
     records_.emplace(key, std::move(record));
   }
@@ -226,6 +263,7 @@ Result<void> OverlayStore::shape_root(const std::string& files, const Record* pa
 }
 
 Result<std::vector<spec::Mount>> OverlayStore::prepare(const std::string& key, const std::string& parent) {
+  if (!parent.empty()) TRY(serve_below(parent));
   const MutexLock lock(mutex_);
   if (key.empty()) return fail(Kind::InvalidArgument, "a snapshot needs a key");
   if (records_.contains(key)) return fail(Kind::Conflict, "snapshot {} already exists", key);
@@ -254,7 +292,7 @@ Result<std::string> OverlayStore::scratch() {
 }
 
 Result<void> OverlayStore::adopt(const std::string& folder, const std::string& committed,
-                                 const std::string& parent) {
+                                 const std::string& parent, bool served) {
   const MutexLock lock(mutex_);
   if (records_.contains(committed)) return fail(Kind::Conflict, "snapshot {} already exists", committed);
   const Record* below = nullptr;
@@ -273,6 +311,7 @@ Result<void> OverlayStore::adopt(const std::string& folder, const std::string& c
   record.directory = random_hex(6);
   record.parent = parent;
   record.committed = record.unsynced = true;
+  record.served = served;
   const std::string directory = directory_of(record);
   if (::rename(folder.c_str(), directory.c_str()) != 0) return fail_errno("rename {}", folder);
   UndoStack undo;
@@ -295,7 +334,7 @@ Result<void> OverlayStore::forget_unsynced(const std::string& work) {
 Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const Record& record, Syncs syncs) {
   const std::string files = files_of(record);
   if (record.parent.empty()) {
-    spec::Mount mount{"", "bind", files, {"bind", record.committed ? "ro" : "rw"}};
+    spec::Mount mount{"", "bind", shown_at(record), {"bind", record.committed ? "ro" : "rw"}};
     return std::vector<spec::Mount>{std::move(mount)};
   }
   spec::Mount mount{"", "overlay", "overlay", {}};
@@ -304,11 +343,11 @@ Result<std::vector<spec::Mount>> OverlayStore::mounts_of(const Record& record, S
   // layer is made from; without index a lower folder may serve any number of overlays.
   for (const char* option : {"index=off", "redirect_dir=off", "metacopy=off"})
     mount.options.push_back(option);
-  if (record.committed) mount.options.push_back("lowerdir+=" + files);
+  if (record.committed) mount.options.push_back("lowerdir+=" + shown_at(record));
   for (std::string at = record.parent; !at.empty();) {
     const Record* layer = TRY(find(at));
     TRY(check_there(*layer));
-    mount.options.push_back("lowerdir+=" + files_of(*layer));
+    mount.options.push_back("lowerdir+=" + shown_at(*layer));
     at = layer->parent;
   }
   if (!record.committed) {
@@ -384,7 +423,7 @@ Result<void> OverlayStore::check_sound(const Record& record) const {
 Result<bool> OverlayStore::is_sound_stack(const std::string& key) {
   for (std::string at = key; !at.empty();) {
     const Record* record = TRY(find(at));
-    if (!check_sound(*record)) return false;
+    if (record->served || !check_sound(*record)) return false;
     at = record->parent;
   }
   return true;
@@ -432,12 +471,71 @@ Result<void> OverlayStore::exchange(const std::string& key, const std::string& w
     return fail_errno("exchange {} and {}", here, there);
   TRY(sys::sync_directory(root_));
   record.damage.clear();
+  // The place and the notes went along.
+  record.served = false;
   TRY(put(key, record, Durability::Full));
+  take_down(other);
   records_[key] = std::move(record);
   return {};
 }
 
-Result<Info> OverlayStore::info_of(const std::string& key, const Record& record) {
+/// Without a lock: whoever serves may have to be started.
+Result<void> OverlayStore::serve_below(const std::string& key) {
+  std::vector<std::string> directories;
+  {
+    const MutexLock lock(mutex_);
+    for (std::string at = key; !at.empty();) {
+      const Record* record = TRY(find(at));
+      // Of an ordinary layer a part is damaged; this one is not what the image's maker said.
+      if (record->served) {
+        TRY(check_sound(*record));
+        directories.push_back(directory_of(*record));
+      }
+      at = record->parent;
+    }
+  }
+  if (directories.empty()) return {};
+  if (!serve_) return fail(Kind::Unavailable, "nobody serves the files of {}", directories.front());
+  return serve_(directories);
+}
+
+void OverlayStore::take_down(const Record& record) const {
+  if (auto removed = remove_served_place(directory_of(record)); !removed)
+    log::warning("{}", removed.error().message());
+}
+
+/// What is of no use once the files are here. Whoever still serves them has it open.
+Result<void> OverlayStore::clean_served(const Record& record) const {
+  if (!sys::exists(directory_of(record) + "/note-lazy")) return {};
+  for (const auto& name : TRY(sys::list_directory(directory_of(record))))
+    if (name.starts_with("note-lazy")) TRY(sys::remove_tree(directory_of(record) + "/" + name));
+  return {};
+}
+
+Result<void> OverlayStore::fill(const std::string& key, const std::string& folder) {
+  TRY(sync());
+  const MutexLock lock(mutex_);
+  Record record = *TRY(find(key));
+  if (!record.served) return fail(Kind::Conflict, "snapshot {} has its files", key);
+  TRY(shape_root(folder + "/fs", record.parent.empty() ? nullptr : TRY(find(record.parent))));
+  const std::string directory = directory_of(record);
+  for (const auto& name : TRY(sys::list_directory(folder)))
+    if (name.starts_with("note-") &&
+        ::rename((folder + "/" + name).c_str(), (directory + "/" + name).c_str()) != 0)
+      return fail_errno("rename {}/{}", folder, name);
+  // Exchanged, because a crash behind this leaves files in it and the record as it was.
+  if (::renameat2(AT_FDCWD, (folder + "/fs").c_str(), AT_FDCWD, files_of(record).c_str(), RENAME_EXCHANGE) !=
+      0)
+    return fail_errno("exchange {}/fs and {}", folder, files_of(record));
+  TRY(sys::sync_directory(directory));
+  record.served = false;
+  TRY(put(key, record, Durability::Full));
+  retiring_.insert(key);
+  records_[key] = record;
+  return clean_served(record);
+}
+
+Result<Info> OverlayStore::info_of(const std::string& key, const Record& record) const {
   Info info;
   info.key = key;
   info.state = record.committed ? State::Committed : State::Active;
@@ -445,6 +543,8 @@ Result<Info> OverlayStore::info_of(const std::string& key, const Record& record)
   if (!record.chain.empty()) info.chain_id = TRY(spec::Digest::parse(record.chain));
   info.bytes = record.bytes;
   info.damage = record.damage;
+  info.served = record.served;
+  info.directory = directory_of(record);
   return info;
 }
 
@@ -470,12 +570,14 @@ Result<void> OverlayStore::remove(const std::string& key) {
   if (!forgotten.ok() && forgotten.error().kind() == Kind::Exhausted) {
     // On a full disk even that takes room, which the files give. A record without them goes at the next
     // start.
+    if (record.served || retiring_.contains(key)) take_down(record);
     TRY(trash_->take(directory_of(record)));
     taken_away = true;
     trash_->drain();
     forgotten = forget();
   }
   TRY(std::move(forgotten));
+  if (record.served || retiring_.erase(key) > 0) take_down(record);
   unindex(key, record);
   records_.erase(key);
   unsynced_.erase(key);

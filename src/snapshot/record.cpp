@@ -9,6 +9,7 @@ void describe(json::Fields& f, Record& record) {
   f("bytes", record.bytes, json::Omit::Empty);
   f("committed", record.committed, json::Omit::Empty);
   f("unsynced", record.unsynced, json::Omit::Empty);
+  f("served", record.served, json::Omit::Empty);
   f("damage", record.damage, json::Omit::Empty);
 }
 

@@ -14,6 +14,7 @@ struct Record {
   std::uint64_t bytes = 0;
   bool committed = false;
   bool unsynced = false;  ///< committed, and no sync() has taken its files to the disk yet
+  bool served = false;    ///< committed, and its files are not here: somebody serves them (adopt_served())
   std::string damage;     ///< why its files are not to be trusted, or ""
 };
 

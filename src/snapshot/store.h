@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,7 +27,16 @@ struct Info {
   std::optional<spec::Digest> chain_id;  ///< of Committed ones, once the layer's digest is known
   std::uint64_t bytes = 0;               ///< of a Committed one's own layer, as `docker image ls` counts
   std::string damage;                    ///< what set_damage() said of it, or ""
+  bool served = false;                   ///< its files are not here yet, see adopt_served()
+  std::string directory = {};            ///< the folder in which its files and notes are
 };
+
+/// Where the files of a served snapshot are shown, in its folder.
+inline constexpr const char* kServedPlace = "lazy/files";
+
+/// Sees to it that the files of served snapshots, whose folders these are, can be read at kServedPlace.
+/// Called without a lock of the store's.
+using Serve = std::function<Result<void>(const std::vector<std::string>& directories)>;
 
 /// What a mount of an Active snapshot makes of fsync(2) by those who write through it.
 enum class Syncs : std::uint8_t {
@@ -69,7 +79,7 @@ class Store {
   /// the same chain is fine.
   virtual Result<void> set_chain(const std::string& committed, const spec::Digest& chain_id,
                                  std::uint64_t bytes) = 0;
-  /// Only what is sound() down to the bottom is found.
+  /// Only what is sound() down to the bottom is found, and not served.
   virtual Result<std::optional<std::string>> find_chain(const spec::Digest& chain_id) = 0;
 
   /// Notes in what way a Committed snapshot's files are no longer what they were, or with "" that they are.
@@ -98,6 +108,21 @@ class Store {
   virtual Result<void> adopt(const std::string& folder, const std::string& committed,
                              const std::string& parent) = 0;
   virtual void discard(const std::string& scratch) = 0;
+
+  /// As adopt(), of a folder whose "fs" is empty: the snapshot's files are served by a process that mounts
+  /// them at kServedPlace, until fill() brings them. Everything that shows them asks `serve` first. What such
+  /// a snapshot holds was not compared with its chain id, so that nobody finds it by that.
+  virtual Result<void> adopt_served(const std::string& folder, const std::string& committed,
+                                    const std::string& parent) = 0;
+  /// Gives a served snapshot its files: those of a folder as of adopt(), which is taken away from where it
+  /// was. Safe against power loss when it returns. Whoever shows it from now on shows those; what was mounted
+  /// before stays until end_serving(). Conflict for one that is not served (any more).
+  virtual Result<void> fill(const std::string& key, const std::string& folder) = 0;
+  /// Takes down what serves a snapshot; see remove_served_place().
+  virtual Result<void> end_serving(const std::string& key) = 0;
+  /// To be said before several threads use the store. Without it served snapshots cannot be shown.
+  virtual void set_serve(Serve serve) = 0;
+
   /// Makes everything written into snapshots so far safe against power loss (syncfs(2)).
   virtual Result<void> sync() = 0;
 };

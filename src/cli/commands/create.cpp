@@ -29,7 +29,7 @@ namespace {
 
 Result<void> pull_image(Cli& cli, const ContainerOptions& options, const spec::Reference& reference) {
   const std::string auth = TRY(registry_auth(cli, reference));
-  auto stream = TRY(TRY(cli.engine())->pull(reference, options.platform, auth));
+  auto stream = TRY(TRY(cli.engine())->pull(reference, options.platform, auth, options.pull == "lazy"));
   return show_progress(stream, cli.err, options.quiet ? ProgressStyle::Quiet : ProgressStyle::Auto);
 }
 
@@ -38,9 +38,10 @@ Result<void> pull_image(Cli& cli, const ContainerOptions& options, const spec::R
 Result<std::string> create_container(Cli& cli, const ContainerOptions& options,
                                      const spec::docker::ContainerCreate& request) {
   auto* engine = TRY(cli.engine());
-  if (options.pull != "always" && options.pull != "missing" && options.pull != "never")
+  if (options.pull != "always" && options.pull != "missing" && options.pull != "never" &&
+      options.pull != "lazy")
     return fail(Kind::InvalidArgument,
-                "invalid pull option: '{}': must be one of \"always\", \"missing\" or \"never\"",
+                "invalid pull option: '{}': must be one of \"always\", \"missing\", \"never\" or \"lazy\"",
                 options.pull);
   if (!options.cid_file.empty() && sys::exists(options.cid_file))
     return fail(Kind::Conflict,
@@ -66,7 +67,7 @@ Result<std::string> create_container(Cli& cli, const ContainerOptions& options,
   const bool missing =
       !created.ok() && created.error().kind() == Kind::NotFound &&
       (says("No such image") || says("was found but does not provide the specified platform"));
-  if (missing && reference && options.pull == "missing") {
+  if (missing && reference && (options.pull == "missing" || options.pull == "lazy")) {
     if (!options.quiet) cli.err.print("Unable to find image '{}' locally\n", reference->familiar());
     TRY(pull_image(cli, options, *reference));
     created = engine->create_container(request, options.name, options.platform);
@@ -79,7 +80,8 @@ Result<std::string> create_container(Cli& cli, const ContainerOptions& options,
 
 CreateCommand::CreateCommand() {
   options_.add_to(flags);
-  flags.string(options_.pull, "pull", 0, "Pull image before creating (\"always\", \"|missing\", \"never\")");
+  flags.string(options_.pull, "pull", 0,
+               "Pull image before creating (\"always\", \"|missing\", \"never\", \"lazy\")");
 }
 
 Result<int> CreateCommand::run(Cli& cli, const Arguments& arguments) {

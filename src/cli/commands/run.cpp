@@ -18,7 +18,8 @@ RunCommand::RunCommand() {
   options_.add_to(flags);
   flags.boolean(detach_, "detach", 'd', "Run container in background and print container ID");
   flags.string(detach_keys_, "detach-keys", 0, "Override the key sequence for detaching a container");
-  flags.string(options_.pull, "pull", 0, "Pull image before running (\"always\", \"missing\", \"never\")");
+  flags.string(options_.pull, "pull", 0,
+               "Pull image before running (\"always\", \"missing\", \"never\", \"lazy\")");
   flags.boolean(sig_proxy_, "sig-proxy", 0, "Proxy received signals to the process");
 }
 

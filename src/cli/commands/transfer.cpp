@@ -50,6 +50,7 @@ class Pull : public Transfer {
   Pull() {
     flags.boolean(all_, "all-tags", 'a', "Download all tagged images in the repository");
     flags.boolean(no_trust_, "disable-content-trust", 0, "Skip image verification");
+    flags.boolean(lazy_, "lazy", 0, "Let containers start before all layers are here, where layers allow it");
     flags.string(platform_, "platform", 0, "Set platform if server is multi-platform capable");
     add_progress_flag(flags, progress_);
     flags.boolean(quiet_, "quiet", 'q', "Suppress verbose output");
@@ -58,11 +59,15 @@ class Pull : public Transfer {
   Result<int> run(Cli& cli, const Arguments& arguments) override {
     const auto shown = TRY(style());
     const auto reference = TRY(reference_of(cli, arguments[0]));
-    auto stream = TRY(TRY(cli.engine())->pull(reference, platform_, TRY(registry_auth(cli, reference))));
+    auto stream =
+        TRY(TRY(cli.engine())->pull(reference, platform_, TRY(registry_auth(cli, reference)), lazy_));
     TRY(show_progress(stream, cli.out, shown));
     if (shown != ProgressStyle::Json) cli.out.print("{}\n", reference.to_string());
     return 0;
   }
+
+ private:
+  bool lazy_ = false;
 };
 
 class Push : public Transfer {

@@ -160,6 +160,8 @@ void add_flags(cli::FlagSet& flags, Options& options, Numbers& numbers) {
                 "Most bytes out of one of a compressed layer, after the first GiB (0: no limit)");
   flags.bytes(numbers.layer_bytes, "layer-max-size", 0, "Largest layer, uncompressed (0: no limit)")
       .show_default("100g");
+  flags.boolean(config.registries.lazy_background, "lazy-background", 0,
+                "Fetch the rest of lazily pulled images behind the scenes");
   flags.string(config.log_driver, "log-driver", 0, "Default driver for container logs")
       .show_default("\"local\"");
   flags

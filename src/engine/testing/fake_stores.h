@@ -77,6 +77,13 @@ class FakeSnapshots final : public snapshot::Store {
     return {};
   }
   void discard(const std::string&) override {}
+  Result<void> adopt_served(const std::string& folder, const std::string& committed,
+                            const std::string& parent) override {
+    return adopt(folder, committed, parent);
+  }
+  Result<void> fill(const std::string&, const std::string&) override { return {}; }
+  Result<void> end_serving(const std::string&) override { return {}; }
+  void set_serve(snapshot::Serve) override {}
   Result<void> sync() override { return {}; }
 
  private:
@@ -114,6 +121,8 @@ class FakeImages final : public image::Store {
                           const std::vector<spec::Digest>&) override {
     return {};
   }
+  Result<void> make_whole(const std::string&) override { return {}; }
+  void set_whole(std::function<Result<void>(const std::string&)>) override {}
   Result<void> add_layer_blobs(const spec::Digest&, const std::vector<spec::Digest>&) override { return {}; }
   Result<std::vector<image::Removal>> remove(
       std::string_view, bool, bool,

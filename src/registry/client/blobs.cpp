@@ -64,6 +64,31 @@ Result<void> Repository::read_blob(const spec::Digest& digest, const BlobRange& 
   return refusal(response);
 }
 
+Result<std::string> Repository::read_range(const spec::Digest& digest, std::uint64_t offset, std::size_t size,
+                                           const std::stop_token& stop) {
+  http::WebRequest request;
+  request.url = url("blobs/" + digest.to_string());
+  request.fields.add("Range", fmt::format("bytes={}-{}", offset, offset + size - 1));
+  std::string bytes;
+  bool begun = false;
+  const auto response = TRY(this->request(
+      request, stop, [&](const http::WebResponse& head, std::string_view piece) -> Result<void> {
+        const auto at = head.status == 206 ? range_start(head) : std::nullopt;
+        if (!begun && at != offset)
+          return fail(Kind::Unsupported, "the registry does not give a part of {}", digest.to_string());
+        begun = true;
+        if (piece.size() > size - bytes.size())
+          return fail(Kind::Unavailable, "the registry sent more of {} than was asked for",
+                      digest.to_string());
+        bytes.append(piece);
+        return {};
+      }));
+  if (!response.ok()) return refusal(response);
+  if (bytes.size() == size) return bytes;
+  return fail(Kind::Unavailable, "the registry sent {} of {} bytes of {}: unexpected EOF", bytes.size(), size,
+              digest.to_string());
+}
+
 Result<std::optional<std::uint64_t>> Repository::blob_size(const spec::Digest& digest,
                                                            const std::stop_token& stop) {
   http::WebRequest request;

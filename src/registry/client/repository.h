@@ -74,6 +74,10 @@ class Repository {
   /// the start; `sink` is told where each piece belongs. An error of kind Unavailable or Exhausted may pass.
   Result<void> read_blob(const spec::Digest& digest, const BlobRange& range, const BlobSink& sink,
                          const std::stop_token& stop);
+  /// `size` bytes of a blob from `offset` on, all of which it has. Unsupported when the server knows no
+  /// ranges.
+  Result<std::string> read_range(const spec::Digest& digest, std::uint64_t offset, std::size_t size,
+                                 const std::stop_token& stop);
   /// The size of a blob, nothing when it is not here.
   Result<std::optional<std::uint64_t>> blob_size(const spec::Digest& digest, const std::stop_token& stop);
 

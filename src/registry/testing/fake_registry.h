@@ -194,7 +194,8 @@ class FakeRegistry {
     if (ranges && range.starts_with("bytes=")) {
       const auto [first, last] = cut(range.substr(6), '-');
       const auto from = *parse_uint(first);
-      const auto to = std::min<std::uint64_t>(parse_uint(*last).value_or(bytes.size() - 1), bytes.size() - 1);
+      const auto to =
+          std::min<std::uint64_t>(parse_uint(last.value_or("")).value_or(UINT64_MAX), bytes.size() - 1);
       http.answer_fields().add("Content-Range", fmt::format("bytes {}-{}/{}", from, to, bytes.size()));
       (void)http.send(206, std::string_view(bytes).substr(from, to - from + 1), "application/octet-stream");
       return;

@@ -1,0 +1,284 @@
+#include "image/lazy/lazy_layers.h"
+
+#include <zstd.h>
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "archive/tar_writer.h"
+#include "image/lazy/contents_fetch.h"
+#include "image/pull.h"
+#include "registry/testing/fake_registry.h"
+#include "sys/file.h"
+
+namespace skiff::image {
+namespace {
+
+namespace fs = std::filesystem;
+using registry::testing::FakeRegistry;
+
+constexpr const char* kPosition = "io.github.containers.zstd-chunked.manifest-position";
+constexpr const char* kChecksum = "io.github.containers.zstd-chunked.manifest-checksum";
+
+class Silence final : public Progress {
+ public:
+  void line(spec::docker::ProgressLine) override {}
+};
+
+std::string frame(std::string_view text) {
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 1));
+  return packed;
+}
+
+/// A zstd:chunked layer with one file in it.
+struct Chunked {
+  std::string blob;
+  spec::Digest diff_id;
+  std::map<std::string, std::string> annotations;
+};
+
+Chunked layer_with(const std::string& name, const std::string& data) {
+  std::string tar;
+  archive::TarWriter writer([&](std::string_view piece) -> Result<void> {
+    tar += piece;
+    return {};
+  });
+  archive::Entry entry;
+  entry.path = name;
+  entry.mode = 0644;
+  entry.size = data.size();
+  EXPECT_TRUE(writer.header(entry).ok() && writer.data(data).ok() && writer.finish().ok());
+  Chunked made;
+  made.diff_id = spec::Digest::of(tar);
+  const auto at = tar.find(data);
+  made.blob = frame(tar.substr(0, at));
+  const auto begin = made.blob.size();
+  made.blob += frame(data);
+  const auto end = made.blob.size();
+  made.blob += frame(tar.substr(at + data.size()));
+  const std::string table = frame(fmt::format(
+      R"({{"version":1,"entries":[{{"type":"reg","name":"{}","mode":420,"size":{},"digest":"{}","offset":{},"endOffset":{}}}]}})",
+      name, data.size(), spec::Digest::of(data).to_string(), begin, end));
+  // A skippable frame, as the reader of the whole layer sees it.
+  made.blob += std::string("\x50\x2a\x4d\x18", 4);
+  const auto size = static_cast<std::uint32_t>(table.size());
+  for (int i = 0; i < 4; ++i) made.blob.push_back(static_cast<char>(size >> (8 * i)));
+  made.annotations[kPosition] = fmt::format("{}:{}:1000:1", made.blob.size(), table.size());
+  made.annotations[kChecksum] = spec::Digest::of(table).to_string();
+  made.blob += table;
+  return made;
+}
+
+class LazyLayersTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "skiff-lazy-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    base_ = name;
+    settings_.attempts = 1;
+    open();
+    if (!LazyLayers::possible()) GTEST_SKIP() << "there is no /dev/fuse";
+  }
+  void TearDown() override {
+    close();
+    fs::remove_all(base_);
+  }
+  void close() {
+    puller_.reset();
+    trust_.reset();
+    lazy_.reset();
+    ledger_.reset();
+    store_.reset();
+    snapshots_.reset();
+    content_.reset();
+    database_.reset();
+  }
+  void open(bool background = false) {
+    close();
+    database_ = std::move(*meta::Database::open(base_ + "/meta.db"));
+    content_ = std::move(*content::Store::open(base_ + "/content"));
+    snapshots_ = std::move(*snapshot::Store::open(base_ + "/snapshots", *database_));
+    store_ = std::move(*Store::open(*content_, *snapshots_, *database_));
+    ledger_ = std::make_unique<BlobLedger>(*database_);
+    lazy_ = std::make_unique<LazyLayers>(*store_, *ledger_, settings_, background);
+    trust_ = std::move(*Trust::open(*database_, ""));
+    puller_ = Puller::create(*store_, *ledger_, *trust_, settings_, lazy_.get());
+  }
+  void publish(const std::vector<Chunked>& layers) {
+    spec::oci::Image config;
+    config.platform = spec::Platform::host();
+    spec::oci::Manifest manifest;
+    manifest.media_type = spec::oci::kMediaTypeManifest;
+    for (const auto& layer : layers) {
+      config.rootfs.diff_ids.push_back(layer.diff_id);
+      auto& blob = manifest.layers.emplace_back();
+      blob.media_type = spec::oci::kMediaTypeLayerZstd;
+      blob.digest = registry_.put_blob(layer.blob);
+      blob.size = static_cast<std::int64_t>(layer.blob.size());
+      blob.annotations = layer.annotations;
+    }
+    const std::string text = json::encode(config);
+    manifest.config.media_type = spec::oci::kMediaTypeConfig;
+    manifest.config.digest = registry_.put_blob(text);
+    manifest.config.size = static_cast<std::int64_t>(text.size());
+    registry_.put_manifest("app", "v1", json::encode(manifest), spec::oci::kMediaTypeManifest);
+  }
+  Image pull(bool lazy = true) {
+    PullRequest request{*spec::Reference::parse(registry_.name("app:v1")), {}, {}};
+    request.lazy = lazy;
+    request.credentials = credentials_;
+    Silence words;
+    const auto pulled = puller_->pull(request, words, {});
+    EXPECT_TRUE(pulled.ok()) << pulled.error().message();
+    return *store_->resolve(registry_.name("app:v1"));
+  }
+  snapshot::Info info(const Image& image, std::size_t layer) {
+    return *snapshots_->info(image.layers[layer].snapshot);
+  }
+  static std::string served_file(const snapshot::Info& layer, const std::string& name) {
+    return sys::read_file(layer.directory + "/" + snapshot::kServedPlace + "/" + name).value_or("-");
+  }
+
+  std::string base_;
+  FakeRegistry registry_;
+  registry::Credentials credentials_;
+  registry::Settings settings_ = FakeRegistry::settings();
+  std::unique_ptr<meta::Database> database_;
+  std::unique_ptr<content::Store> content_;
+  std::unique_ptr<snapshot::Store> snapshots_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<BlobLedger> ledger_;
+  std::unique_ptr<LazyLayers> lazy_;
+  std::unique_ptr<Trust> trust_;
+  std::unique_ptr<Puller> puller_;
+};
+
+TEST_F(LazyLayersTest, ALayerIsServedAndThenWhole) {
+  const auto below = layer_with("a", "lower");
+  const auto above = layer_with("b", "upper");
+  publish({below, above});
+  const auto image = pull();
+  EXPECT_EQ(image.size, 10u);
+  for (const std::size_t layer : {0, 1}) EXPECT_TRUE(info(image, layer).served);
+  EXPECT_EQ(served_file(info(image, 0), "a"), "lower");
+  EXPECT_EQ(served_file(info(image, 1), "b"), "upper");
+  const auto chains = spec::oci::chain_ids({below.diff_id, above.diff_id});
+  EXPECT_FALSE(*snapshots_->find_chain(chains[0]));
+  EXPECT_TRUE(ledger_->blobs_of(below.diff_id)->empty()) << "nobody has compared it";
+
+  ASSERT_TRUE(store_->make_whole(image.layers[1].snapshot).ok());
+  EXPECT_FALSE(info(image, 0).served);
+  EXPECT_EQ(*sys::read_file(*snapshots_->layer_directory(image.layers[1].snapshot) + "/b"), "upper");
+  EXPECT_TRUE(*snapshots_->find_chain(chains[1]));
+  EXPECT_EQ(ledger_->blobs_of(below.diff_id)->size(), 1u);
+  const sys::Fd nowhere = *sys::open_file("/dev/null", O_WRONLY);
+  for (const auto& layer : image.layers) EXPECT_TRUE(store_->write_layer(layer, nowhere).ok());
+}
+
+TEST_F(LazyLayersTest, AnotherEngineServesAnew) {
+  publish({layer_with("a", "contents")});
+  pull();
+  open();
+  const auto image = *store_->resolve(registry_.name("app:v1"));
+  EXPECT_EQ(served_file(info(image, 0), "a"), "-");
+  ASSERT_TRUE(snapshots_->prepare("c", image.snapshot).ok());
+  EXPECT_EQ(served_file(info(image, 0), "a"), "contents");
+  EXPECT_EQ(pull(false).id, image.id);
+  EXPECT_FALSE(info(image, 0).served);
+}
+
+TEST_F(LazyLayersTest, ALayerThatHoldsAnotherIsDamaged) {
+  auto layer = layer_with("a", "contents");
+  layer.diff_id = spec::Digest::of("another");
+  publish({layer});
+  const auto image = pull();
+  const auto whole = store_->make_whole(image.snapshot);
+  ASSERT_FALSE(whole.ok());
+  EXPECT_EQ(whole.error().kind(), Kind::DataLoss);
+  EXPECT_EQ(snapshots_->sound(image.snapshot).error().kind(), Kind::DataLoss);
+  EXPECT_EQ(snapshots_->prepare("c", image.snapshot).error().kind(), Kind::DataLoss);
+  EXPECT_FALSE(*snapshots_->find_chain(layer.diff_id));
+}
+
+TEST_F(LazyLayersTest, WhatCannotBeServedIsPulledWhole) {
+  auto plain = layer_with("a", "1");
+  plain.annotations.clear();
+  auto unsigned_table = layer_with("b", "2");
+  unsigned_table.annotations.erase(kChecksum);
+  auto forged = layer_with("c", "3");
+  forged.annotations[kChecksum] = spec::Digest::of("another").to_string();
+  publish({plain, unsigned_table, forged});
+  const auto image = pull();
+  for (const std::size_t layer : {0, 1, 2}) EXPECT_FALSE(info(image, layer).served) << layer;
+  EXPECT_TRUE(*snapshots_->find_chain(*info(image, 2).chain_id));
+}
+
+TEST_F(LazyLayersTest, WithoutRangesItIsPulledWhole) {
+  registry_.ranges = false;
+  publish({layer_with("a", "contents")});
+  EXPECT_FALSE(info(pull(), 0).served);
+}
+
+TEST_F(LazyLayersTest, WhoPulledIsWhoReads) {
+  for (const auto auth : {FakeRegistry::Auth::Basic, FakeRegistry::Auth::Token}) {
+    registry_.auth = auth;
+    credentials_ = {"user", "password", "", ""};
+    publish({layer_with("a", fmt::format("contents {}", static_cast<int>(auth)))});
+    const auto image = pull();
+    const auto layer = info(image, 0);
+    EXPECT_EQ(served_file(layer, "a"), fmt::format("contents {}", static_cast<int>(auth)));
+    EXPECT_EQ(fs::status(layer.directory + "/" + lazy::kNote).permissions(), fs::perms(0600));
+    // Whoever pulls it again reads it from then on.
+    credentials_ = {"user", "another", "", ""};
+    ASSERT_TRUE(lazy_->renew(image, credentials_).ok());
+    EXPECT_EQ(lazy::read_note(layer.directory)->credentials.password, "another");
+    credentials_ = {"user", "password", "", ""};
+    EXPECT_EQ(pull().id, image.id);
+    EXPECT_EQ(lazy::read_note(layer.directory)->credentials.password, "password");
+    ASSERT_TRUE(store_->make_whole(image.snapshot).ok());
+    EXPECT_FALSE(sys::exists(layer.directory + "/" + lazy::kNote));
+  }
+}
+
+TEST_F(LazyLayersTest, AnImageThatGoesLeavesNothing) {
+  publish({layer_with("a", "contents")});
+  const auto image = pull();
+  const std::string directory = info(image, 0).directory;
+  const auto nobody = [](const spec::Digest&, bool*) { return std::string(); };
+  ASSERT_TRUE(store_->remove(image.id.to_string(), true, true, nobody).ok());
+  EXPECT_FALSE(sys::exists(directory));
+  EXPECT_EQ(sys::read_file("/proc/self/mountinfo")->find(base_), std::string::npos);
+}
+
+TEST_F(LazyLayersTest, BehindTheScenesAllComes) {
+  open(true);
+  publish({layer_with("a", "lower"), layer_with("b", "upper")});
+  const auto image = pull();
+  for (int i = 0; i < 600 && (info(image, 0).served || info(image, 1).served); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(info(image, 0).served);
+  EXPECT_FALSE(info(image, 1).served);
+}
+
+TEST(ContentsPlaceTest, OnlyWhatTheManifestVouchesForIsFound) {
+  spec::oci::Descriptor layer;
+  layer.size = 1000;
+  layer.annotations[kPosition] = "100:50:400:1";
+  EXPECT_FALSE(find_contents(layer));
+  layer.annotations[kChecksum] = spec::Digest::of("x").to_string();
+  ASSERT_TRUE(find_contents(layer));
+  EXPECT_EQ(find_contents(layer)->offset, 100u);
+  for (const char* position : {"", "100:50:400", "100:50:400:2", "100:0:400:1", "951:50:400:1", "100:x:1:1",
+                               "18446744073709551615:2:1:1", "100:18446744073709551615:1:1"}) {
+    layer.annotations[kPosition] = position;
+    EXPECT_FALSE(find_contents(layer)) << position;
+  }
+  layer.annotations[kPosition] = "100:50:400:1";
+  layer.annotations[kChecksum] = "md5:00";
+  EXPECT_FALSE(find_contents(layer));
+}
+
+}  // namespace
+}  // namespace skiff::image

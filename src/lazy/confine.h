@@ -1,0 +1,12 @@
+#pragma once
+
+#include "base/result.h"
+
+namespace skiff::lazy {
+
+/// What a process that unpacks bytes from a registry needs no more once its mounts stand: all capabilities,
+/// programs, and every file that it would write or make (Landlock; where the kernel has none, not that).
+/// Before there are threads.
+Result<void> confine_server();
+
+}  // namespace skiff::lazy
