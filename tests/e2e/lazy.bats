@@ -182,6 +182,16 @@ in_app() { engine run --rm "$BAD/app:v1" "$@"; }
   engine builder prune -af >/dev/null
 }
 
+@test "a push gives the registry the very layers that it came from" {
+  engine pull -q --lazy "$BAD/app:v1"
+  engine tag "$BAD/app:v1" "$BAD/app:again"
+  engine push -q "$BAD/app:again"
+  engine rmi "$BAD/app:again"
+  layers_of() { curl -sS -H 'Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json' "http://$BAD/v2/app/manifests/$1" | jq -c '[.layers[].digest]'; }
+  [ "$(layers_of again)" = "$(layers_of v1)" ]
+  eventually 20 nothing_served
+}
+
 @test "a second pull that is not lazy brings the rest" {
   engine pull -q --lazy "$BAD/app:v1"
   engine pull -q "$BAD/app:v1"

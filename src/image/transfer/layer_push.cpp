@@ -38,6 +38,8 @@ bool LayerPush::will_do(const KnownBlob& blob) const {
 }
 
 Result<KnownBlob> LayerPush::run(const Layer& layer, const std::stop_token& stop) {
+  // Only then is it known which blob of the registry it is.
+  TRY(store_.make_whole(layer.snapshot));
   auto known = TRY(ledger_.blobs_of(layer.diff_id));
   std::erase_if(known, [this](const KnownBlob& blob) { return !will_do(blob); });
   auto blob = TRY(find(layer, known, stop));
