@@ -167,7 +167,15 @@ Result<void> Lifecycle::destroy_locked(Container& container, bool volumes) {
         log::warning("{}", removed.error().message());
     });
   }
-  TRY(set_.erase(container));
+  if (auto erased = set_.erase(container); !erased.ok()) {
+    // As Docker calls it: the removal can be asked for again, and the next recovery finishes it in any case.
+    {
+      const MutexLock lock(container.mutex);
+      container.run.state = State::Dead;
+    }
+    set_.store_state(container);
+    return erased.error().with_context(fmt::format("cannot remove container \"{}\"", definition.name));
+  }
   publish(container, "destroy");
   const MutexLock lock(container.mutex);
   container.removed = true;

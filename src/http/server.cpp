@@ -299,6 +299,16 @@ void Server::State::serve(const std::shared_ptr<Connection>& connection) {
   }
 }
 
+namespace {
+
+/// What the system refused (a thread, say) is told, and nothing of our own insides.
+std::string internal_error(const std::exception& exception) {
+  const auto* refused = dynamic_cast<const std::system_error*>(&exception);
+  return refused ? Error::from_errno("internal error", refused->code().value()).message() : "internal error";
+}
+
+}  // namespace
+
 void Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
   ensure_waiting_thread();
   connection->set_deadline(SteadyClock::time_point::max());
@@ -309,7 +319,7 @@ void Server::State::serve_one(const std::shared_ptr<Connection>& connection) {
     // Running out of memory in one request must not end the daemon.
     log::error("http: {} {}: {}", exchange.method(), exchange.target(), exception.what());
     if (!connection->hijacked() && !exchange.answered())
-      (void)exchange.send(500, R"({"message":"internal error"})");
+      (void)exchange.send(500, fmt::format(R"({{"message":"{}"}})", internal_error(exception)));
     else
       exchange.abort();
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <thread>
 
@@ -154,6 +155,15 @@ TEST_F(DatabaseTest, SomethingThatIsNoDatabaseIsNamed) {
   ASSERT_FALSE(database.ok());
   EXPECT_EQ(database.error().kind(), Kind::DataLoss);
   EXPECT_NE(database.error().message().find("meta.db"), std::string::npos);
+}
+
+TEST_F(DatabaseTest, WhatTheSystemSaidIsToldToo) {
+  const auto missing = Database::open(directory_ + "/no/such/meta.db");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code(), ENOENT);
+  EXPECT_TRUE(missing.error().message().ends_with(
+      "/no/such/meta.db: open: unable to open database file: no such file or directory"))
+      << missing.error().message();
 }
 
 TEST_F(DatabaseTest, ACheckFindsADamagedPage) {

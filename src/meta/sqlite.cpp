@@ -75,8 +75,13 @@ Connection::~Connection() {
 
 Error Connection::failure(std::string_view what) const {
   if (!handle_) return fail(Kind::Exhausted, "database {}: {}: out of memory", path_, what);
-  return fail(kind_of(sqlite3_extended_errcode(handle_)), "database {}: {}: {}", path_, what,
-              sqlite3_errmsg(handle_));
+  const int code = sqlite3_extended_errcode(handle_);
+  const Error error = fail(kind_of(code), "database {}: {}: {}", path_, what, sqlite3_errmsg(handle_));
+  // "disk I/O error" is all that SQLite says of it.
+  const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+  const int cause = of_system ? sqlite3_system_errno(handle_) : 0;
+  if (cause == 0) return error;
+  return {error.kind(), Error::from_errno(error.message(), cause).message(), cause};
 }
 
 Result<void> Connection::execute(const char* sql) {

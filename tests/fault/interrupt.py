@@ -35,6 +35,12 @@ CALLS = {
     "rename": (82, None, ("path", 1)),
     "renameat": (264, 38, ("path", 3)),
     "renameat2": (316, 276, ("path", 3)),
+    "unlink": (87, None, ("path", 0)),
+    "unlinkat": (263, 35, ("path", 1)),
+    "rmdir": (84, None, ("path", 0)),
+    "pread64": (17, 67, ("fd", 0)),
+    "pwrite64": (18, 68, ("fd", 0)),
+    "ftruncate": (77, 46, ("fd", 0)),
     "fsync": (74, 82, ("fd", 0)),
     "fdatasync": (75, 83, ("fd", 0)),
     "write": (1, 64, ("fd", 0)),
@@ -52,6 +58,8 @@ CALLS = {
     "socket": (41, 198),
     "socketpair": (53, 199),
     "connect": (42, 203, ("fd", 0)),
+    "bind": (49, 200, ("fd", 0)),
+    "listen": (50, 201, ("fd", 0)),
     "memfd_create": (319, 279),
     "signalfd4": (289, 74),
     "fstatfs": (138, 44, ("fd", 0)),
@@ -152,6 +160,7 @@ class Supervised:
     def __init__(self, command, calls, decide, **popen):
         self.decide = decide
         self.output_read, output_write = os.pipe()
+        ours_closed, closing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -170,6 +179,9 @@ class Supervised:
             finally:
                 os._exit(97)
         os.close(output_write)
+        os.close(closing)
+        os.read(ours_closed, 1)  # before that, descriptor 4 may be the listener of another command under supervision
+        os.close(ours_closed)
         self.pidfd = os.pidfd_open(self.pid)
         self.listener = -1
         self.started = False

@@ -98,6 +98,8 @@ def main():
             run.once(verb)
         while sum(run.kills.values()) < KILLS:
             run.number += 1
+            if run.number % 50 == 0:
+                print(f"{sum(run.kills.values())} of {KILLS} kills so far", flush=True)
             for verb in verbs(world, run.number):
                 left = KILLS - sum(run.kills.values())
                 struck = left > 0 and run.struck(verb)

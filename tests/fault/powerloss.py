@@ -243,11 +243,12 @@ def main():
             try:
                 try_state(world, recorder, moment, choose, run=number % 5 == 0)
             except Failure as failure:
-                failures.append(str(failure))
+                print(failure, file=sys.stderr, flush=True)
+                failures.append(failure)
                 if len(failures) == 10:
                     break
-        for failure in failures:
-            print(failure, file=sys.stderr)
+            if number % 500 == 499:
+                print(f"{number + 1} of {len(todo)} losses of power so far, {len(failures)} not survived", flush=True)
         print(f"{len(todo)} losses of power, of {len(recorder.moments)} moments, {len(failures)} not survived (seed {seed})")
     except Failure as failure:
         print(f"seed {seed}: {failure}", file=sys.stderr)

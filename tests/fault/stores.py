@@ -155,7 +155,7 @@ class World:
         engine.call("save", "-o", os.path.join(engine.dir, "loaded.tar"), "loaded")
         engine.call("rmi", "pulled", "loaded", f"{self.host}/app:v1")
         engine.call("builder", "prune", "-af")
-        engine.call("create", "--name", "work", "--network", "none", BASE, "true")
+        engine.call("create", "--name", "work", "--network", "none", BASE)  # its command is the commit's, too
         word = os.path.join(engine.dir, "word")
         with open(word, "w") as out:
             out.write("committed")
