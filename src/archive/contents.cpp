@@ -129,8 +129,6 @@ class Builder {
   Result<void> add(const Entry& entry) {
     if (entry.type == "chunk") return add_chunk(entry);
     TRY(end_file());
-    if (limits_.entries > 0 && ++entries_ > limits_.entries)
-      return fail(Kind::Exhausted, "the layer has more than {} entries", limits_.entries);
     const auto path = TRY(path_of(entry.name));
     if (path.empty()) return {};  // the root is the caller's
     std::uint32_t folder = 0;
@@ -165,7 +163,14 @@ class Builder {
     return insert(folder, name, kImplied);
   }
 
-  std::uint32_t insert(std::uint32_t folder, const std::string& name, mode_t mode) {
+  /// Of every name, also of directories that only a path tells of: a long one makes thousands.
+  Result<void> count() {
+    if (limits_.entries == 0 || ++entries_ <= limits_.entries) return {};
+    return fail(Kind::Exhausted, "the layer has more than {} entries", limits_.entries);
+  }
+
+  Result<std::uint32_t> insert(std::uint32_t folder, const std::string& name, mode_t mode) {
+    TRY(count());
     const auto number = static_cast<std::uint32_t>(nodes_.size());
     nodes_.emplace_back().node.mode = mode;
     nodes_.back().node.parent = folder;
@@ -189,7 +194,7 @@ class Builder {
       if (gone.empty() || gone == "." || gone == "..")
         return fail(Kind::InvalidArgument, "{} removes nothing", quote(entry.name));
       if (names.contains(gone)) return twice(entry);
-      insert(folder, gone, S_IFCHR);
+      TRY(insert(folder, gone, S_IFCHR));
       return {};
     }
     const auto known = names.find(name);
@@ -197,7 +202,7 @@ class Builder {
     const mode_t type = TRY(type_of(entry));
     if (known != names.end() && (!S_ISDIR(type) || !S_ISDIR(nodes_[known->second].node.mode)))
       return twice(entry);
-    const auto number = known != names.end() ? known->second : insert(folder, name, type);
+    const auto number = known != names.end() ? known->second : TRY(insert(folder, name, type));
     IndexNode& node = nodes_[number].node;
     TRY(set_attributes(node, type, entry));
     if (S_ISLNK(type)) {
@@ -213,6 +218,7 @@ class Builder {
       return fail(Kind::Exhausted, "the layer has more than {} bytes", limits_.bytes);
     file_ = number;
     file_name_ = entry.name;
+    packed_.reset();
     return node.size > 0 ? add_piece(entry) : success();
   }
 
@@ -233,6 +239,7 @@ class Builder {
     IndexNode& node = nodes_[at].node;
     if (S_ISDIR(node.mode) || (S_ISCHR(node.mode) && node.major == 0 && node.minor == 0))
       return fail(Kind::InvalidArgument, "{} is a link to {}", quote(entry.name), quote(entry.link));
+    TRY(count());
     ++node.links;
     TRY(set_attributes(node, node.mode & S_IFMT, entry));
     nodes_[folder].names.emplace(name, at);
@@ -312,11 +319,12 @@ class Builder {
       return fail(Kind::InvalidArgument, "a piece of {} lies beyond the layer", quote(entry.name));
     chunk.blob_size = end - chunk.blob_offset;
     // Where an entry tells the end of the whole file, the next piece tells that of this one.
-    if (!node.chunks.empty()) {
-      Chunk& before = node.chunks.back();
-      if (before.blob_size > 0 && before.blob_offset < chunk.blob_offset)
+    if (packed_) {
+      Chunk& before = node.chunks[*packed_];
+      if (before.blob_offset < chunk.blob_offset)
         before.blob_size = std::min(before.blob_size, chunk.blob_offset - before.blob_offset);
     }
+    packed_ = node.chunks.size();
     node.chunks.push_back(chunk);
     return {};
   }
@@ -326,8 +334,13 @@ class Builder {
     const IndexNode& node = nodes_[*file_].node;
     file_.reset();
     const std::uint64_t end = node.chunks.empty() ? 0 : node.chunks.back().offset + node.chunks.back().size;
-    if (end == node.size) return {};
-    return fail(Kind::InvalidArgument, "the pieces of {} are not its size", quote(file_name_));
+    if (end != node.size)
+      return fail(Kind::InvalidArgument, "the pieces of {} are not its size", quote(file_name_));
+    for (const auto& chunk : node.chunks)
+      if (chunk.blob_size > most_packed(chunk.size))
+        return fail(Kind::Unsupported, "{} bytes of {} take {} of the layer", chunk.size, quote(file_name_),
+                    chunk.blob_size);
+    return {};
   }
 
   const std::uint64_t blob_size_;
@@ -335,6 +348,7 @@ class Builder {
   std::vector<Building> nodes_;
   std::optional<std::uint32_t> file_;  ///< whose pieces may follow
   std::string file_name_;
+  std::optional<std::size_t> packed_;  ///< its last piece that is not zeros
   std::uint64_t entries_ = 0;
   std::uint64_t bytes_ = 0;
 };

@@ -97,7 +97,7 @@ TEST(Contents, PiecesFollowEachOther) {
   ASSERT_TRUE(index.ok()) << index.error().message();
   const auto& chunks = find(*index, {"f"})->chunks;
   ASSERT_EQ(chunks.size(), 3u);
-  EXPECT_EQ(chunks[0].blob_size, 800u);
+  EXPECT_EQ(chunks[0].blob_size, 200u) << "up to the next one, also behind a hole";
   EXPECT_EQ(chunks[1].blob_size, 0u);
   EXPECT_EQ(chunks[1].size, 15u);
   EXPECT_EQ(chunks[2].offset, 25u);
@@ -137,6 +137,22 @@ TEST(Contents, LimitsHold) {
   EXPECT_EQ(refusal(file("a") + "," + file("b"), {0, 1, 0}), Kind::Exhausted);
   EXPECT_EQ(refusal(file("a") + "," + file("b"), {19, 0, 0}), Kind::Exhausted);
   EXPECT_TRUE(parse(file("a") + "," + file("b"), {20, 2, 0}).ok());
+  EXPECT_EQ(refusal(file("a/b/c/d"), {0, 3, 0}), Kind::Exhausted) << "paths make directories";
+  EXPECT_TRUE(parse(file("a/b/c/d"), {0, 4, 0}).ok());
+  EXPECT_EQ(refusal(file("a") + R"(,{"type":"hardlink","name":"b","linkName":"a"})", {0, 1, 0}),
+            Kind::Exhausted);
+}
+
+TEST(Contents, APieceThatTakesTooMuchOfTheBlobIsRefused) {
+  const auto piece = [](std::uint64_t end) {
+    return fmt::format(R"({{"type":"reg","name":"a","size":10,"digest":"{}","offset":0,"endOffset":{}}})",
+                       kDigest, end);
+  };
+  EXPECT_EQ(refusal(piece(most_packed(10) + 1)), Kind::Unsupported);
+  auto index = *parse(piece(most_packed(10)));
+  EXPECT_TRUE(decode_index(encode_index(index), kBlob).ok());
+  ++index.nodes[1].chunks[0].blob_size;
+  EXPECT_EQ(decode_index(encode_index(index), kBlob).error().kind(), Kind::DataLoss);
 }
 
 TEST(Contents, AFrameOfZstdIsUnpacked) {

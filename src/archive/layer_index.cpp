@@ -1,6 +1,7 @@
 #include "archive/layer_index.h"
 
 #include <sys/stat.h>
+#include <zstd.h>
 
 #include <algorithm>
 
@@ -10,6 +11,8 @@ namespace {
 constexpr std::string_view kMagic = "skiff-layer-index-1\n";
 /// A list that claims more elements than there are bytes left is no list.
 constexpr std::uint64_t kLongestText = 1 << 20;
+/// For who splits a piece into several frames, or pads it.
+constexpr std::uint64_t kPackedSlack = 64 << 10;
 
 class Writer {
  public:
@@ -105,6 +108,7 @@ Result<void> read_chunks(Reader& in, IndexNode& node, std::uint64_t blob_size) {
     std::copy(digest.begin(), digest.end(), chunk.sha256.begin());
     end += chunk.size;
     if (chunk.size == 0 || end > node.size) return damaged("a file has more pieces than bytes");
+    if (chunk.blob_size > most_packed(chunk.size)) return damaged("a piece is larger packed than unpacked");
     node.chunks.push_back(chunk);
   }
   if (S_ISREG(node.mode) ? end != node.size : !node.chunks.empty())
@@ -157,6 +161,8 @@ Result<void> check_tree(const std::vector<IndexNode>& nodes) {
 }
 
 }  // namespace
+
+std::uint64_t most_packed(std::uint64_t size) { return ZSTD_compressBound(size) + kPackedSlack; }
 
 std::string encode_index(const LayerIndex& index) {
   Writer out;

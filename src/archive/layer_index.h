@@ -49,6 +49,9 @@ struct LayerIndex {
 
 /// No piece is larger: it is unpacked in memory.
 inline constexpr std::uint64_t kLargestChunk = 64 << 20;
+/// Nor takes one of `size` bytes more than this of the blob: they are in memory as well, and no compressor
+/// makes more of them.
+std::uint64_t most_packed(std::uint64_t size);
 
 std::string encode_index(const LayerIndex& index);
 /// DataLoss for everything that encode_index() would not have written: a tree with loops, pieces that overlap

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,20 @@ Result<Answer> contents_job(const Job& job) {
   return answer;
 }
 
+/// A table of 64 MiB can say things that take gigabytes as they are read; what is honest takes a tenth.
+constexpr rlim_t kMostMemoryOfContents = rlim_t{2} << 30;
+
+Result<void> limit_memory(const Job& job) {
+  // A sanitizer's shadow of the memory counts as memory.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const rlimit limit{kMostMemoryOfContents, kMostMemoryOfContents};
+  if (job.kind == "contents" && ::setrlimit(RLIMIT_AS, &limit) != 0) return fail_errno("setrlimit");
+#else
+  (void)job;
+#endif
+  return {};
+}
+
 bool unpacks(const Job& job) { return job.kind == "unpack" || job.kind == "unpack-images"; }
 
 /// `aside` is there for a job that unpacks.
@@ -154,6 +169,7 @@ Result<Answer> run() {
   TRY(enter_root(job));
   std::optional<SideThread> aside;
   if (unpacks(job)) aside.emplace();
+  TRY(limit_memory(job));
   TRY(confine_process());
   return work(job, aside ? &*aside : nullptr);
 }

@@ -146,6 +146,18 @@ TEST_F(LazyFiles, WhatCannotBeFetchedIsAnErrorAndTheRestIsRead) {
   EXPECT_EQ(*read(2), "not here");
 }
 
+TEST_F(LazyFiles, WhatIsKeptDoesNotVouchForAnotherDigest) {
+  add("a", {"contents"});
+  add("b", {"contents"});
+  auto& other = index_.nodes[2].chunks[0];
+  other = index_.nodes[1].chunks[0];
+  other.sha256[0] ^= 1;
+  open();
+  EXPECT_EQ(*read(1), "contents");
+  EXPECT_EQ(read(2).error().kind(), Kind::DataLoss);
+  EXPECT_EQ(*read(1), "contents");
+}
+
 TEST_F(LazyFiles, HolesAreZerosWithoutTheRegistry) {
   add("a", {"x"});
   index_.nodes[1].chunks = {{0, 5, 0, 0, {}}};

@@ -60,14 +60,15 @@ Result<LayerFiles::Bytes> LayerFiles::bytes_of(const archive::Chunk& chunk, cons
   {
     const MutexLock lock(mutex_);
     for (auto at = kept_.begin(); at != kept_.end(); ++at)
-      if (at->blob_offset == chunk.blob_offset && at->bytes->size() == chunk.size) {
+      if (at->blob_offset == chunk.blob_offset && at->bytes->size() == chunk.size &&
+          at->sha256 == chunk.sha256) {
         kept_.splice(kept_.begin(), kept_, at);
         return kept_.front().bytes;
       }
   }
   auto bytes = TRY(unpack(chunk, stop));
   const MutexLock lock(mutex_);
-  kept_.push_front({chunk.blob_offset, bytes});
+  kept_.push_front({chunk.blob_offset, chunk.sha256, bytes});
   kept_bytes_ += bytes->size();
   while (kept_bytes_ > kMostKept && kept_.size() > 1) {
     kept_bytes_ -= kept_.back().bytes->size();

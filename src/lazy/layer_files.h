@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -36,9 +37,10 @@ class LayerFiles {
 
  private:
   using Bytes = std::shared_ptr<const std::string>;
-  /// What was unpacked last: a chunk is read in several pieces.
+  /// What was unpacked last: a chunk is read in several pieces. A table may claim two digests of one place.
   struct Kept {
     std::uint64_t blob_offset;
+    std::array<unsigned char, 32> sha256;
     Bytes bytes;
   };
   Result<Bytes> bytes_of(const archive::Chunk& chunk, const std::stop_token& stop) EXCLUDES(mutex_);
