@@ -100,6 +100,7 @@ Result<void> run(const daemon::Options& options) {
   for (const auto& host : config.hosts) log::info("API listens on {}", host);
   ::malloc_trim(0);  // what opening needed is not needed any more
   wait_until_told_to_stop(options, *engine);
+  engine->stop_fetching();
   server->stop(kGrace);
   return {};
 }

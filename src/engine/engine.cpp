@@ -182,7 +182,10 @@ void remove_cgroup_parent(const spec::EngineConfig& config) {
 
 }  // namespace
 
+void Engine::stop_fetching() { wiring_->lazy_layers->stop(); }
+
 Engine::~Engine() {
+  stop_fetching();
   wiring_->lifecycle->shut_down();
   {
     const MutexLock lock(wiring_->gate);

@@ -34,6 +34,9 @@ struct Engine {
   /// engine.
   static Result<std::unique_ptr<Engine>> open(const spec::EngineConfig& config);
   ~Engine();
+  /// Nobody waits any more for layers that come from a registry behind the scenes. To be said before the
+  /// server stops, which waits for its requests.
+  void stop_fetching();
 
   Containers& containers;
   Lifecycle& lifecycle;

@@ -82,6 +82,7 @@ class Check {
   Result<void> check_blob(const spec::Digest& digest, std::string_view kind,
                           const std::vector<const Image*>& images);
   Result<void> check_kept(const spec::Digest& digest, const std::vector<const Image*>& images);
+  void add_served(const std::string& snapshot, const std::string& damage);
   Result<std::vector<Subject>> subjects();
   Result<void> check_layers();
   Result<std::string> problem_of(const Subject& subject, std::uint64_t* bytes);
@@ -183,17 +184,33 @@ Result<void> Check::check_blobs() {
   return {};
 }
 
+/// A layer without an image goes soon.
+void Check::add_served(const std::string& snapshot, const std::string& damage) {
+  std::vector<const Image*> users;
+  std::string diff_id;
+  for (const auto& image : images_)
+    for (const auto& layer : image.layers)
+      if (layer.snapshot == snapshot) {
+        users.push_back(&image);
+        diff_id = layer.diff_id.to_string();
+      }
+  if (!users.empty()) add("layer", diff_id, damage, users, snapshot);
+}
+
 /// Layers of images first, as those name their diff ids; then what else has a chain id.
 Result<std::vector<Subject>> Check::subjects() {
   std::map<std::string, Subject> found;
   std::map<std::string, std::string> chains;
   const auto snapshots = TRY(store_.snapshots().list());
-  // Of those that are served each piece is verified when it is read.
-  std::set<std::string> served;
+  // Of those that are served each piece is verified when it is read; that one is not what its image says was
+  // noted when it was here as a whole.
+  std::map<std::string, std::string> served;  // key -> damage
   for (const auto& info : snapshots) {
     if (info.chain_id) chains[info.key] = info.chain_id->to_string();
-    if (info.served) served.insert(info.key);
+    if (info.served) served[info.key] = info.damage;
   }
+  for (const auto& [key, damage] : served)
+    if (!damage.empty()) add_served(key, damage);
   for (const auto& image : images_)
     for (const auto& layer : image.layers) {
       if (served.contains(layer.snapshot)) continue;

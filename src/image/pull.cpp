@@ -337,7 +337,7 @@ class RegistryPuller final : public Puller {
     const auto known = store_.resolve(descriptor.digest.to_string());
     if (known.ok()) {
       if (lazy)
-        TRY(lazy_->renew(*known, lazy->note.credentials));
+        TRY(lazy_->renew(*known, lazy->note));
       else if (lazy_)
         TRY(bring_rest(*known, stop));
       TRY(mend_layers(store_, unpackings_, source, *known, mended, progress, stop));
@@ -388,8 +388,8 @@ class RegistryPuller final : public Puller {
   Result<void> bring_rest(const Image& image, const std::stop_token& stop) {
     for (const auto& layer : image.layers) {
       auto whole = lazy_->make_whole(layer.snapshot, stop);
-      // What is damaged is fetched anew.
-      if (!whole.ok() && whole.error().kind() != Kind::DataLoss) return whole;
+      // What is damaged is fetched anew; wrong bytes on the way are no damage.
+      if (!whole.ok() && store_.snapshots().sound(layer.snapshot).ok()) return whole;
     }
     return {};
   }

@@ -203,7 +203,11 @@ Result<Image> CatalogueStore::heal(const Image& known, const spec::oci::Image& c
     if (own == layers[i].snapshot) continue;
     const auto sound = snapshots_.sound(own);
     if (!sound && sound.error().kind() != Kind::DataLoss) return sound.error();
-    if (!sound) TRY(mend_from_copy(own, i > 0 ? known.layers[i - 1].snapshot : "", layers[i]));
+    const std::string below = i > 0 ? known.layers[i - 1].snapshot : "";
+    if (!sound)
+      TRY(mend_from_copy(own, below, layers[i]));
+    else
+      TRY(fill_from_copy(own, below, layers[i]));
   }
   const MutexLock lock(mutex_);
   Image* image = catalogue_.find(known.id.to_string());
@@ -214,6 +218,16 @@ Result<Image> CatalogueStore::heal(const Image& known, const spec::oci::Image& c
   }
   note_use(*image);
   return *image;
+}
+
+/// Files that are at hand need not be fetched. Where a container uses the layer, they come as they would
+/// have.
+Result<void> CatalogueStore::fill_from_copy(const std::string& snapshot, const std::string& parent,
+                                            const Layer& whole) {
+  if (!TRY(snapshots_.info(snapshot)).served || TRY(snapshots_.info(whole.snapshot)).served) return {};
+  auto filled = mend_from_copy(snapshot, parent, whole);
+  if (!filled && filled.error().kind() == Kind::Conflict) return {};
+  return filled;
 }
 
 /// From a copy, because others may stand on the layer that is at hand.

@@ -63,6 +63,7 @@ class CatalogueStore final : public Store {
   Result<Image> heal(const Image& known, const spec::oci::Image& config, const std::vector<Layer>& layers)
       EXCLUDES(mutex_);
   Result<void> mend_from_copy(const std::string& snapshot, const std::string& parent, const Layer& sound);
+  Result<void> fill_from_copy(const std::string& snapshot, const std::string& parent, const Layer& whole);
   // use.cpp
   void note_use(Image& image) REQUIRES(mutex_);
   Result<void> write_use(const Image& image, bool pinned, Time used, meta::Durability durability)

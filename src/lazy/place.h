@@ -9,7 +9,8 @@
 
 /// What lies in a snapshot's folder while its files are served:
 ///     fs                empty, with the owner and mode of the layer's root
-///     lazy              where the files are mounted (snapshot::kServedPlace)
+///     lazy              where the files are mounted (snapshot::kServedPlace); lazy-coming until they can
+///                       be read there
 ///     note-lazy         where they come from: LazyNote
 ///     note-lazy-index   which they are (archive/layer_index.h)
 ///     note-lazy-blob    the layer's compressed blob, with holes, and

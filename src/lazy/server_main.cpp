@@ -17,7 +17,7 @@
 #include "lazy/layer_files.h"
 #include "lazy/place.h"
 #include "lazy/server.h"
-#include "snapshot/store.h"
+#include "snapshot/served.h"
 #include "sys/file.h"
 #include "sys/socket.h"
 
@@ -30,7 +30,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kYield{50};
 constexpr int kMostYields = 20;  ///< but not for ever
 
-std::string served_place(const std::string& directory) { return directory + "/" + snapshot::kServedPlace; }
+/// The daemon shows it once it is told that all is ready.
+std::string coming_place(const std::string& directory) { return directory + "/" + snapshot::kComingPlace; }
 
 /// A served layer, in the order in which its parts stand on each other.
 struct Served {
@@ -60,7 +61,7 @@ Result<std::unique_ptr<Served>> open_layer(const std::string& directory, const r
       [name = layer->name()](const std::string& sentence) { log::error("{}: {}", name, sentence); });
   struct stat root {};
   if (::stat((directory + "/fs").c_str(), &root) != 0) return fail_errno("stat {}/fs", directory);
-  layer->mount = TRY(FuseMount::make(*layer->files, root, served_place(directory)));
+  layer->mount = TRY(FuseMount::make(*layer->files, root, coming_place(directory)));
   return layer;
 }
 
@@ -97,7 +98,7 @@ Result<std::vector<std::unique_ptr<Served>>> open_layers(const ServerJob& job) {
   UndoStack undo;
   for (const auto& directory : job.directories) {
     layers.push_back(TRY(open_layer(directory, job.settings)));
-    undo.add([place = served_place(directory)] { ::umount2(place.c_str(), MNT_DETACH); });
+    undo.add([place = coming_place(directory)] { ::umount2(place.c_str(), MNT_DETACH); });
   }
   undo.dismiss();
   return layers;
@@ -139,7 +140,7 @@ Result<void> serve(const sys::Fd& control) {
   const auto layers = TRY(open_layers(job));
   UndoStack undo;
   for (const auto& layer : layers)
-    undo.add([place = served_place(layer->directory)] { ::umount2(place.c_str(), MNT_DETACH); });
+    undo.add([place = coming_place(layer->directory)] { ::umount2(place.c_str(), MNT_DETACH); });
   // The mounts can be taken down no more after this: that is the daemon's affair.
   TRY(confine_server());
   for (const auto& layer : layers) layer->mount->serve();

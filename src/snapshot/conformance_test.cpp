@@ -467,6 +467,13 @@ TEST_P(OverlayStore, MountsNameTheTopmostLayerFirst) {
   EXPECT_EQ(store_->mounts("l1")->front().type, "bind");
 }
 
+Result<void> mount_coming(const std::string& directory, std::string_view text) {
+  TRY(make_served_place(directory));
+  const std::string place = directory + "/" + kComingPlace;
+  if (::mount("served", place.c_str(), "tmpfs", 0, nullptr) != 0) return fail_errno("mount");
+  return sys::write_file_atomic(place + "/b", text);
+}
+
 TEST_P(OverlayStore, ServedFilesAreShownWhereTheyAreMounted) {
   layer("l1", "", "a", "1");
   const std::string scratch = *store_->scratch();
@@ -481,10 +488,8 @@ TEST_P(OverlayStore, ServedFilesAreShownWhereTheyAreMounted) {
   store_->set_serve([&](const std::vector<std::string>& directories) -> Result<void> {
     asked = directories;
     for (const auto& directory : directories) {
-      TRY(make_served_place(directory));
-      if (::mount("served", (directory + "/" + kServedPlace).c_str(), "tmpfs", 0, nullptr) != 0)
-        return fail_errno("mount");
-      TRY(sys::write_file_atomic(directory + "/" + kServedPlace + "/b", "2"));
+      TRY(mount_coming(directory, "2"));
+      TRY(show_served_place(directory));
     }
     return {};
   });
@@ -511,14 +516,40 @@ TEST_P(OverlayStore, ServedFilesAreShownWhereTheyAreMounted) {
   EXPECT_EQ(read("c", "/b"), "whole");
 }
 
+TEST_P(OverlayStore, APlaceIsShownOnlyWithItsFiles) {
+  const std::string directory = base_ + "/place";
+  const std::string shown = directory + "/" + kServedPlace;
+  ASSERT_TRUE(mount_coming(directory, "old").ok());
+  EXPECT_FALSE(sys::exists(shown));
+  ASSERT_TRUE(show_served_place(directory).ok());
+  EXPECT_EQ(*sys::read_file(shown + "/b"), "old");
+  // Another one takes its place at once; whoever has the old one keeps it.
+  const sys::Fd held = *sys::open_directory(shown);
+  ASSERT_TRUE(make_served_place(directory).ok());
+  EXPECT_EQ(*sys::read_file(shown + "/b"), "old") << "as long as there is no other";
+  ASSERT_TRUE(mount_coming(directory, "new").ok());
+  EXPECT_EQ(*sys::read_file(shown + "/b"), "old");
+  ASSERT_TRUE(show_served_place(directory).ok());
+  EXPECT_EQ(*sys::read_file(shown + "/b"), "new");
+  EXPECT_EQ(::faccessat(held.get(), "b", F_OK, 0), 0);
+  EXPECT_EQ(show_served_place(directory).error().kind(), Kind::NotFound);
+  ASSERT_TRUE(mount_coming(directory, "unwanted").ok());
+  ASSERT_TRUE(drop_coming_place(directory).ok());
+  EXPECT_EQ(*sys::read_file(shown + "/b"), "new");
+  ASSERT_TRUE(mount_coming(directory, "unwanted").ok());
+  ASSERT_TRUE(remove_served_place(directory).ok());
+  EXPECT_TRUE(sys::list_directory(directory)->empty());
+}
+
 TEST_P(OverlayStore, WhatIsServedIsTakenDownWithTheSnapshotAndTheStore) {
   const auto adopt = [&](const std::string& key) {
     const std::string scratch = *store_->scratch();
     ASSERT_TRUE(sys::make_directories(scratch + "/layer/fs").ok());
     ASSERT_TRUE(store_->adopt_served(scratch + "/layer", key, "").ok());
     const std::string directory = store_->info(key)->directory;
-    ASSERT_TRUE(make_served_place(directory).ok());
-    ASSERT_EQ(::mount("served", (directory + "/" + kServedPlace).c_str(), "tmpfs", 0, nullptr), 0);
+    ASSERT_TRUE(mount_coming(directory, "1").ok());
+    ASSERT_TRUE(show_served_place(directory).ok());
+    ASSERT_TRUE(mount_coming(directory, "2").ok());
   };
   const auto mounts = [&] {
     const std::string all = *sys::read_file("/proc/self/mountinfo");

@@ -504,12 +504,14 @@ void OverlayStore::take_down(const Record& record) const {
     log::warning("{}", removed.error().message());
 }
 
-/// What is of no use once the files are here. Whoever still serves them has it open.
+/// What is of no use once the files are here. Whoever still serves them has it open. The note that tells that
+/// there is something to remove goes last.
 Result<void> OverlayStore::clean_served(const Record& record) const {
-  if (!sys::exists(directory_of(record) + "/note-lazy")) return {};
+  const std::string note = directory_of(record) + "/note-lazy";
+  if (!sys::exists(note)) return {};
   for (const auto& name : TRY(sys::list_directory(directory_of(record))))
-    if (name.starts_with("note-lazy")) TRY(sys::remove_tree(directory_of(record) + "/" + name));
-  return {};
+    if (name.starts_with("note-lazy-")) TRY(sys::remove_tree(directory_of(record) + "/" + name));
+  return sys::remove_tree(note);
 }
 
 Result<void> OverlayStore::fill(const std::string& key, const std::string& folder) {
@@ -532,7 +534,9 @@ Result<void> OverlayStore::fill(const std::string& key, const std::string& folde
   TRY(put(key, record, Durability::Full));
   retiring_.insert(key);
   records_[key] = record;
-  return clean_served(record);
+  // The files are here, whatever else is; the next engine tries again.
+  if (auto cleaned = clean_served(record); !cleaned) log::warning("{}", cleaned.error().message());
+  return {};
 }
 
 Result<Info> OverlayStore::info_of(const std::string& key, const Record& record) const {

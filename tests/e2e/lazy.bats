@@ -225,6 +225,21 @@ in_app() { engine run --rm "$BAD/app:v1" "$@"; }
   engine rm "$(name c)"
 }
 
+@test "the daemon stops while somebody waits for a whole layer" {
+  engine pull -q --lazy "$BAD/app:v1"
+  rules '[{"match": "GET .*/blobs/", "do": "stall", "after": 100000, "seconds": 120}]'
+  engine save -o "$E2E_DIR/saved.tar" "$BAD/app:v1" >/dev/null 2>&1 3>&- 4>&- &
+  local waiting=$! pid; pid=$(<"$E2E_DIR/pid")
+  asked() { [ "$(ranged)" -gt 0 ]; }
+  eventually 10 asked
+  kill -TERM "$pid"
+  eventually 30 test ! -e "/proc/$pid"
+  ! wait "$waiting"
+  rules '[]'
+  start_engine
+  [ "$(in_app cat /work/hello)" = hello ]
+}
+
 @test "the serving process killed: the image is served anew" {
   engine pull -q --lazy "$BAD/app:v1"
   [ "$(in_app cat /work/hello)" = hello ]

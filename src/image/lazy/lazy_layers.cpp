@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/undo.h"
 #include "image/lazy/contents_fetch.h"
@@ -22,19 +24,21 @@ constexpr std::chrono::seconds kLongestPause{600};
 LazyLayers::LazyLayers(Store& store, BlobLedger& ledger, const registry::Settings& settings, bool background)
     : store_(store), ledger_(ledger), settings_(settings), background_(background) {
   store_.snapshots().set_serve([this](const auto& directories) { return serve(directories); });
-  store_.set_whole([this](const std::string& snapshot) { return make_whole(snapshot); });
+  store_.set_whole([this](const std::string& snapshot) { return make_whole(snapshot, stop_.get_token()); });
   thread_ = std::thread([this] { tend(stop_.get_token()); });
 }
 
 LazyLayers::~LazyLayers() {
-  stop_.request_stop();
-  {
-    const MutexLock lock(mutex_);
-    changed_.notify_all();
-  }
+  stop();
   thread_.join();
   store_.set_whole({});
   store_.snapshots().set_serve({});
+}
+
+void LazyLayers::stop() {
+  stop_.request_stop();
+  const MutexLock lock(mutex_);
+  changed_.notify_all();
 }
 
 bool LazyLayers::possible() { return ::access("/dev/fuse", R_OK | W_OK) == 0; }
@@ -64,7 +68,8 @@ Result<std::vector<LazyLayers::Member>> LazyLayers::members(std::string_view gro
       if (note.error().kind() != Kind::NotFound) log::warning("{}", note.error().message());
       continue;
     }
-    if (group.empty() || note->group == group) found.push_back({info.key, info.directory, *std::move(note)});
+    if (group.empty() || note->group == group)
+      found.push_back({info.key, info.directory, !info.damage.empty(), *std::move(note)});
   }
   return found;
 }
@@ -100,7 +105,7 @@ Result<std::shared_ptr<lazy::Server>> LazyLayers::server_of(const lazy::LazyNote
   return server;
 }
 
-/// A layer that gets its files, or goes, while the process starts is none of its layers any more.
+/// A layer that goes while the process starts is none of its layers any more.
 Result<std::shared_ptr<lazy::Server>> LazyLayers::start(const lazy::LazyNote& note) {
   for (int attempt = 1;; ++attempt) {
     auto server = start_once(note);
@@ -111,12 +116,44 @@ Result<std::shared_ptr<lazy::Server>> LazyLayers::start(const lazy::LazyNote& no
 Result<std::shared_ptr<lazy::Server>> LazyLayers::start_once(const lazy::LazyNote& note) {
   lazy::ServerJob job;
   job.settings = settings_;
-  for (const auto& member : TRY(members(note.group))) {
-    TRY(snapshot::remove_served_place(member.directory));
+  const auto all = TRY(members(note.group));
+  UndoStack undo;
+  for (const auto& member : all) {
+    undo.add([&] {
+      if (auto dropped = snapshot::drop_coming_place(member.directory); !dropped.ok())
+        log::warning("{}", dropped.error().message());
+    });
     TRY(snapshot::make_served_place(member.directory));
     job.directories.push_back(member.directory);
   }
-  return std::shared_ptr<lazy::Server>(TRY(lazy::Server::start(job, note.image)));
+  std::shared_ptr<lazy::Server> server = TRY(lazy::Server::start(job, note.image));
+  for (const auto& member : all) {
+    TRY(snapshot::show_served_place(member.directory));
+    // Its files came meanwhile, and what showed it until then may have been taken down already.
+    if (!TRY(store_.snapshots().info(member.snapshot)).served) retire_later(member.snapshot);
+  }
+  undo.dismiss();
+  return server;
+}
+
+void LazyLayers::retire_later(const std::string& snapshot) {
+  const MutexLock lock(mutex_);
+  retiring_[snapshot] = Clock::now() + kGrace;
+  woken_ = true;
+  changed_.notify_all();
+}
+
+/// Whoever changes what a served layer is: one at a time. The caller gives the turn back.
+void LazyLayers::take_turn(const std::string& snapshot) {
+  MutexLock lock(mutex_);
+  while (turns_.contains(snapshot)) lock.wait(changed_);
+  turns_.insert(snapshot);
+}
+
+void LazyLayers::end_turn(const std::string& snapshot) {
+  const MutexLock lock(mutex_);
+  turns_.erase(snapshot);
+  changed_.notify_all();
 }
 
 Result<void> LazyLayers::make_whole(const std::string& snapshot, const std::stop_token& stop) {
@@ -130,22 +167,15 @@ Result<void> LazyLayers::fill(const std::string& snapshot, bool urgent, const st
   const auto read = lazy::read_note(info.directory);
   if (!read.ok()) return TRY(store_.snapshots().info(snapshot)).served ? read.error() : success();
   const lazy::LazyNote& note = *read;
-  auto complete = TRY(server_of(note))->complete(info.directory, urgent, stop);
-  if (!complete.ok() && complete.error().kind() != Kind::DataLoss) return complete;
-  {
-    MutexLock lock(mutex_);
-    while (filling_.contains(snapshot)) lock.wait(changed_);
-    filling_.insert(snapshot);
-  }
+  // Bytes that are not the blob say nothing of the layer: somebody on the way sent them. They are asked for
+  // again the next time.
+  TRY(TRY(server_of(note))->complete(info.directory, urgent, stop));
+  take_turn(snapshot);
   UndoStack done;
-  done.add([&] {
-    const MutexLock lock(mutex_);
-    filling_.erase(snapshot);
-    changed_.notify_all();
-  });
+  done.add([&] { end_turn(snapshot); });
   info = TRY(store_.snapshots().info(snapshot));
   if (!info.served) return {};  // another one was faster
-  auto unpacked = complete.ok() ? unpack(info, note) : complete;
+  auto unpacked = unpack(info, note);
   if (!unpacked.ok() && unpacked.error().kind() == Kind::DataLoss)
     TRY(store_.snapshots().set_damage(snapshot, unpacked.error().message()));
   return unpacked;
@@ -161,14 +191,16 @@ Result<void> LazyLayers::unpack(const snapshot::Info& info, const lazy::LazyNote
     return fail(Kind::DataLoss, "layer {} holds {}, not {}", note.blob.to_string(),
                 loose->diff_id.to_string(), note.diff_id.to_string());
   TRY(store_.snapshots().fill(info.key, loose->folder()));
+  retire_later(info.key);
   log::info("layer {} of {} is here as a whole", note.blob.to_string(), note.image);
-  const auto name = TRY(spec::Reference::parse(note.repository));
-  TRY(ledger_.add(note.diff_id, {note.blob, note.size, note.media_type, name.domain(), name.path()}));
-  const MutexLock lock(mutex_);
-  retiring_[info.key] = Clock::now() + kGrace;
-  woken_ = true;
-  changed_.notify_all();
+  // A push that does not know the blob sends it again.
+  if (auto noted = remember_blob(note); !noted.ok()) log::warning("{}", noted.error().message());
   return {};
+}
+
+Result<void> LazyLayers::remember_blob(const lazy::LazyNote& note) {
+  const auto name = TRY(spec::Reference::parse(note.repository));
+  return ledger_.add(note.diff_id, {note.blob, note.size, note.media_type, name.domain(), name.path()});
 }
 
 void LazyLayers::wake() {
@@ -177,16 +209,44 @@ void LazyLayers::wake() {
   changed_.notify_all();
 }
 
-Result<void> LazyLayers::renew(const Image& image, const registry::Credentials& credentials) {
-  for (const auto& layer : image.layers) {
-    const auto info = TRY(store_.snapshots().info(layer.snapshot));
-    if (!info.served) continue;
-    auto note = TRY(lazy::read_note(info.directory));
-    note.credentials = credentials;
-    TRY(sys::write_file_atomic(info.directory + "/" + lazy::kNote, json::encode(note), 0600));
+/// A credential is for the registry that the user named with it.
+Result<std::optional<std::string>> LazyLayers::renew_layer(const std::string& snapshot,
+                                                           const lazy::LazyNote& wanted) {
+  take_turn(snapshot);
+  UndoStack done;
+  done.add([&] { end_turn(snapshot); });
+  std::optional<std::string> changed;
+  const auto info = TRY(store_.snapshots().info(snapshot));
+  if (!info.served) return changed;
+  auto note = TRY(lazy::read_note(info.directory));
+  if (note.repository != wanted.repository) return changed;
+  {
     const MutexLock lock(mutex_);
-    groups_[note.group].server = nullptr;  // the next one is started with these; this one's users keep it
-    later_.erase(layer.snapshot);
+    later_.erase(snapshot);
+  }
+  const std::string before = json::encode(note);
+  note.credentials = wanted.credentials;
+  const std::string after = json::encode(note);
+  if (before == after) return changed;
+  TRY(sys::write_file_atomic(info.directory + "/" + lazy::kNote, after, 0600));
+  changed = note.group;
+  return changed;
+}
+
+Result<void> LazyLayers::renew(const Image& image, const lazy::LazyNote& wanted) {
+  std::set<std::string> changed;
+  for (const auto& layer : image.layers) {
+    const auto group = renew_layer(layer.snapshot, wanted);
+    // It goes, with its image.
+    if (!group.ok() && group.error().kind() == Kind::NotFound) continue;
+    if (TRY(group)) changed.insert(**group);
+  }
+  for (const auto& name : changed) {
+    MutexLock lock(mutex_);
+    // One that is being started may have read the notes before.
+    while (groups_[name].starting) lock.wait(changed_);
+    // The next one is started with these, and takes this one's place.
+    groups_[name].server = nullptr;
   }
   wake();
   return {};
@@ -215,39 +275,56 @@ void LazyLayers::retire() {
 /// Fetches the next layer that is not to be tried later; false when there is none.
 bool LazyLayers::fetch_one(const std::stop_token& stop) {
   const auto all = members();
-  if (!all.ok()) {
-    log::warning("{}", all.error().message());
-    return false;
-  }
-  for (const auto& member : *all) {
-    {
-      const MutexLock lock(mutex_);
-      const auto later = later_.find(member.snapshot);
-      if (later != later_.end() && later->second.when > Clock::now()) continue;
-    }
-    // A layer without an image goes soon, and damage has been told.
-    const auto info = store_.snapshots().info(member.snapshot);
-    if (!info.ok() || !info->damage.empty()) continue;
-    const auto filled = fill(member.snapshot, false, stop);
-    if (stop.stop_requested()) return false;
+  if (!all.ok()) log::warning("{}", all.error().message());
+  std::vector<const Member*> wanted;  // damage has been told
+  if (all.ok())
+    for (const auto& member : *all)
+      if (!member.damaged) wanted.push_back(&member);
+  {
     const MutexLock lock(mutex_);
-    if (filled.ok() || filled.error().kind() == Kind::NotFound) {
-      later_.erase(member.snapshot);
-      return true;
-    }
-    Later& later = later_[member.snapshot];
-    later.pause = std::min(std::max(2 * later.pause, kFirstPause), kLongestPause);
-    later.when = Clock::now() + later.pause;
-    log::warning("layer {} of {}: {}; trying again in {} s", member.note.blob.to_string(), member.note.image,
-                 filled.error().message(), later.pause.count());
+    // Nobody is to be woken for what is not to be fetched any more.
+    std::erase_if(later_, [&](const auto& entry) {
+      return std::none_of(wanted.begin(), wanted.end(),
+                          [&](const Member* member) { return member->snapshot == entry.first; });
+    });
+    std::erase_if(wanted, [&](const Member* member) {
+      const auto later = later_.find(member->snapshot);
+      return later != later_.end() && later->second.when > Clock::now();
+    });
+  }
+  if (wanted.empty()) return false;
+  const Member& member = *wanted.front();
+  const auto filled = fill(member.snapshot, false, stop);
+  if (stop.stop_requested()) return false;
+  // It went with its image, or somebody else brought its files.
+  const auto info = store_.snapshots().info(member.snapshot);
+  const bool over = filled.ok() || (info.ok() ? !info->served : info.error().kind() == Kind::NotFound);
+  const MutexLock lock(mutex_);
+  if (over) {
+    later_.erase(member.snapshot);
     return true;
   }
-  return false;
+  Later& later = later_[member.snapshot];
+  later.pause = std::min(std::max(2 * later.pause, kFirstPause), kLongestPause);
+  later.when = Clock::now() + later.pause;
+  log::warning("layer {} of {}: {}; trying again in {} s", member.note.blob.to_string(), member.note.image,
+               filled.error().message(), later.pause.count());
+  return true;
+}
+
+/// Each keeps a descriptor, and pulls come and go.
+void LazyLayers::forget_groups() {
+  const MutexLock lock(mutex_);
+  std::erase_if(groups_, [](const auto& entry) {
+    const Group& group = entry.second;
+    return !group.starting && (!group.server || !group.server->alive());
+  });
 }
 
 void LazyLayers::tend(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     retire();
+    forget_groups();
     if (background_ && fetch_one(stop)) continue;
     MutexLock lock(mutex_);
     auto next = Clock::now() + kLongestPause;

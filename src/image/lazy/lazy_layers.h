@@ -41,6 +41,9 @@ class LazyLayers {
   LazyLayers(const LazyLayers&) = delete;
   LazyLayers& operator=(const LazyLayers&) = delete;
 
+  /// Nobody waits for bytes any more who has no say of his own in it: Cancelled. Also for those who ask
+  /// later. To be said before the end, while others still use the stores.
+  void stop() EXCLUDES(mutex_);
   /// Whether this machine can do it at all.
   static bool possible();
 
@@ -55,14 +58,16 @@ class LazyLayers {
   Result<void> make_whole(const std::string& snapshot, const std::stop_token& stop = {}) EXCLUDES(mutex_);
   /// There are new layers to fetch behind everybody's back.
   void wake() EXCLUDES(mutex_);
-  /// Who pulls the image anew may read it from now on: its layers are served with these credentials.
-  Result<void> renew(const Image& image, const registry::Credentials& credentials) EXCLUDES(mutex_);
+  /// Who pulls the image anew may read it from now on: those of its layers that come from the repository of
+  /// `wanted` are served with its credentials.
+  Result<void> renew(const Image& image, const lazy::LazyNote& wanted) EXCLUDES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Member {
     std::string snapshot;
     std::string directory;
+    bool damaged = false;
     lazy::LazyNote note;
   };
   /// The layers of one pull.
@@ -76,9 +81,16 @@ class LazyLayers {
   Result<std::shared_ptr<lazy::Server>> start_once(const lazy::LazyNote& note);
   Result<void> fill(const std::string& snapshot, bool urgent, const std::stop_token& stop) EXCLUDES(mutex_);
   Result<void> unpack(const snapshot::Info& info, const lazy::LazyNote& note);
+  Result<void> remember_blob(const lazy::LazyNote& note);
+  Result<std::optional<std::string>> renew_layer(const std::string& snapshot, const lazy::LazyNote& wanted)
+      EXCLUDES(mutex_);
+  void take_turn(const std::string& snapshot) EXCLUDES(mutex_);
+  void end_turn(const std::string& snapshot) EXCLUDES(mutex_);
+  void retire_later(const std::string& snapshot) EXCLUDES(mutex_);
   void tend(const std::stop_token& stop) EXCLUDES(mutex_);
   void retire() EXCLUDES(mutex_);
   bool fetch_one(const std::stop_token& stop) EXCLUDES(mutex_);
+  void forget_groups() EXCLUDES(mutex_);
 
   Store& store_;
   BlobLedger& ledger_;
@@ -87,7 +99,7 @@ class LazyLayers {
   Mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Group> groups_ GUARDED_BY(mutex_);
-  std::set<std::string> filling_ GUARDED_BY(mutex_);  ///< snapshots that are being unpacked
+  std::set<std::string> turns_ GUARDED_BY(mutex_);  ///< snapshots that somebody changes
   std::map<std::string, Clock::time_point> retiring_ GUARDED_BY(mutex_);
   /// What could not be fetched: when it is tried again.
   struct Later {

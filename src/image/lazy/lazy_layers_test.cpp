@@ -1,5 +1,8 @@
 #include "image/lazy/lazy_layers.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <zstd.h>
 
 #include <gtest/gtest.h>
@@ -7,9 +10,11 @@
 #include <filesystem>
 
 #include "archive/tar_writer.h"
+#include "image/check.h"
 #include "image/lazy/contents_fetch.h"
 #include "image/pull.h"
 #include "registry/testing/fake_registry.h"
+#include "snapshot/served.h"
 #include "sys/file.h"
 
 namespace skiff::image {
@@ -35,6 +40,7 @@ std::string frame(std::string_view text) {
 /// A zstd:chunked layer with one file in it.
 struct Chunked {
   std::string blob;
+  std::string tar;
   spec::Digest diff_id;
   std::map<std::string, std::string> annotations;
 };
@@ -68,6 +74,7 @@ Chunked layer_with(const std::string& name, const std::string& data) {
   made.annotations[kPosition] = fmt::format("{}:{}:1000:1", made.blob.size(), table.size());
   made.annotations[kChecksum] = spec::Digest::of(table).to_string();
   made.blob += table;
+  made.tar = tar;
   return made;
 }
 
@@ -200,6 +207,129 @@ TEST_F(LazyLayersTest, ALayerThatHoldsAnotherIsDamaged) {
   EXPECT_EQ(snapshots_->sound(image.snapshot).error().kind(), Kind::DataLoss);
   EXPECT_EQ(snapshots_->prepare("c", image.snapshot).error().kind(), Kind::DataLoss);
   EXPECT_FALSE(*snapshots_->find_chain(layer.diff_id));
+  Silence words;
+  const auto checked = check(*store_, *database_, words, {});
+  ASSERT_TRUE(checked.ok()) << checked.error().message();
+  ASSERT_EQ(checked->findings.size(), 1u);
+  EXPECT_EQ(checked->findings[0].snapshot, image.snapshot);
+  EXPECT_EQ(checked->findings[0].damage.id, layer.diff_id.to_string());
+  EXPECT_EQ(checked->findings[0].damage.problem, whole.error().message());
+}
+
+TEST_F(LazyLayersTest, WrongBytesOnTheWayAreNoDamage) {
+  publish({layer_with("a", "contents")});
+  const auto image = pull();
+  registry_.intercept = [](http::Exchange& http) {
+    const auto range = http.fields().get("Range");
+    if (!range.starts_with("bytes=")) return false;
+    const auto [first, last] = cut(range.substr(6), '-');
+    const auto from = *parse_uint(first);
+    const auto to = *parse_uint(*last);
+    http.answer_fields().add("Content-Range", fmt::format("bytes {}-{}/{}", from, to, to + 1));
+    (void)http.send(206, std::string(to - from + 1, 'x'), "application/octet-stream");
+    return true;
+  };
+  EXPECT_EQ(store_->make_whole(image.snapshot).error().kind(), Kind::DataLoss);
+  EXPECT_TRUE(snapshots_->sound(image.snapshot).ok());
+  PullRequest plain{*spec::Reference::parse(registry_.name("app:v1")), {}, {}};
+  Silence words;
+  EXPECT_FALSE(puller_->pull(plain, words, {}).ok()) << "it is not here";
+  registry_.intercept = {};
+  const auto whole = store_->make_whole(image.snapshot);
+  EXPECT_TRUE(whole.ok()) << whole.error().message();
+}
+
+TEST_F(LazyLayersTest, CredentialsAreForTheirRepositoryAlone) {
+  publish({layer_with("a", "contents")});
+  const auto image = pull();
+  const std::string directory = info(image, 0).directory;
+  auto wanted = *lazy::read_note(directory);
+  wanted.repository = "registry.example/app";
+  wanted.credentials = {"user", "of another", "", ""};
+  ASSERT_TRUE(lazy_->renew(image, wanted).ok());
+  EXPECT_TRUE(lazy::read_note(directory)->credentials.empty());
+}
+
+TEST_F(LazyLayersTest, APlaceThatWasHandedOutIsReadable) {
+  publish({layer_with("a", "contents")});
+  const auto image = pull();
+  const auto layer = info(image, 0);
+  const std::string place = layer.directory + "/" + snapshot::kServedPlace;
+  const auto device = [&] {
+    struct stat status {};
+    EXPECT_EQ(::stat(place.c_str(), &status), 0);
+    return status.st_dev;
+  };
+  const auto first = device();
+  pull();
+  ASSERT_TRUE(snapshots_->prepare("c1", image.snapshot).ok());
+  EXPECT_EQ(device(), first) << "nothing has changed";
+  auto wanted = *lazy::read_note(layer.directory);
+  wanted.credentials = {"user", "password", "", ""};
+  ASSERT_TRUE(lazy_->renew(image, wanted).ok());
+  EXPECT_EQ(device(), first) << "until the next one is ready";
+  EXPECT_EQ(served_file(layer, "a"), "contents");
+  ASSERT_TRUE(snapshots_->prepare("c2", image.snapshot).ok());
+  EXPECT_NE(device(), first);
+  EXPECT_EQ(served_file(layer, "a"), "contents");
+  EXPECT_FALSE(sys::exists(layer.directory + "/" + snapshot::kComingPlace));
+}
+
+TEST_F(LazyLayersTest, FilesThatAreAtHandAreNotFetched) {
+  const auto made = layer_with("a", "contents");
+  publish({made});
+  const auto image = pull();
+  ASSERT_TRUE(sys::write_file_atomic(base_ + "/tar", made.tar).ok());
+  const auto load = [&] {
+    const sys::Fd tar = *sys::open_file(base_ + "/tar", O_RDONLY);
+    const auto layer = store_->import_layer(tar, "");
+    ASSERT_TRUE(layer.ok()) << layer.error().message();
+    const auto loaded = store_->create_from(*content_->read(image.id), {*layer}, "");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+    ASSERT_TRUE(snapshots_->remove(layer->snapshot).ok());
+  };
+  ASSERT_TRUE(snapshots_->prepare("c", image.snapshot).ok());
+  load();
+  EXPECT_TRUE(info(image, 0).served) << "somebody uses it";
+  ASSERT_TRUE(snapshots_->remove("c").ok());
+  registry_.forget_requests();
+  load();
+  EXPECT_FALSE(info(image, 0).served);
+  EXPECT_EQ(*sys::read_file(*snapshots_->layer_directory(image.snapshot) + "/a"), "contents");
+  EXPECT_EQ(registry_.count("GET"), 0u);
+}
+
+TEST_F(LazyLayersTest, NobodyWaitsWhenItStops) {
+  publish({layer_with("a", "contents")});
+  const auto image = pull();
+  lazy_->stop();
+  EXPECT_EQ(store_->make_whole(image.snapshot).error().kind(), Kind::Cancelled);
+}
+
+TEST_F(LazyLayersTest, APullKeepsNoDescriptor) {
+  const auto ours = [] {
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      int type = 0;
+      socklen_t size = sizeof type;
+      const int fd = std::stoi(entry.path().filename());
+      if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET) ++count;
+    }
+    return count;
+  };
+  const int before = ours();
+  publish({layer_with("a", "contents")});
+  const auto image = pull();
+  EXPECT_EQ(ours(), before + 1);
+  ASSERT_TRUE(
+      store_
+          ->remove(image.id.to_string(), true, true, [](const spec::Digest&, bool*) { return std::string(); })
+          .ok());
+  for (int i = 0; i < 600 && ours() > before; ++i) {
+    lazy_->wake();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(ours(), before);
 }
 
 TEST_F(LazyLayersTest, WhatCannotBeServedIsPulledWhole) {
@@ -232,7 +362,9 @@ TEST_F(LazyLayersTest, WhoPulledIsWhoReads) {
     EXPECT_EQ(fs::status(layer.directory + "/" + lazy::kNote).permissions(), fs::perms(0600));
     // Whoever pulls it again reads it from then on.
     credentials_ = {"user", "another", "", ""};
-    ASSERT_TRUE(lazy_->renew(image, credentials_).ok());
+    auto wanted = *lazy::read_note(layer.directory);
+    wanted.credentials = credentials_;
+    ASSERT_TRUE(lazy_->renew(image, wanted).ok());
     EXPECT_EQ(lazy::read_note(layer.directory)->credentials.password, "another");
     credentials_ = {"user", "password", "", ""};
     EXPECT_EQ(pull().id, image.id);
