@@ -44,7 +44,7 @@ class RangeReader::Others {
 Result<void> RangeReader::read(std::uint64_t offset, const registry::BlobSink& sink,
                                const std::stop_token& stop) {
   if (size_ - std::min(offset, size_) < kLeastParts * part_)
-    return repository_.read_blob(digest_, {offset, {}, {}}, sink, stop);
+    return repository_.read_blob(digest_, {offset, {}, {}, {}}, sink, stop);
   {
     const MutexLock lock(mutex_);
     at_ = next_ = offset;
@@ -55,6 +55,11 @@ Result<void> RangeReader::read(std::uint64_t offset, const registry::BlobSink& s
     TRY(sink(place, piece));
     const MutexLock lock(mutex_);
     at_ = std::max(at_, place + piece.size());
+    // An answer may go on past the end of what was asked for. Parts that were overtaken have no turn any
+    // more, and whoever helps must not stay behind: both would fill the memory.
+    parts_.erase(parts_.begin(), parts_.lower_bound(at_));
+    next_ = std::max(next_, at_);
+    changed_.notify_all();
     return {};
   };
   for (;;) {
@@ -86,7 +91,7 @@ Result<void> RangeReader::own_part(const registry::BlobSink& sink, const std::st
     next_ = std::max(next_, end);
     changed_.notify_all();
   }
-  return repository_.read_blob(digest_, {begin, end, [&] { others.begin(); }}, sink, stop);
+  return repository_.read_blob(digest_, {begin, end, [&] { others.begin(); }, {}}, sink, stop);
 }
 
 /// Gives on what another connection brings of the part whose turn it is, while it comes. False when none
@@ -129,10 +134,12 @@ Result<bool> RangeReader::give_part(const registry::BlobSink& sink, const std::s
 void RangeReader::help(const std::stop_token& stop) {
   std::uint64_t begin = 0;
   while (const auto part = claim(begin, stop)) {
-    fetch(begin, *part, stop);
+    const bool whole = fetch(begin, *part, stop);
     const MutexLock lock(mutex_);
     part->ended = true;
     changed_.notify_all();
+    // A registry that fails or limits connections is not pressed: the others go on without this one.
+    if (!whole) return;
   }
 }
 
@@ -146,7 +153,8 @@ std::shared_ptr<RangeReader::Part> RangeReader::claim(std::uint64_t& begin, cons
   return parts_[begin] = std::make_shared<Part>();
 }
 
-void RangeReader::fetch(std::uint64_t begin, Part& part, const std::stop_token& stop) {
+/// Whether all of the part came.
+bool RangeReader::fetch(std::uint64_t begin, Part& part, const std::stop_token& stop) {
   const std::uint64_t end = end_of(begin);
   std::uint64_t here = begin;
   const registry::BlobSink keep = [&](std::uint64_t place, std::string_view piece) -> Result<void> {
@@ -159,8 +167,9 @@ void RangeReader::fetch(std::uint64_t begin, Part& part, const std::stop_token& 
     changed_.notify_all();
     return {};
   };
-  // What is missing afterwards is asked for again in its turn, and what goes wrong then is told.
-  (void)repository_.read_blob(digest_, {begin, end, {}}, keep, stop);
+  // What is missing afterwards is asked for again in its turn, and what goes wrong then is told. Asked once:
+  // whoever waits for the part's turn would wait for the pauses, too.
+  return repository_.read_blob(digest_, {begin, end, {}, 1}, keep, stop).ok() && here == end;
 }
 
 }  // namespace skiff::image

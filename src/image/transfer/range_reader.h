@@ -28,7 +28,7 @@ class RangeReader {
 
   /// From `offset` to the end, as Repository::read_blob() gives it. Fewer than four parts come over one
   /// connection, in one answer, and so does all of it from a server without ranges. What goes wrong on a
-  /// further connection is not told: its part is asked for once more when its turn comes.
+  /// further connection is not told: it ends, and its part is asked for once more when its turn comes.
   Result<void> read(std::uint64_t offset, const registry::BlobSink& sink, const std::stop_token& stop);
 
  private:
@@ -48,7 +48,7 @@ class RangeReader {
   Result<bool> give_part(const registry::BlobSink& sink, const std::stop_token& stop);
   void help(const std::stop_token& stop) EXCLUDES(mutex_);
   std::shared_ptr<Part> claim(std::uint64_t& begin, const std::stop_token& stop) EXCLUDES(mutex_);
-  void fetch(std::uint64_t begin, Part& part, const std::stop_token& stop) EXCLUDES(mutex_);
+  bool fetch(std::uint64_t begin, Part& part, const std::stop_token& stop) EXCLUDES(mutex_);
   std::uint64_t end_of(std::uint64_t begin) const { return std::min(begin + part_, size_); }
 
   registry::Repository& repository_;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "registry/testing/fake_registry.h"
 
 namespace skiff::image {
@@ -17,8 +20,12 @@ class RangeReaderTest : public ::testing::Test {
     unsigned seed = 7;
     for (int i = 0; i < 123'456; ++i) blob_ += static_cast<char>((seed = seed * 1664525 + 1013904223) >> 24);
     digest_ = registry_.put_blob(blob_);
+    connect(1);
+  }
+
+  void connect(int attempts) {
     auto settings = FakeRegistry::settings();
-    settings.attempts = 1;
+    settings.attempts = attempts;
     repository_ = *registry::Repository::connect(*spec::Reference::parse(registry_.name("app")),
                                                  registry::Purpose::Pull, {}, settings, {});
   }
@@ -116,6 +123,70 @@ TEST_F(RangeReaderTest, AnotherPartThanTheWantedOneIsNotTaken) {
   };
   EXPECT_EQ(read().error().kind(), Kind::Unavailable);
   EXPECT_TRUE(got_ == blob_.substr(0, 20'000));
+}
+
+/// Parts that were overtaken would otherwise wait in memory, as many as the blob has.
+TEST_F(RangeReaderTest, AnAnswerThatGoesOnPastTheEndTakesItsHelpersAlong) {
+  std::atomic<std::size_t> given = 0;
+  registry_.intercept = [&](http::Exchange& http) {
+    const auto range = http.fields().get("Range");
+    if (range.starts_with("bytes=0-")) {
+      http.answer_fields().add("Content-Range", "bytes 0-9999/123456");
+      (void)http.start(206, blob_.size(), "application/octet-stream");
+      const std::string_view all = blob_;
+      (void)http.write(all.substr(0, 1));
+      while (registry_.count(" bytes=") < 5) std::this_thread::yield();
+      (void)http.write(all.substr(1, blob_.size() - 3));
+      // The last byte but one tells that those before it were counted.
+      while (given < blob_.size() - 2) std::this_thread::yield();
+      (void)http.write(all.substr(blob_.size() - 2, 1));
+      while (registry_.count(" bytes=12") < 1) std::this_thread::yield();
+      (void)http.write(all.substr(blob_.size() - 1));
+      return true;
+    }
+    if (!range.starts_with("bytes=12"))
+      while (given < blob_.size() - 1) std::this_thread::yield();
+    return false;
+  };
+  Slots slots(4);
+  RangeReader reader(*repository_, digest_, blob_.size(), slots, kPart);
+  const auto read = reader.read(0,
+                                [&](std::uint64_t at, std::string_view piece) -> Result<void> {
+                                  EXPECT_EQ(at, got_.size());
+                                  got_ += piece;
+                                  given = got_.size();
+                                  return {};
+                                },
+                                {});
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  EXPECT_TRUE(got_ == blob_);
+  EXPECT_EQ(registry_.count(" bytes="), 6U);
+}
+
+TEST_F(RangeReaderTest, ARegistryThatLimitsConnectionsIsNotPressed) {
+  connect(3);
+  std::atomic<bool> alone = false;
+  std::atomic<int> refusals = 0;
+  registry_.intercept = [&](http::Exchange& http) {
+    const auto range = http.fields().get("Range");
+    if (range == "bytes=0-9999") {
+      http.answer_fields().add("Content-Range", "bytes 0-9999/123456");
+      (void)http.start(206, 10'000, "application/octet-stream");
+      (void)http.write(std::string_view(blob_).substr(0, 1));
+      while (refusals < 4) std::this_thread::yield();
+      alone = true;
+      (void)http.write(std::string_view(blob_).substr(1, 9'999));
+      return true;
+    }
+    if (alone) return false;
+    ++refusals;
+    http.answer_fields().add("Retry-After", "0");
+    (void)http.send(429, "");
+    return true;
+  };
+  ASSERT_TRUE(read().ok());
+  EXPECT_TRUE(got_ == blob_);
+  EXPECT_EQ(refusals, 4);
 }
 
 TEST_F(RangeReaderTest, OneThatIsStoppedEnds) {

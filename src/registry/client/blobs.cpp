@@ -46,7 +46,8 @@ Result<void> Repository::read_blob(const spec::Digest& digest, const BlobRange& 
     request.fields.add("Range", fmt::format("bytes={}-", offset));
   std::optional<std::uint64_t> at;
   const auto response = TRY(this->request(
-      request, stop, [&](const http::WebResponse& head, std::string_view piece) -> Result<void> {
+      request, stop,
+      [&](const http::WebResponse& head, std::string_view piece) -> Result<void> {
         if (!at) {
           at = head.status == 206 ? range_start(head) : std::optional<std::uint64_t>(0);
           if (!at || *at > offset)
@@ -58,7 +59,8 @@ Result<void> Repository::read_blob(const spec::Digest& digest, const BlobRange& 
         TRY(sink(*at, piece));
         *at += piece.size();
         return {};
-      }));
+      },
+      {}, range.attempts));
   // "Range not satisfiable": everything is here already; the digest will tell.
   if (response.ok() || (response.status == 416 && offset > 0)) return {};
   return refusal(response);

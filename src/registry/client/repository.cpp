@@ -34,6 +34,10 @@ bool pause(std::chrono::milliseconds time, const std::stop_token& stop) {
 
 Error no_digest() { return {Kind::Unavailable, "the registry's answer names no digest"}; }
 
+Error no_match(const std::string& digest) {
+  return fail(Kind::DataLoss, "manifest verification failed for digest {}", digest);
+}
+
 }  // namespace
 
 Repository::Repository(Endpoint endpoint, const spec::Reference& name, Purpose purpose,
@@ -128,8 +132,8 @@ Result<http::WebResponse> Repository::perform(const http::WebRequest& request, b
 }
 
 /// Through redirects; the authorization goes to the registry only.
-Result<http::WebResponse> Repository::follow(http::WebRequest request, const std::string& authorization,
-                                             const std::stop_token& stop, const http::WebSink& sink) {
+Result<Repository::Answer> Repository::follow(http::WebRequest request, const std::string& authorization,
+                                              const std::stop_token& stop, const http::WebSink& sink) {
   std::string refused;
   http::WebSink guarded;
   if (sink)
@@ -145,7 +149,7 @@ Result<http::WebResponse> Repository::follow(http::WebRequest request, const std
     auto response = TRY(perform(next, ours, stop, guarded));
     if (!is_redirect(response.status) || request.source) {
       if (sink) response.body = std::move(refused);
-      return response;
+      return Answer{std::move(response), ours};
     }
     refused.clear();
     if (hops == kMostRedirects)
@@ -175,9 +179,11 @@ Result<http::WebResponse> Repository::once(http::WebRequest request, const std::
       verb[0] = static_cast<char>(verb[0] - 'a' + 'A');
       return line.error().with_context(fmt::format("{} {}", verb, quote(request.url)));
     }
-    auto response = TRY(follow(request, *line, stop, sink));
-    if (response.status != 401 || !again || request.source) return response;
-    authorizer_.challenged(response);
+    auto answer = TRY(follow(request, *line, stop, sink));
+    // Only the registry may say who is to learn the credentials, not a server that it points to.
+    if (answer.response.status != 401 || !answer.ours || !again || request.source)
+      return std::move(answer.response);
+    authorizer_.challenged(answer.response);
   }
 }
 
@@ -230,6 +236,9 @@ Result<spec::oci::Descriptor> Repository::resolve(const std::string& tag_or_dige
     descriptor.size = static_cast<std::int64_t>(found.bytes.size());
     return descriptor;
   }
+  // Whoever asks for a digest must not be led to another one.
+  const auto wanted = spec::Digest::parse(tag_or_digest);
+  if (wanted.ok() && *wanted != *digest) return no_match(tag_or_digest);
   spec::oci::Descriptor descriptor;
   descriptor.media_type = response.fields.get("Content-Type");
   descriptor.digest = *digest;
@@ -258,8 +267,7 @@ Result<ManifestBytes> Repository::manifest(const std::string& tag_or_digest, con
   found.media_type = response.fields.get("Content-Type");
   found.digest = spec::Digest::of(response.body);
   found.bytes = std::move(response.body);
-  if (wanted.ok() && *wanted != found.digest)
-    return fail(Kind::DataLoss, "manifest verification failed for digest {}", tag_or_digest);
+  if (wanted.ok() && *wanted != found.digest) return no_match(tag_or_digest);
   return found;
 }
 

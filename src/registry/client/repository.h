@@ -35,6 +35,7 @@ struct BlobRange {
   std::optional<std::uint64_t>
       end;                       ///< the first byte that is not wanted; a server without ranges sends it, too
   std::function<void()> ranged;  ///< called before the first byte from a server that takes ranges
+  std::optional<int> attempts;   ///< before the first byte; without it as often as the settings say
 };
 
 /// A blob on its way out: its bytes once, and the digest of what was given, known when they are.
@@ -63,7 +64,7 @@ class Repository {
                                                      const Credentials& credentials, const Settings& settings,
                                                      const std::stop_token& stop);
 
-  /// What a tag or digest stands for now. NotFound.
+  /// What a tag or digest stands for now: a digest for itself, or it is DataLoss. NotFound.
   Result<spec::oci::Descriptor> resolve(const std::string& tag_or_digest, const std::stop_token& stop);
   Result<ManifestBytes> manifest(const std::string& tag_or_digest, const std::stop_token& stop);
   Result<std::vector<std::string>> tags(const std::stop_token& stop);
@@ -107,8 +108,12 @@ class Repository {
                                     std::optional<int> attempts = {});
   Result<http::WebResponse> once(http::WebRequest request, const std::vector<std::string>& scopes,
                                  const std::stop_token& stop, const http::WebSink& sink);
-  Result<http::WebResponse> follow(http::WebRequest request, const std::string& authorization,
-                                   const std::stop_token& stop, const http::WebSink& sink);
+  struct Answer {
+    http::WebResponse response;
+    bool ours;  ///< of the registry itself, not of a server that it sent us to
+  };
+  Result<Answer> follow(http::WebRequest request, const std::string& authorization,
+                        const std::stop_token& stop, const http::WebSink& sink);
   Result<http::WebResponse> perform(const http::WebRequest& request, bool ours, const std::stop_token& stop,
                                     const http::WebSink& sink);
   Result<std::string> start_upload(const std::stop_token& stop);

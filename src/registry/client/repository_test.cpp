@@ -25,7 +25,7 @@ class RepositoryTest : public ::testing::Test {
   }
   static Result<std::string> read(Repository& from, const spec::Digest& digest, std::string known = "") {
     const std::uint64_t begin = known.size();
-    TRY(from.read_blob(digest, {begin, {}, {}},
+    TRY(from.read_blob(digest, {begin, {}, {}, {}},
                        [&](std::uint64_t at, std::string_view piece) -> Result<void> {
                          known.resize(at);
                          known += piece;
@@ -62,6 +62,20 @@ TEST_F(RepositoryTest, AManifestThatIsAnotherIsRefused) {
   const auto found = repository()->manifest(digest, {});
   EXPECT_EQ(found.error().kind(), Kind::DataLoss);
   EXPECT_EQ(found.error().message(), "manifest verification failed for digest " + digest);
+}
+
+TEST_F(RepositoryTest, ADigestDoesNotLeadToAnother) {
+  const auto asked = registry_.put_manifest("app", "v1", "{}", spec::oci::kMediaTypeManifest).to_string();
+  registry_.intercept = [](http::Exchange& http) {
+    if (http.method() != "HEAD") return false;
+    http.answer_fields().add("Docker-Content-Digest", spec::Digest::of("other").to_string());
+    (void)http.send_head(200, 5, spec::oci::kMediaTypeManifest);
+    return true;
+  };
+  const auto led = repository()->resolve(asked, {});
+  EXPECT_EQ(led.error().kind(), Kind::DataLoss);
+  EXPECT_EQ(led.error().message(), "manifest verification failed for digest " + asked);
+  EXPECT_EQ(repository()->resolve("v1", {})->digest, spec::Digest::of("other"));
 }
 
 TEST_F(RepositoryTest, BasicAuthentication) {
@@ -115,6 +129,26 @@ TEST_F(RepositoryTest, ARedirectDoesNotTakeTheCredentialsElsewhere) {
   };
   EXPECT_EQ(*read(*repository({"user", "password", "", ""}), digest), "bytes");
   EXPECT_EQ(seen, "");
+}
+
+TEST_F(RepositoryTest, AnotherServerDoesNotSayWhoLearnsTheCredentials) {
+  FakeRegistry store;
+  const auto digest = registry_.put_blob("bytes");
+  registry_.auth = FakeRegistry::Auth::Basic;
+  store.auth = FakeRegistry::Auth::Token;  // its challenge names a token server of its own
+  registry_.intercept = [&](http::Exchange& http) {
+    if (http.path().find("/blobs/") == std::string_view::npos) return false;
+    http.answer_fields().add("Location", fmt::format("http://{}{}", store.host(), http.path()));
+    (void)http.send(307, "gone");
+    return true;
+  };
+  const auto app = repository({"user", "password", "", ""});
+  EXPECT_FALSE(read(*app, digest).ok());
+  EXPECT_EQ(store.count("/token"), 0U);
+  EXPECT_EQ(store.count("GET"), 1U);
+  // And what the registry itself wanted still holds.
+  registry_.intercept = {};
+  EXPECT_EQ(*read(*app, digest), "bytes");
 }
 
 TEST_F(RepositoryTest, RedirectsEnd) {

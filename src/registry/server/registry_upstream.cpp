@@ -37,7 +37,7 @@ class RegistryUpstream final : public Upstream {
       offset += piece.size() - known;
       return sink(piece.substr(known));
     };
-    return TRY(repository(name, stop))->read_blob(digest, {offset, {}, {}}, take, stop);
+    return TRY(repository(name, stop))->read_blob(digest, {offset, {}, {}, {}}, take, stop);
   }
 
   Result<std::vector<std::string>> tags(const std::string& name, const std::stop_token& stop) override {
