@@ -34,6 +34,8 @@ class StoredImages : public BaseImages {
       image = images_.resolve(name);
     }
     if (!image.ok()) return image.error();
+    holds_.push_back(images_.hold(image->id));
+    image = TRY(images_.resolve(image->id.to_string()));
     TRY(trust_.check_use(*image));
     // Steps are known again by what they stand on.
     TRY(images_.make_whole(image->snapshot));
@@ -45,6 +47,7 @@ class StoredImages : public BaseImages {
   image::Store& images_;
   image::Trust& trust_;
   const Request& request_;
+  std::vector<std::shared_ptr<const void>> holds_;  ///< on all bases, until the build ends
 };
 
 bool leads_out(std::string_view path) { return sys::clean_path(path).starts_with(".."); }

@@ -51,7 +51,7 @@ void ImageBudget::keep(Time since) {
   for (bool again = true; again && layers.total() > budget;) {
     again = false;  // an image may go once its children went
     for (auto image = images->begin(); image != images->end() && layers.total() > budget;) {
-      if (image->pinned || image->used >= since || !evict(*image, layers.total())) {
+      if (image->pinned || image->used >= since || !evict(*image, since, layers.total())) {
         ++image;
         continue;
       }
@@ -66,10 +66,10 @@ void ImageBudget::keep(Time since) {
   if (evicted) drop_build_cache();
 }
 
-bool ImageBudget::evict(const image::Image& image, std::uint64_t total) {
+bool ImageBudget::evict(const image::Image& image, Time since, std::uint64_t total) {
   const std::string id = image.id.to_string();
   const auto removals = parts_.images.evict(
-      image.id, [this](const spec::Digest& of, bool* running) { return set_.user_of(of, running); });
+      image.id, since, [this](const spec::Digest& of, bool* running) { return set_.user_of(of, running); });
   if (!removals.ok()) {
     if (removals.error().kind() != Kind::Conflict && removals.error().kind() != Kind::NotFound)
       log::warning("image budget: {}", removals.error().message());

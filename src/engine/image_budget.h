@@ -7,7 +7,8 @@
 namespace skiff::engine {
 
 /// Keeps what images take on disk within `image-budget`: the ones that were used longest ago go first. An
-/// image stays when it is pinned, has a container (running or not, or just being made), or has children.
+/// image stays when it is pinned, has a container (running or not, or just being made), has children, or is
+/// just being pulled or built from.
 /// Without a budget nothing is done. Thread-safe.
 class ImageBudget {
  public:
@@ -18,7 +19,7 @@ class ImageBudget {
   void keep(Time since) EXCLUDES(mutex_);
 
  private:
-  bool evict(const image::Image& image, std::uint64_t total);
+  bool evict(const image::Image& image, Time since, std::uint64_t total);
   void drop_build_cache();
 
   Parts& parts_;

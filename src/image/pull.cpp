@@ -269,6 +269,10 @@ class RegistryPuller final : public Puller {
       lazy.note.credentials = request.credentials;
       return lazy;
     };
+    // Held until it has its names; its origin is known before it is here: without one it would count as made
+    // here.
+    auto hold = store_.hold(source.manifest.config.digest);
+    TRY(trust_.origins().pulled(source.manifest.config.digest, pull));
     auto brought = bring_image(source, how(), mended, progress, stop);
     while (!brought.ok() && source.repository->endpoint().mirror &&
            brought.error().kind() != Kind::Cancelled) {
@@ -278,6 +282,8 @@ class RegistryPuller final : public Puller {
                                source.way + 1));
       // Where the tag may stand for another image.
       pull = TRY(check_trust(reference, source, request.credentials, stop));
+      hold = store_.hold(source.manifest.config.digest);
+      TRY(trust_.origins().pulled(source.manifest.config.digest, pull));
       brought = bring_image(source, how(), mended, progress, stop);
     }
     const Image image = TRY(std::move(brought));
@@ -286,7 +292,6 @@ class RegistryPuller final : public Puller {
     std::vector<spec::Digest> documents;
     for (const auto& document : source.documents)
       documents.push_back(TRY(store_.content().put(document.bytes)));
-    TRY(trust_.origins().pulled(image.id, std::move(pull)));
     TRY(store_.add_digest(image.id, canonical, documents));
     const bool newer = !before.ok() || *before != image.id;
     if (newer && !reference.digest()) TRY(store_.tag(image.id, reference));

@@ -49,8 +49,8 @@ Error pinned(const std::string& id) {
 
 }  // namespace
 
-/// Children and running containers always forbid deletion; names (when asked about) and stopped containers
-/// unless forced.
+/// Children and running containers always forbid deletion; holds, names (when asked about) and stopped
+/// containers unless forced.
 Result<void> CatalogueStore::check_conflict(const std::string& id, bool soft, bool active_reference,
                                             const InUse& in_use, bool* used) {
   *used = false;
@@ -63,6 +63,10 @@ Result<void> CatalogueStore::check_conflict(const std::string& id, bool soft, bo
                     fmt::format("image is being used by running container {}", short_id(container)));
   }
   if (!soft) return {};
+  if (held_.contains(id)) {
+    *used = true;
+    return conflict(id, false, "image is being pulled or built from");
+  }
   if (active_reference && !catalogue_.names_of(id).empty())
     return conflict(id, false, "image is referenced in multiple repositories");
   if (!container.empty()) {
@@ -131,12 +135,14 @@ Result<std::vector<Removal>> CatalogueStore::remove(std::string_view text, bool 
   return std::move(deletion.done);
 }
 
-Result<std::vector<Removal>> CatalogueStore::evict(const spec::Digest& digest, const InUse& in_use) {
+Result<std::vector<Removal>> CatalogueStore::evict(const spec::Digest& digest, Time since,
+                                                   const InUse& in_use) {
   const MutexLock lock(mutex_);
   const std::string id = digest.to_string();
   const Image* image = catalogue_.find(id);
   if (!image) return fail(Kind::NotFound, "No such image: {}", id);
   if (image->pinned) return pinned(id);
+  if (image->used >= since) return conflict(id, false, "image was used just now");
   bool used = false;
   TRY(check_conflict(id, true, false, in_use, &used));
   Deletion deletion{in_use, false, {}};

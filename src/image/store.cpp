@@ -6,6 +6,7 @@
 #include "image/import.h"
 #include "image/record.h"
 #include "image/store_impl.h"
+#include "image/trust/origins.h"
 
 namespace skiff::image {
 
@@ -51,10 +52,12 @@ Result<void> CatalogueStore::load() {
   std::vector<std::pair<std::string, std::string>> images;
   std::vector<std::pair<std::string, std::string>> tags;
   std::vector<std::pair<std::string, std::string>> uses;
+  std::vector<std::pair<std::string, std::string>> origins;
   TRY(database_.read([&](meta::Transaction& transaction) -> Result<void> {
     images = TRY(transaction.scan(kImageTable));
     tags = TRY(transaction.scan(kTagTable));
     uses = TRY(transaction.scan(kUseTable));
+    origins = TRY(transaction.scan(kOriginTable));
     for (auto& [key, text] : TRY(transaction.scan(kOrphanTable))) orphans_.insert(key);
     return {};
   }));
@@ -70,6 +73,13 @@ Result<void> CatalogueStore::load() {
     const auto record = TRY_CONTEXT(json::decode<TagRecord>(text), "name {}", name);
     if (catalogue_.find(record.id)) catalogue_.set_name(name, record.id);
   }
+  // Written before a pull that did not end well.
+  std::erase_if(origins, [&](const auto& origin) { return catalogue_.find(origin.first) != nullptr; });
+  if (!origins.empty())
+    TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
+      for (const auto& [id, text] : origins) TRY(transaction.erase(kOriginTable, id));
+      return {};
+    }));
   TRY(adopt_orphans());
   TRY(remove_unnamed_blobs());
   return sweep();

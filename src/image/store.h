@@ -107,9 +107,13 @@ class Store {
   virtual Result<spec::Digest> pin(std::string_view name, bool pinned) = 0;
   /// Notes that an image is used now. Not worth a failure: that is logged.
   virtual void used(const spec::Digest& id) = 0;
-  /// Removes an image with all its names, as one step. Conflict when it is pinned, has children, or any
-  /// container.
-  virtual Result<std::vector<Removal>> evict(const spec::Digest& id, const InUse& in_use) = 0;
+  /// Keeps an image from going, unless by force, as long as what comes back is kept: a build stands on it, or
+  /// its pull is not finished. One that is here must be looked up once more afterwards: it may have gone just
+  /// before. One that is not may come. The store outlives all holds.
+  virtual std::shared_ptr<const void> hold(const spec::Digest& id) = 0;
+  /// Removes an image with all its names, as one step. Conflict when it is pinned, held, was used since
+  /// `since`, has children, or any container.
+  virtual Result<std::vector<Removal>> evict(const spec::Digest& id, Time since, const InUse& in_use) = 0;
   /// Removes layers that no image needs and nothing stands on any more.
   virtual Result<void> sweep_layers() = 0;
 

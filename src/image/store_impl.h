@@ -32,7 +32,8 @@ class CatalogueStore final : public Store {
                                       const InUse& in_use) override;
   Result<spec::Digest> pin(std::string_view name, bool pinned) override;
   void used(const spec::Digest& id) override;
-  Result<std::vector<Removal>> evict(const spec::Digest& id, const InUse& in_use) override;
+  std::shared_ptr<const void> hold(const spec::Digest& id) override;
+  Result<std::vector<Removal>> evict(const spec::Digest& id, Time since, const InUse& in_use) override;
   Result<void> sweep_layers() override;
   Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
   Result<Layer> commit_layer(const std::string& active, const std::string& committed) override;
@@ -88,6 +89,7 @@ class CatalogueStore final : public Store {
   std::function<Result<void>(const std::string& snapshot)> whole_;
   Mutex mutex_;
   Catalogue catalogue_ GUARDED_BY(mutex_);
+  std::multiset<std::string> held_ GUARDED_BY(mutex_);  ///< ids of images, once for each hold
   /// Layers without an image that could not be removed yet, because something stands on them.
   std::set<std::string> orphans_ GUARDED_BY(mutex_);
   Mutex sizes_mutex_;

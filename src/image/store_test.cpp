@@ -315,7 +315,7 @@ TEST_F(ImageTest, APinnedImageStaysUnlessForced) {
       made.id.short_hex());
   EXPECT_EQ(refusal("a", false), words);
   EXPECT_EQ(refusal(made.id.to_string(), false), words);
-  EXPECT_EQ(store_->evict(made.id, {}).error().message(), words);
+  EXPECT_EQ(store_->evict(made.id, now(), {}).error().message(), words);
   ASSERT_TRUE(store_->pin(made.id.to_string(), false).ok());
   ASSERT_TRUE(store_->pin("a", true).ok());
   EXPECT_EQ(lines("a", true).front(), "u:a:latest");
@@ -339,12 +339,42 @@ TEST_F(ImageTest, EvictionTakesAllNamesOrNothing) {
   const Image made = image({layer("one")});
   tag(made, "a");
   tag(made, "x.example/b");
-  EXPECT_EQ(store_->evict(made.id, used_by(container_, false)).error().kind(), Kind::Conflict);
+  EXPECT_EQ(store_->evict(made.id, now(), used_by(container_, false)).error().kind(), Kind::Conflict);
   EXPECT_EQ(store_->resolve("a")->tags.size(), 2U);
-  EXPECT_EQ(store_->evict(made.id, used_by("", false))->size(), 4U);
+  EXPECT_EQ(store_->evict(made.id, now(), used_by("", false))->size(), 4U);
   EXPECT_FALSE(store_->resolve("a").ok());
   EXPECT_TRUE(snapshots_->list()->empty());
-  EXPECT_EQ(store_->evict(made.id, {}).error().kind(), Kind::NotFound);
+  EXPECT_EQ(store_->evict(made.id, now(), {}).error().kind(), Kind::NotFound);
+}
+
+TEST_F(ImageTest, AnImageThatIsHeldGoesOnlyByForce) {
+  const Image made = image({layer("one")});
+  auto hold = store_->hold(made.id);
+  { const auto another = store_->hold(made.id); }
+  const std::string words =
+      fmt::format("conflict: unable to delete {} (must be forced) - image is being pulled or built from",
+                  made.id.short_hex());
+  EXPECT_EQ(store_->evict(made.id, now(), {}).error().message(), words);
+  EXPECT_EQ(refusal(made.id.to_string(), false), words);
+  // Its name goes.
+  tag(made, "a");
+  EXPECT_EQ(lines("a"), std::vector<std::string>{"u:a:latest"});
+  EXPECT_TRUE(store_->resolve(made.id.to_string()).ok());
+  hold.reset();
+  EXPECT_TRUE(store_->evict(made.id, now(), {}).ok());
+  // One that is still to come.
+  hold = store_->hold(made.id);
+  ASSERT_EQ(image({layer("one")}).id, made.id);
+  EXPECT_EQ(refusal(made.id.to_string(), false), words);
+  EXPECT_FALSE(lines(made.id.to_string(), true).empty());
+}
+
+TEST_F(ImageTest, WhatWasUsedMeanwhileIsNotEvicted) {
+  const Image made = image({layer("one")});
+  const Time since = now();
+  store_->used(made.id);
+  EXPECT_EQ(store_->evict(made.id, since, {}).error().kind(), Kind::Conflict);
+  EXPECT_TRUE(store_->evict(made.id, now(), {}).ok());
 }
 
 TEST_F(ImageTest, UsesAreRemembered) {

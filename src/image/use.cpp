@@ -40,6 +40,16 @@ void CatalogueStore::note_use(Image& image) {
     log::warning("image {}: {}", image.id.to_string(), written.error().message());
 }
 
+std::shared_ptr<const void> CatalogueStore::hold(const spec::Digest& id) {
+  const std::string text = id.to_string();
+  const MutexLock lock(mutex_);
+  held_.insert(text);
+  return {static_cast<const void*>(this), [this, text](const void*) {
+            const MutexLock releasing(mutex_);
+            held_.erase(held_.find(text));
+          }};
+}
+
 void CatalogueStore::used(const spec::Digest& id) {
   const MutexLock lock(mutex_);
   if (Image* image = catalogue_.find(id.to_string())) note_use(*image);

@@ -101,6 +101,22 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   engine rmi "$(name large):1" >/dev/null
 }
 
+@test "the base of a build that runs stays" {
+  local dir word=$((100000 + RANDOM)) build
+  megabytes "$(name base):1" 12
+  dir=$(context)
+  printf 'FROM %s\nCOPY --from=e2e-busybox /bin /bin\nRUN sleep %s || true\n' "$(name base):1" "$word" >"$dir/Dockerfile"
+  engine build -q -t "$(name child):1" "$dir" >"$BATS_TEST_TMPDIR/build" 2>&1 &
+  build=$!
+  eventually 30 pgrep -fx "sleep $word"
+  megabytes "$(name other):1" 12
+  there "$(name base):1"
+  kill "$(pgrep -fx "sleep $word")"
+  wait "$build" || { cat "$BATS_TEST_TMPDIR/build" >&2; return 1; }
+  there "$(name child):1"
+  forget "$(name child):1" "$(name base):1" "$(name other):1"
+}
+
 @test "build cache on what went goes too, and the room is free again" {
   local dir before
   before=$(du -s "$E2E_DIR/data/snapshots" | cut -f1)

@@ -137,7 +137,8 @@ class FakeImages final : public image::Store {
     return image.id;
   }
   void used(const spec::Digest&) override {}
-  Result<std::vector<image::Removal>> evict(const spec::Digest& id, const image::InUse&) override {
+  std::shared_ptr<const void> hold(const spec::Digest&) override { return nullptr; }
+  Result<std::vector<image::Removal>> evict(const spec::Digest& id, Time, const image::InUse&) override {
     return std::vector<image::Removal>{{"", id.to_string()}};
   }
   Result<void> sweep_layers() override { return {}; }
