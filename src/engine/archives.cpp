@@ -91,8 +91,8 @@ Result<void> Archives::load(const sys::Fd& tar, const std::optional<spec::Platfo
         fmt::format("The image {} already exists, renaming the old one with ID {} to empty string\n",
                     name.familiar(), before.to_string())));
   };
-  listener.made = [&](const image::Image& made) {
-    return parts_.trust.origins().note(made.id, image::Origin::Kind::Archive);
+  listener.found = [&](const spec::Digest& image, bool known) {
+    return parts_.trust.origins().loaded(image, known);
   };
   std::string last;
   listener.loaded = [&](const image::Image& loaded, const std::optional<spec::Reference>& name) {

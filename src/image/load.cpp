@@ -150,10 +150,11 @@ Result<Image> Loader::make(const std::string& config, const std::vector<std::str
   UndoStack undo;  // from the top down, as layers can go
   for (std::size_t i = made.size(); i < layers.size(); ++i)
     made.push_back(TRY(layer(layers[i], diff_ids[i], made.empty() ? "" : made.back().snapshot, undo)));
-  const bool known = store_.id_of(Digest::of(config).to_string()).ok();
+  const auto id = Digest::of(config);
+  const bool known = store_.id_of(id.to_string()).ok();
+  if (listener_.found) TRY(listener_.found(id, known));
   Image result = TRY(store_.create_from(config, made, ""));
-  if (!known) made_.add([this, id = result.id.to_string()] { remove(id); });
-  if (!known && listener_.made) TRY(listener_.made(result));
+  if (!known) made_.add([this, id = id.to_string()] { remove(id); });
   // The image may have been there, or been loaded by somebody else meanwhile; then our new layers go again.
   if (made.empty() || result.snapshot == made.back().snapshot) undo.dismiss();
   return result;

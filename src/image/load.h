@@ -15,8 +15,8 @@ struct LoadListener {
   std::function<void(const archive::EntryProgress&)> reading;  ///< the entry of a layer, every few megabytes
   /// A layer that was not here before, and the name of its entry.
   std::function<void(const Layer& layer, const std::string& entry)> unpacked;
-  /// An image that was not here before, and has no name yet. Its failure is that of the load.
-  std::function<Result<void>(const Image& image)> made;
+  /// An image before it is made, and whether it is here already. Its failure is that of the load.
+  std::function<Result<void>(const spec::Digest& image, bool known)> found;
   std::function<void(const spec::Reference& name, const spec::Digest& before)> renamed;
   std::function<void(const Image& image, const std::optional<spec::Reference>& name)> loaded;
 };

@@ -496,6 +496,60 @@ TEST_F(TransferTest, AnImageFromBeforeThePolicyIsNotUsed) {
   EXPECT_TRUE(trust_->check_use(*store_->resolve(made.id.to_string())).ok());
 }
 
+TEST_F(TransferTest, APolicyThatCannotBeSeenIsNotNone) {
+  policy_ = base_ + "/policy.json";
+  ASSERT_TRUE(sys::replace_file(policy_, R"({"default":[{"type":"reject"}]})").ok());
+  open();
+  fs::remove(policy_);
+  EXPECT_EQ(trust_->reload().error().kind(), Kind::NotFound);
+  EXPECT_FALSE(trust_->check_load().ok());
+  EXPECT_EQ(Trust::open(*database_, policy_).error().kind(), Kind::NotFound);
+}
+
+/// A pull that did not come to its end, or whose image another step took away, leaves no image without an
+/// origin, and no origin for ever.
+TEST_F(TransferTest, AnOriginIsThereBeforeItsImage) {
+  const std::string manifest = publish("app", "v1", {tar_of("a", "one")});
+  const auto id = json::decode<spec::oci::Manifest>(manifest)->config.digest;
+  registry_.intercept = [](http::Exchange& http) {
+    if (http.path().find("/blobs/") == std::string_view::npos) return false;
+    (void)http.send(404, "");
+    return true;
+  };
+  EXPECT_NE(pull_failure("app:v1"), "pulled");
+  const auto origin = *trust_->origins().find(id);
+  ASSERT_TRUE(origin.has_value());
+  EXPECT_EQ(origin->pulls.front().reference, registry_.name("app:v1"));
+  open();
+  EXPECT_FALSE(trust_->origins().find(id)->has_value());
+  registry_.intercept = {};
+  EXPECT_EQ(pull_failure("app:v1"), "pulled");
+  open();
+  EXPECT_TRUE(trust_->origins().find(id)->has_value());
+}
+
+TEST_F(TransferTest, AnImageThatWasLoadedTooIsTakenAsOneOfAnArchive) {
+  publish("app", "v1", {tar_of("a", "one")});
+  ASSERT_EQ(pull_failure("app:v1"), "pulled");
+  const auto image = *store_->resolve(registry_.name("app:v1"));
+  policy_ = base_ + "/policy.json";
+  ASSERT_TRUE(
+      sys::replace_file(
+          policy_,
+          R"({"default":[{"type":"reject"}],"transports":{"docker-archive":{"":[{"type":"insecureAcceptAnything"}]}}})")
+          .ok());
+  open();
+  EXPECT_FALSE(trust_->check_use(image).ok());
+  ASSERT_TRUE(trust_->origins().loaded(image.id, true).ok());
+  EXPECT_TRUE(trust_->check_use(image).ok());
+  // What was made here stays so.
+  const auto made = spec::Digest::of("made here");
+  ASSERT_TRUE(trust_->origins().loaded(made, true).ok());
+  EXPECT_FALSE(trust_->origins().find(made)->has_value());
+  ASSERT_TRUE(trust_->origins().loaded(made, false).ok());
+  EXPECT_EQ((*trust_->origins().find(made))->kind, Origin::Kind::Archive);
+}
+
 TEST_F(TransferTest, AllTagsAndDigests) {
   const auto digest = spec::Digest::of(publish("app", "v1", {tar_of("a", "one")}));
   publish("app", "v2", {tar_of("a", "two")});

@@ -161,6 +161,12 @@ refused() {
   said() { grep -q 'reload: policy .* has the unknown type .*rejekt.*; the policy stays as it was' "$E2E_DIR/log"; }
   eventually 5 said
   refused "it has no signature" pull "$HOST/wrong:v1"
+  mv "$E2E_DIR/policy.json" "$BATS_TEST_TMPDIR/policy.json"
+  kill -HUP "$(cat "$E2E_DIR/pid")"
+  gone() { grep -q 'reload: policy: .*policy.json: No such file or directory; the policy stays as it was' "$E2E_DIR/log"; }
+  eventually 5 gone
+  refused "it has no signature" pull "$HOST/wrong:v1"
+  mv "$BATS_TEST_TMPDIR/policy.json" "$E2E_DIR/policy.json"
   run -1 "$SKIFF_BIN/skiffd" --validate --policy "$E2E_DIR/policy.json"
   [[ $output == *"policy $E2E_DIR/policy.json: requirement 1 of the rule \"default\" has the unknown type \"rejekt\""* ]]
   run -1 "$SKIFF_BIN/skiffd" --validate --policy "$E2E_DIR/none.json"

@@ -25,6 +25,7 @@ void describe(json::Fields& f, Origin& origin) {
   if (kind < 0 || kind > static_cast<int>(Origin::Kind::Local)) kind = 0;
   origin.kind = static_cast<Origin::Kind>(kind);
   f("pulls", origin.pulls, json::Omit::Empty);
+  f("loaded", origin.loaded, json::Omit::Empty);
 }
 
 Result<std::optional<Origin>> Origins::find(const spec::Digest& image) {
@@ -36,7 +37,7 @@ Result<std::optional<Origin>> Origins::find(const spec::Digest& image) {
   return origin;
 }
 
-/// Relaxed, since the image's name follows in a full commit and takes this along.
+/// Relaxed, since the image's record follows in a full commit and takes this along.
 Result<void> Origins::pulled(const spec::Digest& image, PulledAs pull) {
   return database_.write(
       [&](meta::Transaction& transaction) -> Result<void> {
@@ -53,7 +54,19 @@ Result<void> Origins::note(const spec::Digest& image, Origin::Kind kind) {
   return database_.write(
       [&](meta::Transaction& transaction) -> Result<void> {
         if (TRY(transaction.get(kOriginTable, image.to_string()))) return {};
-        return transaction.put(kOriginTable, image.to_string(), json::encode(Origin{kind, {}}));
+        return transaction.put(kOriginTable, image.to_string(), json::encode(Origin{kind, {}, false}));
+      },
+      meta::Durability::Relaxed);
+}
+
+Result<void> Origins::loaded(const spec::Digest& image, bool known) {
+  return database_.write(
+      [&](meta::Transaction& transaction) -> Result<void> {
+        auto origin = TRY(read(transaction, image));
+        if (origin ? origin->loaded : known) return {};
+        if (!origin) origin = Origin{Origin::Kind::Archive, {}, false};
+        origin->loaded = true;
+        return transaction.put(kOriginTable, image.to_string(), json::encode(*origin));
       },
       meta::Durability::Relaxed);
 }

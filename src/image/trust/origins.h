@@ -24,6 +24,7 @@ struct Origin {
   enum class Kind : std::uint8_t { Registry, Archive, Local };
   Kind kind = Kind::Registry;
   std::vector<PulledAs> pulls;  ///< the latest first
+  bool loaded = false;          ///< it came out of an archive, too
 };
 
 void describe(json::Fields& f, PulledAs& pull);
@@ -36,10 +37,13 @@ class Origins {
   explicit Origins(meta::Database& database) : database_(database) {}
 
   Result<std::optional<Origin>> find(const spec::Digest& image);
-  /// Notes a pull; what was known of that name before is replaced.
+  /// Notes a pull, before the image is here; what was known of that name before is replaced. If it does not
+  /// come the record goes at the next start.
   Result<void> pulled(const spec::Digest& image, PulledAs pull);
   /// Notes where an image came from unless that is known.
   Result<void> note(const spec::Digest& image, Origin::Kind kind);
+  /// Notes that an image comes out of an archive, before it is here; `known`: it is. Made here it stays.
+  Result<void> loaded(const spec::Digest& image, bool known);
 
  private:
   meta::Database& database_;

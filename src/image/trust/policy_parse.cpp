@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "base/base64.h"
 #include "base/strings.h"
@@ -73,6 +75,25 @@ Result<SignedIdentity> identity_at(const json::Value& value, const std::string& 
     return fail(Kind::InvalidArgument, "{} has the unknown type {}", where, quote(type));
   }
   return identity;
+}
+
+/// That no object of the JSON text, which is sound, has a member twice: a reader would take the last one, and
+/// people see the first.
+Result<void> check_members(std::string_view text) {
+  std::vector<std::set<std::string>> open;  // objects
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '{') open.emplace_back();
+    if (text[at] == '}') open.pop_back();
+    if (text[at] != '"') continue;
+    const std::size_t begin = at++;
+    while (text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+    const std::size_t next = text.find_first_not_of(" \t\r\n", at + 1);
+    if (next == std::string_view::npos || text[next] != ':') continue;
+    const auto name = TRY(text_at(TRY(json::parse(text.substr(begin, at + 1 - begin))), "a member's name"));
+    if (!open.back().insert(name).second)
+      return fail(Kind::InvalidArgument, "the member {} stands twice in one object", quote(name));
+  }
+  return {};
 }
 
 class KeyReader {
@@ -150,6 +171,50 @@ Result<Requirement> requirement_at(const json::Value& value, const std::string& 
   return requirement;
 }
 
+/// The transports of containers-policy.json(5) that mean nothing here: no image comes by them.
+constexpr std::array<std::string_view, 7> kForeignTransports = {
+    "atomic", "containers-storage", "dir", "docker-daemon", "oci", "sif", "tarball"};
+
+/// Whether some image of a registry can have `scope`: a host, a name, or one with a tag or digest, written
+/// out.
+bool is_registry_scope(const std::string& scope) {
+  if (scope.empty()) return true;
+  const std::string below = "/x/y";
+  if (scope.starts_with("*.")) {
+    const std::string host = "x" + scope.substr(1);
+    const auto image = spec::Reference::parse(host + below);
+    return image.ok() && image->domain() == host && host.find(':') == std::string::npos;
+  }
+  if (const auto image = spec::Reference::parse(scope + below); image.ok())
+    return image->to_string() == scope + below;
+  const auto image = spec::Reference::parse(scope);
+  return image.ok() && image->to_string() == scope && (image->tag().empty() || !image->digest());
+}
+
+/// A rule that no image can meet must not look like one that counts.
+Result<void> check_scope(const std::string& transport, const std::string& scope) {
+  const auto foreign = std::find(kForeignTransports.begin(), kForeignTransports.end(), transport);
+  if (foreign != kForeignTransports.end()) return {};
+  if (transport == "oci-archive")
+    return Error(Kind::InvalidArgument,
+                 R"(the transport "oci-archive" is not supported: the rule for archives of either format is )"
+                 R"("" of "docker-archive")");
+  if (transport == "docker-archive") {
+    if (scope.empty()) return {};
+    return fail(Kind::InvalidArgument,
+                R"(the transport "docker-archive" has the scope {}; its only one is "")", quote(scope));
+  }
+  if (transport != "docker")
+    return fail(Kind::InvalidArgument, "the unknown transport {} (known: docker, docker-archive, {})",
+                quote(transport), join({kForeignTransports.begin(), kForeignTransports.end()}, ", "));
+  if (is_registry_scope(scope)) return {};
+  return fail(
+      Kind::InvalidArgument,
+      R"(no image has the scope {} of the transport "docker"; it must be "", "*.domain", a host, or a )"
+      R"(name written out ("docker.io/library/busybox"), with a tag or digest or without)",
+      quote(scope));
+}
+
 Result<Rule> rule_at(const json::Value& value, const std::string& name, const Policy::ReadFile& read_file) {
   const auto* list = value.if_array();
   if (!list || list->empty())
@@ -165,6 +230,7 @@ Result<Rule> rule_at(const json::Value& value, const std::string& name, const Po
 
 Result<Policy> Policy::parse(std::string_view text, const ReadFile& read_file) {
   const auto value = TRY(json::parse(text));
+  TRY(check_members(text));
   const auto& root = *TRY(object_at(value, "the policy"));
   TRY(only(root, {"default", "transports"}, "the policy"));
   const auto* fallback = root.if_contains("default");
@@ -174,10 +240,11 @@ Result<Policy> Policy::parse(std::string_view text, const ReadFile& read_file) {
   const auto* transports = root.if_contains("transports");
   if (!transports) return policy;
   for (const auto& [transport_key, scopes] : *TRY(object_at(*transports, "\"transports\""))) {
-    // Other transports (dir, oci, containers-storage ...) mean nothing here, but their rules must be sound.
     const std::string transport(transport_key);
+    TRY(check_scope(transport, ""));
     for (const auto& [scope_key, rule] : *TRY(object_at(scopes, "the transport " + quote(transport)))) {
       const std::string scope(scope_key);
+      TRY(check_scope(transport, scope));
       const std::string name = scope.empty() ? transport : transport + " " + scope;
       policy.transports_[transport][scope] = TRY(rule_at(rule, name, read_file));
     }

@@ -94,6 +94,48 @@ TEST(Policy, WhatIsNotUnderstoodIsRefusedByItsPlace) {
       R"("dockerRepository" of signedIdentity of requirement 1 of the rule "default" must not have a tag or digest: "x:1")");
 }
 
+/// The answer to a policy with one rule at this place.
+std::string refusal_at(const std::string& transport, const std::string& scope) {
+  return refusal(fmt::format(
+      R"({{"default":[{{"type":"reject"}}],"transports":{{"{}":{{"{}":[{{"type":"reject"}}]}}}}}})",
+      transport, scope));
+}
+
+TEST(Policy, ARuleThatNoImageCanMeetIsRefused) {
+  for (const std::string scope :
+       {"", "*.example", "*.corp.example", "docker.io", "docker.io/library", "docker.io/library/busybox",
+        "docker.io/library/busybox:1", "localhost", "localhost:5000/x", "registry.example:5000",
+        "registry.example/team/app:v1"})
+    EXPECT_EQ(refusal_at("docker", scope), "taken") << scope;
+  EXPECT_EQ(refusal_at("docker", "registry.example/app@" + kManifest.to_string()), "taken");
+  for (const std::string scope :
+       {"busybox", "library/busybox", "registry.example/Team", "registry.example/team/",
+        "https://registry.example", "*", "*.example:5000", "*.example/team", "registry.*", "index.docker.io"})
+    EXPECT_TRUE(refusal_at("docker", scope).starts_with("no image has the scope \"" + scope + "\"")) << scope;
+  EXPECT_EQ(refusal_at("docker-archive", "/tmp/x.tar"),
+            R"(the transport "docker-archive" has the scope "/tmp/x.tar"; its only one is "")");
+  EXPECT_EQ(
+      refusal_at("oci-archive", ""),
+      R"(the transport "oci-archive" is not supported: the rule for archives of either format is "" of )"
+      R"("docker-archive")");
+  EXPECT_EQ(
+      refusal_at("dokcer", ""),
+      R"(the unknown transport "dokcer" (known: docker, docker-archive, atomic, containers-storage, dir, )"
+      R"(docker-daemon, oci, sif, tarball))");
+  EXPECT_EQ(refusal(R"({"default":[{"type":"reject"}],"transports":{"dokcer":{}}})").substr(0, 31),
+            R"(the unknown transport "dokcer" )");
+}
+
+TEST(Policy, AMemberThatStandsTwiceIsRefused) {
+  EXPECT_EQ(refusal(R"({"default": [{"type": "reject"}], "default" : [{"type": "insecureAcceptAnything"}]})"),
+            R"(the member "default" stands twice in one object)");
+  EXPECT_EQ(
+      refusal(R"({"default":[{"type":"reject"}],"transports":{"docker":{"a.example":[{"type":"reject"}],)"
+              R"("\u0061.example":[{"type":"insecureAcceptAnything"}]}}})"),
+      R"(the member "a.example" stands twice in one object)");
+  EXPECT_EQ(refusal(R"({"default":[{"type":"reject"},{"type":"reject"}]})"), "taken");
+}
+
 TEST(Policy, SignaturesOfBothKinds) {
   for (const bool ed25519 : {false, true}) {
     const Signer signer(ed25519);

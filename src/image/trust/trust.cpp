@@ -1,5 +1,8 @@
 #include "image/trust/trust.h"
 
+#include <sys/stat.h>
+
+#include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
 
@@ -35,9 +38,17 @@ Result<std::unique_ptr<Trust>> Trust::open(meta::Database& database, const std::
   return trust;
 }
 
+/// A file that is there and cannot be read is none that is missing, and one that went missing is no wish: a
+/// policy ends with the engine only.
 Result<void> Trust::reload() {
-  std::shared_ptr<const Policy> read;
-  if (must_exist_ || sys::exists(file_)) read = std::make_shared<const Policy>(TRY(read_policy(file_)));
+  struct stat status = {};
+  const bool missing = ::lstat(file_.c_str(), &status) != 0 && errno == ENOENT;
+  if (missing && !must_exist_ && !policy()) {
+    log::info("every image is taken: there is no policy {}", file_);
+    return {};
+  }
+  auto read = std::make_shared<const Policy>(TRY(read_policy(file_)));
+  log::info("images are taken by the policy {}", file_);
   const MutexLock lock(mutex_);
   policy_ = std::move(read);
   return {};
@@ -83,7 +94,7 @@ Result<void> Trust::check_use(const Image& image) {
   const auto origin = TRY(origins_.find(image.id));
   if (!origin) return image.repo_digests.empty() ? success() : check_pulls(*current, image, by_names(image));
   if (origin->kind == Origin::Kind::Local) return {};
-  if (origin->kind == Origin::Kind::Archive)
+  if (origin->kind == Origin::Kind::Archive || origin->loaded)
     if (auto loaded = check_load(); loaded.ok() || origin->pulls.empty()) return loaded;
   return check_pulls(*current, image, origin->pulls);
 }

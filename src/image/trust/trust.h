@@ -26,7 +26,8 @@ class Trust {
   /// Reads the policy; "" is kDefaultPolicy, which may be missing. Errors name the file.
   static Result<std::unique_ptr<Trust>> open(meta::Database& database, const std::string& file);
 
-  /// Reads the file anew; on an error the policy stays as it was.
+  /// Reads the file anew; on an error the policy stays as it was. That one in force has no file any more is
+  /// an error too. What is in force is logged.
   Result<void> reload() EXCLUDES(mutex_);
 
   /// Whether `image` may be pulled, whose manifests have these digests; `signatures` fetches what its
