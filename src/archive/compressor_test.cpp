@@ -64,6 +64,10 @@ TEST_P(CompressorTest, TheSameBytesGiveTheSameBytes) {
   EXPECT_LT(first.size(), whole.size());
   EXPECT_TRUE(packed(*make(GetParam(), 1), whole, 1 << 20) == first);
   EXPECT_TRUE(packed(*make(GetParam(), 4), whole, 12'345) == first);
+  const auto little = whole.substr(0, 5000);
+  std::string at_once;
+  ASSERT_TRUE(make(GetParam(), 1)->write(little, true, at_once).ok());
+  EXPECT_TRUE(packed(*make(GetParam(), 1), little, 1000) == at_once);
 }
 
 TEST_P(CompressorTest, NothingIsAStreamToo) {

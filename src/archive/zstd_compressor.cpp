@@ -21,18 +21,25 @@ class ZstdCompressor final : public Compressor {
   }
 
   Result<void> write(std::string_view plain, bool last, std::string& out) override {
-    ZSTD_inBuffer in{plain.data(), plain.size(), 0};
-    for (;;) {
-      ZSTD_outBuffer piece{piece_.data(), piece_.size(), 0};
-      const std::size_t left =
-          ZSTD_compressStream2(context_.get(), &piece, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-      if (ZSTD_isError(left)) return fail(Kind::Internal, "zstd: {}", ZSTD_getErrorName(left));
-      out.append(piece_, 0, piece.pos);
-      if (last ? left == 0 : in.pos == in.size) return {};
-    }
+    // The end by itself: given together with the last bytes, zstd learns from the first call how much there
+    // is, and the same bytes in other pieces become another output.
+    TRY(drive(plain, ZSTD_e_continue, out));
+    if (last) TRY(drive({}, ZSTD_e_end, out));
+    return {};
   }
 
  private:
+  Result<void> drive(std::string_view plain, ZSTD_EndDirective how, std::string& out) {
+    ZSTD_inBuffer in{plain.data(), plain.size(), 0};
+    for (;;) {
+      ZSTD_outBuffer piece{piece_.data(), piece_.size(), 0};
+      const std::size_t left = ZSTD_compressStream2(context_.get(), &piece, &in, how);
+      if (ZSTD_isError(left)) return fail(Kind::Internal, "zstd: {}", ZSTD_getErrorName(left));
+      out.append(piece_, 0, piece.pos);
+      if (how == ZSTD_e_end ? left == 0 : in.pos == in.size) return {};
+    }
+  }
+
   Result<void> set(ZSTD_cParameter parameter, int value) {
     const std::size_t code = ZSTD_CCtx_setParameter(context_.get(), parameter, value);
     if (ZSTD_isError(code)) return fail(Kind::Internal, "zstd: {}", ZSTD_getErrorName(code));

@@ -77,6 +77,9 @@ class LayerStack {
         if (layer.snapshot == lease.snapshot()) lease.keep();
   }
 
+  /// Whether a layer was made of a blob that came now.
+  bool made(const std::string& snapshot) const { return tar_bytes_.contains(snapshot); }
+
   /// Leaves the compressed layers that were downloaded in the content store.
   Result<std::vector<spec::Digest>> keep_blobs() {
     std::vector<spec::Digest> kept;
@@ -181,8 +184,8 @@ class LayerStack {
       found[i - 1].diff_id = diff_ids[i - 1];
       found[i - 1].snapshot = key;
       found[i - 1].bytes = info.bytes;
-      if (const auto made = tar_bytes_.find(key); made != tar_bytes_.end())
-        found[i - 1].tar_bytes = made->second;
+      if (const auto known = tar_bytes_.find(key); known != tar_bytes_.end())
+        found[i - 1].tar_bytes = known->second;
       key = info.parent;
     }
     return found;
@@ -368,9 +371,12 @@ class RegistryPuller final : public Puller {
       if (image.ok()) {
         mended = mended || damaged;
         stack.keep(*image);
-        TRY(remember_blobs(source, layers));
+        TRY(remember_blobs(source, layers, stack));
         if (lazy) lazy_->wake();
-        if (settings_.keep_layer_blobs) TRY(store_.add_layer_blobs(image->id, TRY(stack.keep_blobs())));
+        if (settings_.keep_layer_blobs)
+          if (const auto kept = keep_blobs(image->id, stack); !kept.ok())
+            log::warning("image {}: its compressed layers are not kept: {}", image->id.to_string(),
+                         kept.error().message());
         return image;
       }
       // A layer that was here may have gone with the last image that had it: then it is fetched.
@@ -399,12 +405,19 @@ class RegistryPuller final : public Puller {
     return {};
   }
 
-  /// What a push of this image will want to know. Nobody has compared a served layer with its diff id yet.
-  Result<void> remember_blobs(const Source& source, const std::vector<Layer>& layers) {
+  /// The image is whole without them.
+  Result<void> keep_blobs(const spec::Digest& image, LayerStack& stack) {
+    return store_.add_layer_blobs(image, TRY(stack.keep_blobs()));
+  }
+
+  /// What a push of this image will want to know: of the layers that came now. Of those that were here, or
+  /// are served, nobody has compared the blob that the manifest names with the diff id.
+  Result<void> remember_blobs(const Source& source, const std::vector<Layer>& layers,
+                              const LayerStack& stack) {
     const auto& name = source.repository->name();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const auto& blob = source.manifest.layers[i];
-      if (TRY(store_.snapshots().info(layers[i].snapshot)).served) continue;
+      if (!stack.made(layers[i].snapshot)) continue;
       TRY(ledger_.add(layers[i].diff_id,
                       {blob.digest, blob.size, blob.media_type, name.domain(), name.path()}));
     }

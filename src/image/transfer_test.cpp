@@ -368,6 +368,42 @@ TEST_F(TransferTest, CompressedLayersAreKeptOnRequest) {
   EXPECT_FALSE(content_->contains(blob));
 }
 
+/// The layer itself is sound: only a convenience is lost.
+TEST_F(TransferTest, AKeptLayerThatIsDamagedKeepsNothingFromBeingPushed) {
+  const Tar layer = tar_of("a", noise(100'000, 8));
+  const auto blob = spec::Digest::of(layer.gzip);
+  publish("app", "v1", {layer});
+  settings_.keep_layer_blobs = true;
+  open();
+  Words words;
+  ASSERT_TRUE(pull("app:v1", words).ok());
+  std::ofstream(base_ + "/content/blobs/sha256/" + std::string(blob.hex()), std::ios::app) << "more";
+  FakeRegistry other;
+  const auto target = *spec::Reference::parse(other.name("copy:v1"));
+  ASSERT_TRUE(store_->tag(store_->resolve(registry_.name("app:v1"))->id, target).ok());
+  const auto pushed = pusher_->push({target, {}, {}}, words, {});
+  ASSERT_TRUE(pushed.ok()) << pushed.error().message();
+  ASSERT_TRUE(store_->remove(registry_.name("app:v1"), true, false, {}).ok());
+  ASSERT_TRUE(store_->remove(target.to_string(), true, false, {}).ok());
+  PullRequest back{target, {}, {}};
+  EXPECT_TRUE(puller_->pull(back, words, {}).ok());
+}
+
+/// Only a blob that was unpacked here is known to be the layer.
+TEST_F(TransferTest, AManifestIsNotBelievedForLayersThatAreHere) {
+  const Tar layer = tar_of("a", "one");
+  publish("app", "v1", {layer});
+  Words words;
+  ASSERT_TRUE(pull("app:v1", words).ok());
+  Tar lie = layer;
+  lie.gzip += "another blob";
+  publish("lie", "v1", {lie, tar_of("b", "two")});
+  ASSERT_TRUE(pull("lie:v1", words).ok());
+  const auto known = *ledger_->blobs_of(layer.diff_id);
+  ASSERT_EQ(known.size(), 1U);
+  EXPECT_EQ(known.front().digest, layer.digest());
+}
+
 TEST_F(TransferTest, AKeptLayerIsCheckedAndMissedByNobody) {
   const Tar layer = tar_of("a", noise(100'000, 6));
   const auto blob = spec::Digest::of(layer.gzip);

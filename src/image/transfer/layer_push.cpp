@@ -2,8 +2,10 @@
 
 #include <set>
 
+#include "base/log.h"
 #include "image/transfer/layer_upload.h"
 #include "image/transfer/repeat.h"
+#include "registry/client/refusal.h"
 #include "spec/manifest.h"
 #include "sys/file.h"
 
@@ -88,8 +90,20 @@ Result<std::optional<KnownBlob>> LayerPush::mount(const Layer& layer, const std:
 /// As often as it may help: what a registry broke off begins anew, since the bytes are made on the way.
 Result<KnownBlob> LayerPush::send(const Layer& layer, const std::optional<KnownBlob>& kept,
                                   const std::stop_token& stop) {
+  bool sound = kept.has_value();  // as far as is known
   return repeat<KnownBlob>(
-      settings_, stop, [&] { return kept ? send_kept(layer, *kept, stop) : send_once(layer, stop); },
+      settings_, stop,
+      [&]() -> Result<KnownBlob> {
+        if (!sound) return send_once(layer, stop);
+        auto sent = send_kept(layer, *kept, stop);
+        if (sent.ok()) return sent;
+        const bool gone = sent.error().kind() == Kind::DataLoss || sent.error().kind() == Kind::NotFound;
+        if (!gone && !registry::is_other_digest(sent.error())) return sent;
+        log::warning("{}: {}; the layer is compressed anew", kept->digest.to_string(),
+                     sent.error().message());
+        sound = false;
+        return send_once(layer, stop);
+      },
       [&](std::chrono::seconds pause) {
         progress_.action(id_of(layer), fmt::format("Retrying in {} second{}", pause.count(),
                                                    pause.count() == 1 ? "" : "s"));

@@ -32,6 +32,7 @@ constexpr std::string_view kTooMany = "toomanyrequests: ";
 constexpr std::string_view kDenied = "denied: ";
 constexpr std::string_view kManifestUnknown = "manifest unknown: ";
 constexpr std::string_view kNameUnknown = "name unknown: ";
+constexpr std::string_view kOtherDigest = "digest invalid: ";
 
 Kind kind_of(int status) {
   switch (status) {
@@ -110,6 +111,8 @@ Error pull_error(const Error& error, const spec::Reference& reference) {
 bool is_unauthorized(const Error& error) { return error.message().starts_with(kUnauthorized); }
 
 bool is_too_many_requests(const Error& error) { return error.message().starts_with(kTooMany); }
+
+bool is_other_digest(const Error& error) { return error.message().starts_with(kOtherDigest); }
 
 bool is_passing(int status) {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;

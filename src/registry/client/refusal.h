@@ -24,6 +24,8 @@ Error pull_error(const Error& error, const spec::Reference& reference);
 bool is_unauthorized(const Error& error);
 /// True when the registry was asked too often (status 429).
 bool is_too_many_requests(const Error& error);
+/// True when what was sent is not what its digest says (DIGEST_INVALID).
+bool is_other_digest(const Error& error);
 
 /// True for answers after which the same request may go well: 429, 408, 500, 502, 503, 504.
 bool is_passing(int status);
