@@ -163,7 +163,7 @@ refused() {
   refused "it has no signature" pull "$HOST/wrong:v1"
   mv "$E2E_DIR/policy.json" "$BATS_TEST_TMPDIR/policy.json"
   kill -HUP "$(cat "$E2E_DIR/pid")"
-  gone() { grep -q 'reload: policy: .*policy.json: No such file or directory; the policy stays as it was' "$E2E_DIR/log"; }
+  gone() { grep -q 'reload: the policy .*policy.json is gone; it ends when the engine is started without it; the policy stays as it was' "$E2E_DIR/log"; }
   eventually 5 gone
   refused "it has no signature" pull "$HOST/wrong:v1"
   mv "$BATS_TEST_TMPDIR/policy.json" "$E2E_DIR/policy.json"

@@ -43,7 +43,10 @@ Result<std::unique_ptr<Trust>> Trust::open(meta::Database& database, const std::
 Result<void> Trust::reload() {
   struct stat status = {};
   const bool missing = ::lstat(file_.c_str(), &status) != 0 && errno == ENOENT;
-  if (missing && !must_exist_ && !policy()) {
+  if (missing && policy())
+    return fail(Kind::NotFound, "the policy {} is gone; it ends when the engine is started without it",
+                file_);
+  if (missing && !must_exist_) {
     log::info("every image is taken: there is no policy {}", file_);
     return {};
   }
