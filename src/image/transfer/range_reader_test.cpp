@@ -166,6 +166,8 @@ TEST_F(RangeReaderTest, AnAnswerThatGoesOnPastTheEndTakesItsHelpersAlong) {
 TEST_F(RangeReaderTest, ARegistryThatLimitsConnectionsIsNotPressed) {
   connect(3);
   std::atomic<bool> alone = false;
+  std::atomic<bool> together = false;
+  std::atomic<int> at_once = 0;
   std::atomic<int> refusals = 0;
   registry_.intercept = [&](http::Exchange& http) {
     const auto range = http.fields().get("Range");
@@ -178,7 +180,15 @@ TEST_F(RangeReaderTest, ARegistryThatLimitsConnectionsIsNotPressed) {
       (void)http.write(std::string_view(blob_).substr(1, 9'999));
       return true;
     }
-    if (alone) return false;
+    if (alone) {
+      if (++at_once > 1) together = true;
+      for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // so that another would be seen
+      const auto from = *parse_uint(cut(range.substr(6), '-').first);
+      http.answer_fields().add("Content-Range", fmt::format("bytes {}-/123456", from));
+      --at_once;
+      (void)http.send(206, std::string_view(blob_).substr(from, kPart), "application/octet-stream");
+      return true;
+    }
     ++refusals;
     http.answer_fields().add("Retry-After", "0");
     (void)http.send(429, "");
@@ -187,6 +197,7 @@ TEST_F(RangeReaderTest, ARegistryThatLimitsConnectionsIsNotPressed) {
   ASSERT_TRUE(read().ok());
   EXPECT_TRUE(got_ == blob_);
   EXPECT_EQ(refusals, 4);
+  EXPECT_FALSE(together);
 }
 
 TEST_F(RangeReaderTest, OneThatIsStoppedEnds) {
