@@ -70,7 +70,8 @@ bool counts_seconds(std::string_view name) {
 Result<sys::dbus::Properties> annotated_properties(const std::map<std::string, std::string>& annotations) {
   sys::dbus::Properties properties;
   for (auto entry = annotations.lower_bound(std::string(kPrefix)); entry != annotations.end(); ++entry) {
-    const auto& [key, text] = *entry;
+    const auto& key = entry->first;
+    const auto& text = entry->second;
     if (!key.starts_with(kPrefix)) break;
     std::string name = key.substr(kPrefix.size());
     TRY_CONTEXT(check_name(name), "annotation {} name incorrect", key);

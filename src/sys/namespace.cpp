@@ -40,6 +40,7 @@ std::optional<NamespaceKind> find_namespace(std::string_view oci_name) {
 Result<Fd> open_namespace(const std::string& path, int flag) {
   auto fd = TRY(open_file(path, O_RDONLY));
   const int found = ::ioctl(fd.get(), NS_GET_NSTYPE);
+  if (found < 0 && errno != ENOTTY) return fail_errno("kind of namespace {}", path);
   if (found < 0) return fail(Kind::InvalidArgument, "{} is not a namespace", path);
   if (found != flag) return fail(Kind::InvalidArgument, "{} is a namespace of another kind", path);
   return fd;

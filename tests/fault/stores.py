@@ -175,6 +175,7 @@ class World:
         return folder
 
     def close(self):
+        """The last engine ends in an orderly way: it takes along what those that were killed left in the kernel."""
         engine = self.engine
         if engine.process and engine.process.poll() is None:
             engine.kill()
@@ -182,6 +183,11 @@ class World:
             engine.end_supervised()
         if engine.thread:
             engine.thread.join(30)
+        try:
+            engine.start_plain()
+            engine.stop()
+        except Failure as failure:
+            print(failure, file=sys.stderr)
         self.registry.stop()
         shutil.rmtree(engine.dir, ignore_errors=True)
         subprocess.run(["umount", self.mount], check=True)
