@@ -125,7 +125,7 @@ Result<void> CredentialStore::erase(const std::string& server) {
   if (server != kHubServer) addresses.insert(addresses.end(), {"http://" + server, "https://" + server});
   bool changed = false;
   for (const auto& address : addresses) {
-    if (const std::string helper = file_.helper_of(server); !helper.empty()) {
+    if (const std::string helper = file_.helper_of(address); !helper.empty()) {
       const auto erased = ask(helper, "erase", address);
       if (!erased.ok() && erased.error().kind() != Kind::NotFound) return erased.error();
     }
