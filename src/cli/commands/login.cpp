@@ -128,10 +128,11 @@ class Login : public Command {
       if (user_.empty()) user_ = known;
     }
     if (user_.empty()) return Error(Kind::InvalidArgument, "Error: Non-null Username Required");
-    cli.out.write("Password: ");
-    cli.out.flush();
     {
+      // Before the prompt: what is typed until then is dropped, and nobody types before it.
       HiddenInput hidden;
+      cli.out.write("Password: ");
+      cli.out.flush();
       password_ = trim(read_line());
     }
     cli.out.write("\n");
