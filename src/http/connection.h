@@ -20,6 +20,14 @@
 /// The server's inside: not for other folders.
 namespace skiff::http {
 
+/// A file on its way out, behind the answer's head.
+struct OutgoingFile {
+  std::string head;
+  std::size_t head_sent = 0;
+  FileBody body;
+  std::uint64_t sent = 0;
+};
+
 /// One client's connection. Between requests, and while a file waits for a slow client, it belongs to whoever
 /// wins claim(); otherwise to the serving thread.
 class Connection {
@@ -75,14 +83,6 @@ class Connection {
  private:
   friend class Exchange;
   enum class Answer : std::uint8_t { None, Streaming, Done };
-
-  /// A file on its way out, behind the answer's head.
-  struct OutgoingFile {
-    std::string head;
-    std::size_t head_sent = 0;
-    FileBody body;
-    std::uint64_t sent = 0;
-  };
 
   Channel& channel() { return own_channel_ ? *own_channel_ : plain_channel(); }
   Channel::Outcome send_next(OutgoingFile& file);
