@@ -1,5 +1,7 @@
 #include "registry/client/urls.h"
 
+#include <fmt/format.h>
+
 #include "base/strings.h"
 
 namespace skiff::registry {
