@@ -8,7 +8,7 @@ namespace {
 
 class AnyImages : public skiff::build::BaseImages {
  public:
-  skiff::Result<skiff::build::BaseImage> resolve(const std::string& name) override {
+  skiff::Result<skiff::build::BaseImage> resolve(const std::string& name, const std::string&) override {
     skiff::build::BaseImage base;
     base.id = "sha256:" + name;
     base.image.config.env = {"PATH=/bin", "x=1"};
