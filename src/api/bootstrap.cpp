@@ -22,8 +22,8 @@ Result<void> image_bootstrap(Call& call) {
   request.cancelled = &cancelled;
   const Time began = now();
   const auto made = image::bootstrap(call.engine.image_store, request);
-  if (made.ok()) call.engine.budget.keep(began);
   if (made.ok()) {
+    call.engine.budget.keep(began);
     progress.image(made->id.to_string());
     return {};
   }

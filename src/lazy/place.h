@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "registry/client/authorizer.h"
+#include "snapshot/served.h"
 #include "spec/digest.h"
 
 /// What lies in a snapshot's folder while its files are served:
@@ -17,7 +18,7 @@
 ///     note-lazy-map     which of its pieces are in there (blob_cache.h)
 namespace skiff::lazy {
 
-inline constexpr const char* kNote = "note-lazy";
+inline constexpr const char* kNote = snapshot::kServedNote;
 inline constexpr const char* kIndexNote = "note-lazy-index";
 inline constexpr const char* kBlobNote = "note-lazy-blob";
 inline constexpr const char* kMapNote = "note-lazy-map";

@@ -12,6 +12,10 @@ namespace skiff::snapshot {
 /// Where to mount, in the snapshot's folder, before the place is shown as kServedPlace.
 inline constexpr const char* kComingPlace = "lazy-coming/files";
 
+/// The note that tells where the files come from. What else is noted of it begins with this and "-"; all of
+/// it goes when the files are here, this one last.
+inline constexpr const char* kServedNote = "note-lazy";
+
 /// Makes the empty kComingPlace, in place of one that a former attempt left.
 Result<void> make_served_place(const std::string& directory);
 /// Shows what is mounted there from now on, instead of what was shown until now: that is taken down, and who

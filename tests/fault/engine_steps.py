@@ -145,13 +145,7 @@ class WatchedEngine(Engine):
         command = (f"ip link set lo up; exec '{BIN}/skiffd' -H 'unix://{self.socket}' --data-root '{self.data}' "
                    f"--exec-root '{self.dir}/run' --pidfile '{self.dir}/pid' --bridge {self.bridge} >>'{self.dir}/log' 2>&1")
         self.process = SupervisedProcess(["/usr/bin/unshare", "-n", "/bin/sh", "-c", command], self.steps.decide)
-        for _ in range(600):
-            if self.call("version", check=False).returncode == 0:
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise Failure("the engine did not come up:\n" + self.log_tail())
+        self.await_answer(lambda: self.process.poll() is None)
 
     def stop(self):
         process = self.process

@@ -36,13 +36,22 @@ class Engine:
                 [f"{BIN}/skiffd", "-H", f"unix://{self.socket}", "--data-root", self.data, "--exec-root",
                  os.path.join(self.dir, "run"), "--pidfile", os.path.join(self.dir, "pid"), "--bridge", self.bridge],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        for _ in range(400):
-            if self.call("version", check=False).returncode == 0:
+        self.await_answer(lambda: self.process.poll() is None)
+
+    def await_answer(self, lives):
+        """Until the engine answers, a minute long; `lives` says whether there is still any hope."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if os.path.exists(self.socket) and self.call("version", check=False).returncode == 0:
                 return
-            if self.process.poll() is not None:
+            if not lives():
                 break
-            time.sleep(0.05)
-        raise Failure("the engine did not come up:\n" + self.log_tail())
+            time.sleep(0.005)
+        time.sleep(0.3)  # for its last words
+        raise Failure("the engine did not come up:\n" + self.last_words())
+
+    def last_words(self):
+        return self.log_tail()
 
     def log_tail(self):
         with open(os.path.join(self.dir, "log"), errors="replace") as log:

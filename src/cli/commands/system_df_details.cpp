@@ -80,46 +80,49 @@ json::Array objects(std::vector<Row> rows) {
   return list;
 }
 
+Result<std::string> table(std::string_view text, std::string_view go_type, Columns columns,
+                          const std::vector<Row>& rows) {
+  ListFormat format;
+  format.text = "table " + std::string(text);
+  format.go_type = go_type;
+  format.columns = std::move(columns);
+  return format_list(format, rows);
+}
+
 }  // namespace
 
 Result<std::string> image_details(const DiskUsage& usage) {
-  ListFormat format;
-  format.text =
-      "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
-      "{{.UniqueSize}}\t{{.Containers}}";
-  format.go_type = "*formatter.imageContext";
-  format.columns = image_columns();
-  return format_list(format, image_rows(usage, true));
+  return table(
+      "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t"
+      "{{.Containers}}",
+      "*formatter.imageContext", image_columns(), image_rows(usage, true));
 }
 
 Result<std::string> container_details(const DiskUsage& usage) {
-  ListFormat format;
-  format.text =
-      "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t"
-      "{{.Names}}";
-  format.go_type = "*formatter.ContainerContext";
-  format.columns = container_columns();
-  return format_list(format, container_rows(usage, true));
+  return table(
+      "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t"
+      "{{.Names}}",
+      "*formatter.ContainerContext", container_columns(), container_rows(usage, true));
 }
 
 Result<std::string> volume_details(const DiskUsage& usage) {
-  ListFormat format;
-  format.text = "table {{.Name}}\t{{.Links}}\t{{.Size}}";
-  format.go_type = "*formatter.volumeContext";
-  format.columns = {{"Name", "VOLUME NAME"}, {"Links", "LINKS"}, {"Size", "SIZE"}};
-  return format_list(format, volume_rows(usage));
+  return table("{{.Name}}\t{{.Links}}\t{{.Size}}", "*formatter.volumeContext",
+               {{"Name", "VOLUME NAME"}, {"Links", "LINKS"}, {"Size", "SIZE"}}, volume_rows(usage));
 }
 
 Result<std::string> cache_details(const DiskUsage& usage) {
-  ListFormat format;
-  format.text =
-      "table {{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t"
-      "{{.Shared}}";
-  format.go_type = "*formatter.buildCacheContext";
-  format.columns = {{"ID", "CACHE ID"},          {"CacheType", "CACHE TYPE"},    {"Size", "SIZE"},
-                    {"CreatedSince", "CREATED"}, {"LastUsedSince", "LAST USED"}, {"UsageCount", "USAGE"},
-                    {"Shared", "SHARED"}};
-  return format_list(format, cache_rows(usage, true));
+  return table(
+      "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t"
+      "{{.Shared}}",
+      "*formatter.buildCacheContext",
+      {{"ID", "CACHE ID"},
+       {"CacheType", "CACHE TYPE"},
+       {"Size", "SIZE"},
+       {"CreatedSince", "CREATED"},
+       {"LastUsedSince", "LAST USED"},
+       {"UsageCount", "USAGE"},
+       {"Shared", "SHARED"}},
+      cache_rows(usage, true));
 }
 
 Result<std::string> formatted_details(const DiskUsage& usage, const std::string& format) {

@@ -9,11 +9,9 @@
 
 #include <filesystem>
 
-#include "archive/tar_writer.h"
 #include "image/check.h"
 #include "image/lazy/contents_fetch.h"
-#include "image/pull.h"
-#include "registry/testing/fake_registry.h"
+#include "image/stores_test.h"
 #include "snapshot/served.h"
 #include "sys/file.h"
 
@@ -38,25 +36,9 @@ std::string frame(std::string_view text) {
 }
 
 /// A zstd:chunked layer with one file in it.
-struct Chunked {
-  std::string blob;
-  std::string tar;
-  spec::Digest diff_id;
-  std::map<std::string, std::string> annotations;
-};
-
-Chunked layer_with(const std::string& name, const std::string& data) {
-  std::string tar;
-  archive::TarWriter writer([&](std::string_view piece) -> Result<void> {
-    tar += piece;
-    return {};
-  });
-  archive::Entry entry;
-  entry.path = name;
-  entry.mode = 0644;
-  entry.size = data.size();
-  EXPECT_TRUE(writer.header(entry).ok() && writer.data(data).ok() && writer.finish().ok());
-  Chunked made;
+PackedLayer layer_with(const std::string& name, const std::string& data) {
+  const std::string tar = tar_with(name, data);
+  PackedLayer made;
   made.diff_id = spec::Digest::of(tar);
   const auto at = tar.find(data);
   made.blob = frame(tar.substr(0, at));
@@ -74,63 +56,34 @@ Chunked layer_with(const std::string& name, const std::string& data) {
   made.annotations[kPosition] = fmt::format("{}:{}:1000:1", made.blob.size(), table.size());
   made.annotations[kChecksum] = spec::Digest::of(table).to_string();
   made.blob += table;
-  made.tar = tar;
   return made;
 }
 
-class LazyLayersTest : public testing::Test {
+class LazyLayersTest : public StoresTest {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "skiff-lazy-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    base_ = name;
+    StoresTest::SetUp();
     settings_.attempts = 1;
     open();
     if (!LazyLayers::possible()) GTEST_SKIP() << "there is no /dev/fuse";
   }
   void TearDown() override {
     close();
-    fs::remove_all(base_);
+    StoresTest::TearDown();
   }
   void close() {
     puller_.reset();
-    trust_.reset();
     lazy_.reset();
-    ledger_.reset();
-    store_.reset();
-    snapshots_.reset();
-    content_.reset();
-    database_.reset();
+    close_stores();
   }
   void open(bool background = false) {
     close();
-    database_ = std::move(*meta::Database::open(base_ + "/meta.db"));
-    content_ = std::move(*content::Store::open(base_ + "/content"));
-    snapshots_ = std::move(*snapshot::Store::open(base_ + "/snapshots", *database_));
-    store_ = std::move(*Store::open(*content_, *snapshots_, *database_));
-    ledger_ = std::make_unique<BlobLedger>(*database_);
+    open_stores("");
     lazy_ = std::make_unique<LazyLayers>(*store_, *ledger_, settings_, background);
-    trust_ = std::move(*Trust::open(*database_, ""));
     puller_ = Puller::create(*store_, *ledger_, *trust_, settings_, lazy_.get());
   }
-  void publish(const std::vector<Chunked>& layers) {
-    spec::oci::Image config;
-    config.platform = spec::Platform::host();
-    spec::oci::Manifest manifest;
-    manifest.media_type = spec::oci::kMediaTypeManifest;
-    for (const auto& layer : layers) {
-      config.rootfs.diff_ids.push_back(layer.diff_id);
-      auto& blob = manifest.layers.emplace_back();
-      blob.media_type = spec::oci::kMediaTypeLayerZstd;
-      blob.digest = registry_.put_blob(layer.blob);
-      blob.size = static_cast<std::int64_t>(layer.blob.size());
-      blob.annotations = layer.annotations;
-    }
-    const std::string text = json::encode(config);
-    manifest.config.media_type = spec::oci::kMediaTypeConfig;
-    manifest.config.digest = registry_.put_blob(text);
-    manifest.config.size = static_cast<std::int64_t>(text.size());
-    registry_.put_manifest("app", "v1", json::encode(manifest), spec::oci::kMediaTypeManifest);
+  void publish(const std::vector<PackedLayer>& layers) {
+    publish_layers("app", "v1", layers, spec::oci::kMediaTypeLayerZstd);
   }
   Image pull(bool lazy = true) {
     PullRequest request{*spec::Reference::parse(registry_.name("app:v1")), {}, {}};
@@ -148,17 +101,8 @@ class LazyLayersTest : public testing::Test {
     return sys::read_file(layer.directory + "/" + snapshot::kServedPlace + "/" + name).value_or("-");
   }
 
-  std::string base_;
-  FakeRegistry registry_;
   registry::Credentials credentials_;
-  registry::Settings settings_ = FakeRegistry::settings();
-  std::unique_ptr<meta::Database> database_;
-  std::unique_ptr<content::Store> content_;
-  std::unique_ptr<snapshot::Store> snapshots_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<BlobLedger> ledger_;
   std::unique_ptr<LazyLayers> lazy_;
-  std::unique_ptr<Trust> trust_;
   std::unique_ptr<Puller> puller_;
 };
 
@@ -276,10 +220,9 @@ TEST_F(LazyLayersTest, APlaceThatWasHandedOutIsReadable) {
 }
 
 TEST_F(LazyLayersTest, FilesThatAreAtHandAreNotFetched) {
-  const auto made = layer_with("a", "contents");
-  publish({made});
+  publish({layer_with("a", "contents")});
   const auto image = pull();
-  ASSERT_TRUE(sys::write_file_atomic(base_ + "/tar", made.tar).ok());
+  ASSERT_TRUE(sys::write_file_atomic(base_ + "/tar", tar_with("a", "contents")).ok());
   const auto load = [&] {
     const sys::Fd tar = *sys::open_file(base_ + "/tar", O_RDONLY);
     const auto layer = store_->import_layer(tar, "");
