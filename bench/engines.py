@@ -11,7 +11,9 @@ hits all engines alike. Prints the median in ms for each case and the ratio to t
 import argparse
 import concurrent.futures
 import contextlib
+import gzip
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -36,7 +38,7 @@ def case(function):
 
 class Engine:
     def __init__(self, name, command, work):
-        self.name, self.prefix, self.work = name, shlex.split(command), work
+        self.name, self.prefix, self.work, self.run = name, shlex.split(command), work, 0
 
     def __call__(self, *arguments, stdin=None, stdout=subprocess.PIPE):
         done = subprocess.run(self.prefix + list(arguments), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
@@ -208,59 +210,71 @@ def save_and_load(engine):
     return timed(lambda: load(engine, save(engine, image)))
 
 
+class Archive:
+    """`docker save` of an image that nobody has, and of another one with the same files after each renew(). Images of
+    earlier runs stay meanwhile: ext4 is slow for minutes where many files were deleted, which would be all that is measured."""
+
+    def __init__(self, work, name, layers, files, size):
+        self.name, self.path, self.markers = name, os.path.join(work, f"{name}.tar"), []
+        with tarfile.open(self.path, "w") as archive:
+            for number in range(layers):
+                layer = os.path.join(work, f"layer{number}.tar")
+                with tarfile.open(layer, "w") as tar:
+                    add(tar, "marker", bytes(16))
+                    for i in range(files // layers):
+                        add(tar, f"data/{number}/{i // 200}/{i}", os.urandom(size))
+                archive.add(layer, os.path.basename(layer))
+                os.unlink(layer)
+            self.end = archive.offset
+        with tarfile.open(self.path) as archive:
+            self.layers = [(member.name, member.offset_data, member.size) for member in archive]
+
+    def renew(self):
+        digests = []
+        with open(self.path, "r+b") as file:
+            for _, start, size in self.layers:
+                file.seek(start + tarfile.BLOCKSIZE)  # the marker's data
+                file.write(os.urandom(16))
+                file.seek(start)
+                digest = hashlib.sha256()
+                for at in range(0, size, 1 << 20):
+                    digest.update(file.read(min(1 << 20, size - at)))
+                digests.append(f"sha256:{digest.hexdigest()}")
+            file.truncate(self.end)
+            file.seek(self.end)
+            config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": digests}}
+            manifest = [{"Config": "config.json", "RepoTags": [f"{self.name}:{digests[0][-12:]}"],
+                         "Layers": [name for name, _, _ in self.layers]}]
+            with tarfile.open(fileobj=file, mode="w") as archive:
+                add(archive, "config.json", json.dumps(config).encode())
+                add(archive, "manifest.json", json.dumps(manifest).encode())
+        os.sync()  # what was written before is not what is timed
+        return manifest[0]["RepoTags"][0]
+
+
+def add(archive, name, data):
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def load_of(engine, *archive):
+    if archive[0] not in ARCHIVES:
+        ARCHIVES[archive[0]] = Archive(engine.work, *archive)
+    STACK.callback(engine.forget, ARCHIVES[archive[0]].renew())
+    return timed(lambda: load(engine, ARCHIVES[archive[0]].path))
+
+
 @case
 def load_new(engine):
-    """Of an image that is not there."""
-    image = big_image(engine)
-    path = save(engine, image)
-    engine("rmi", "-f", image)
-    return timed(lambda: load(engine, path))
-
-
-def gigabyte_archive(work):
-    """`docker save` of an image of 10^9 bytes in 40,000 files, in two layers."""
-    path = os.path.join(work, "gigabyte.tar")
-    if os.path.exists(path):
-        return path
-
-    def add(archive, name, data):
-        entry = tarfile.TarInfo(name)
-        entry.size = len(data)
-        archive.addfile(entry, io.BytesIO(data))
-
-    layers = []
-    for number in range(2):
-        layers.append(os.path.join(work, f"layer{number}.tar"))
-        with tarfile.open(layers[-1], "w") as layer:
-            for i in range(20_000):
-                add(layer, f"data/{number}/{i // 200}/{i}", os.urandom(25_000))
-    digests = []
-    for layer in layers:
-        with open(layer, "rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    config = {"architecture": "amd64", "os": "linux", "config": {},
-              "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]}}
-    manifest = [{"Config": "config.json", "RepoTags": ["bench-gigabyte:latest"],
-                 "Layers": [os.path.basename(layer) for layer in layers]}]
-    with tarfile.open(path, "w") as archive:
-        for layer in layers:
-            archive.add(layer, os.path.basename(layer))
-            os.unlink(layer)
-        add(archive, "config.json", json.dumps(config).encode())
-        add(archive, "manifest.json", json.dumps(manifest).encode())
-    return path
+    """160 MB in 7,000 files, that are not there."""
+    return load_of(engine, "bench-new", 1, 7_000, 24 << 10)
 
 
 @case
 def load_1g(engine):
-    """10^9 bytes of files that are not there: 2500 ms are 400 MB/s."""
-    path = gigabyte_archive(engine.work)
-    engine.forget("bench-gigabyte")
-    os.sync()  # what was written before is not this case's
-    try:
-        return timed(lambda: load(engine, path))
-    finally:
-        engine.forget("bench-gigabyte")
+    """10^9 bytes in 40,000 files, that are not there: 2500 ms are 400 MB/s."""
+    return load_of(engine, "bench-gigabyte", 2, 40_000, 25_000)
 
 
 @contextlib.contextmanager
@@ -299,34 +313,63 @@ def push(engine):
 
 @case
 def pull(engine):
-    """An image of a registry, into a store that has nothing of it."""
-    name = pulled_image(engine.work)
-    engine.forget(name)
+    """An image of a registry that nobody has."""
+    name = pulled_image(engine)  # that nobody has
+    STACK.callback(engine.forget, name)
     os.sync()
-    try:
-        return timed(lambda: engine.over_http("pull", "-q", name))
-    finally:
-        engine.forget(name)
+    return timed(lambda: engine.over_http("pull", "-q", name))
 
 
-def pulled_image(work):
-    """SKIFF_BENCH_IMAGE, or one in a registry of ours, pushed there by the first engine, which is Skiff: as bench-debian, but
-    for one file, so that nobody has its layer."""
-    global PULLED
-    if not PULLED:
-        PULLED = STACK.enter_context(registry(work)) + "/bench/pulled"
-        path = shutil.copy(os.environ["SKIFF_BENCH_ROOTFS"], os.path.join(work, "pulled.tar"))
-        with tarfile.open(path, "a") as rootfs:
-            rootfs.addfile(tarfile.TarInfo("pulled"))
-        with open(path, "rb") as rootfs:
-            FIRST[0]("import", "-", PULLED, stdin=rootfs)
-        FIRST[0].over_http("push", "-q", PULLED)
-    return PULLED
+def pulled_image(engine):
+    """The run's own image in a registry: the tar SKIFF_BENCH_ROOTFS and one more file, so that nobody has its layer."""
+    if "registry" not in PULLED:
+        PULLED["registry"] = STACK.enter_context(registry(engine.work))
+        with open(os.environ["SKIFF_BENCH_ROOTFS"], "rb") as rootfs:
+            PULLED["tar"] = rootfs.read().rstrip(b"\0")
+        PULLED["tar"] += bytes(-len(PULLED["tar"]) % tarfile.BLOCKSIZE)
+        PULLED["gzip"] = gzip.compress(PULLED["tar"], 6)
+    name = f"bench/pulled:{engine.run}"
+    if name not in PULLED:
+        more = io.BytesIO()
+        with tarfile.open(fileobj=more, mode="w") as archive:
+            add(archive, "marker", os.urandom(16))
+        diff_id = hashlib.sha256(PULLED["tar"] + more.getvalue()).hexdigest()
+        put_image(PULLED["registry"], name, PULLED["gzip"] + gzip.compress(more.getvalue()), diff_id)
+        PULLED[name] = f"{PULLED['registry']}/{name}"
+    return PULLED[name]
 
 
-PULLED = os.environ.get("SKIFF_BENCH_IMAGE", "")
-STACK = contextlib.ExitStack()  # what ends with the last case
-FIRST = []
+def put_image(address, name, layer, diff_id):
+    """An image of one layer, in the way of the distribution specification."""
+    repository, tag = name.split(":")
+    connection = http.client.HTTPConnection(address)
+
+    def call(method, path, body=b"", **headers):
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status}")
+        return answer.headers.get("Location")
+
+    def blob(content, media_type):
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        place = call("POST", f"/v2/{repository}/blobs/uploads/")
+        call("PUT", f"{place}{'&' if '?' in place else '?'}digest={digest}", content)
+        return {"mediaType": media_type, "digest": digest, "size": len(content)}
+
+    config = {"architecture": "amd64", "os": "linux", "config": {},
+              "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]}}
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": media_type,
+                "config": blob(json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json"),
+                "layers": [blob(layer, "application/vnd.oci.image.layer.v1.tar+gzip")]}
+    call("PUT", f"/v2/{repository}/manifests/{tag}", json.dumps(manifest), **{"Content-Type": media_type})
+
+
+PULLED = {}
+ARCHIVES = {}
+STACK = contextlib.ExitStack()  # what ends with each case
 
 
 def main():
@@ -338,18 +381,21 @@ def main():
     options = parser.parse_args()
     work = tempfile.mkdtemp(prefix="skiff-bench-")
     engines = [Engine(*text.split("=", 1), work) for text in options.engines]
-    FIRST.append(engines[0])
     wanted = options.only.split(",") if options.only else list(CASES)
     figures = {}
     try:
         for name in wanted:
             samples = {engine.name: [] for engine in engines}
-            for _ in range(options.runs if "build" not in name else max(3, options.runs // 2)):
+            os.sync()
+            for run in range(options.runs if "build" not in name else max(3, options.runs // 2)):
                 for engine in engines:
+                    engine.run = run
                     try:
                         samples[engine.name].append(CASES[name](engine))
                     except RuntimeError as error:
                         print(f"!! {name}: {error}", file=sys.stderr)
+            STACK.close()
+            PULLED.clear()
             medians = {who: statistics.median(values) if values else float("nan") for who, values in samples.items()}
             first = medians[engines[0].name]
             print(f"{name:18}" + "  ".join(
