@@ -62,17 +62,26 @@ class Pump {
   Result<void> move_all() {
     std::string piece(kPieceSize, '\0');
     std::size_t swallowed = 0;
-    while (const std::size_t count = TRY(http_.read(piece.data(), piece.size()))) {
-      if (out_) {
-        const auto written = sys::write_all(out_, std::string_view(piece).substr(0, count));
-        if (written.ok()) continue;
-        if (written.error().code() != EPIPE) return written;
-        out_.reset();
-      }
-      swallowed += count;
+    while (true) {
+      if (TRY(still_wanted(out_ ? http_.move(out_) : std::size_t{0})) > 0) continue;
+      const std::size_t count = TRY(http_.read(piece.data(), piece.size()));
+      if (count == 0) return {};
+      if (out_) TRY(still_wanted(copy(std::string_view(piece).substr(0, count))));
+      if (!out_) swallowed += count;
       if (swallowed > kMostSwallowed) return {};
     }
-    return {};
+  }
+
+  Result<std::size_t> copy(std::string_view piece) {
+    TRY(sys::write_all(out_, piece));
+    return piece.size();
+  }
+
+  /// Nobody reading any more is no error: `out_` is closed then.
+  Result<std::size_t> still_wanted(Result<std::size_t> moved) {
+    if (moved.ok() || moved.error().code() != EPIPE) return moved;
+    out_.reset();
+    return std::size_t{0};
   }
 
   http::Exchange& http_;

@@ -106,8 +106,8 @@ Result<void> copy_images(Cli& cli, client::Client& from, client::Client& to,
   const auto source = [&](char* buffer, std::size_t size) { return archive.read(buffer, size); };
   const bool bars = style == ProgressStyle::Json || (style == ProgressStyle::Auto && cli.out.is_terminal());
   ProgressPrinter printer(cli.out, style);
-  auto progress =
-      TRY(to.load_images(source, !bars, "", [&](json::Value line) { return printer.take(std::move(line)); }));
+  auto progress = TRY(to.load_images({.source = source}, !bars, "",
+                                     [&](json::Value line) { return printer.take(std::move(line)); }));
   TRY(printer.take_all(progress));
   if (target.empty()) return {};
   const auto reference = TRY(spec::Reference::parse_tagged(target));

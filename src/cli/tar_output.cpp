@@ -68,8 +68,15 @@ Result<void> write_tar_output(client::Stream& stream, const std::string& path) {
   return {};
 }
 
-http::BodySource body_from(int fd, std::string name) {
-  return [fd, name = std::move(name)](char* buffer, std::size_t size) -> Result<std::size_t> {
+http::LongBody body_from(int fd, std::string name) {
+  http::LongBody body;
+  struct stat about {};
+  const off_t at = ::lseek(fd, 0, SEEK_CUR);
+  if (::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && at >= 0 && at < about.st_size) {
+    body.file = {fd, static_cast<std::uint64_t>(about.st_size - at)};
+    return body;
+  }
+  body.source = [fd, name = std::move(name)](char* buffer, std::size_t size) -> Result<std::size_t> {
     for (;;) {
       const ssize_t got = ::read(fd, buffer, size);
       if (got >= 0) return static_cast<std::size_t>(got);
@@ -77,6 +84,7 @@ http::BodySource body_from(int fd, std::string name) {
       if (errno != EINTR) return fail_errno("read {}", name);
     }
   };
+  return body;
 }
 
 }  // namespace skiff::cli

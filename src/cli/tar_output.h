@@ -18,6 +18,6 @@ Result<void> check_tar_output(Cli& cli, const std::string& path, std::string_vie
 Result<void> write_tar_output(client::Stream& stream, const std::string& path);
 
 /// The bytes of an open file as a request's body.
-http::BodySource body_from(int fd, std::string name);
+http::LongBody body_from(int fd, std::string name);
 
 }  // namespace skiff::cli

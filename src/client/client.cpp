@@ -121,7 +121,7 @@ Result<http::ClientResponse> Client::exchange(std::unique_ptr<http::Client>& con
   }
   const std::string body = TRY(response.read_all());
   idle_ = std::move(connection);
-  if (response.status == 400 && !settled_ && !request.source &&
+  if (response.status == 400 && !settled_ && !request.source && !request.file &&
       body.find("is too new") != std::string::npos) {
     TRY(negotiate());
     return exchange(connection, std::move(request));

@@ -180,10 +180,10 @@ class Client {
   Result<Stream> save_images_without(const docker::SaveRequest& request);
   /// Progress lines of a load: first to `early`, while the archive is being sent, then in the stream.
   using OnLine = std::function<Result<void>(json::Value line)>;
-  Result<Stream> load_images(http::BodySource tar, bool quiet, std::string_view platform,
+  Result<Stream> load_images(http::LongBody tar, bool quiet, std::string_view platform,
                              const OnLine& early = {});
   /// `parameters` is the query of POST /images/create; progress lines, the last of which is the image's id.
-  Result<Stream> import_image(const Query& parameters, http::BodySource tar);
+  Result<Stream> import_image(const Query& parameters, http::LongBody tar);
   /// `parameters` is the query of POST /commit. The image's id.
   Result<std::string> commit_container(const Query& parameters);
   /// Our own endpoint: makes a base image from a package mirror; progress lines.

@@ -157,13 +157,14 @@ Result<Stream> Client::save_images_without(const docker::SaveRequest& request) {
   return open(std::move(sent));
 }
 
-Result<Stream> Client::load_images(http::BodySource tar, bool quiet, std::string_view platform,
+Result<Stream> Client::load_images(http::LongBody tar, bool quiet, std::string_view platform,
                                    const OnLine& early) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = Query("/images/load").add("quiet", quiet ? "1" : "0").add_if("platform", platform).text();
   request.content_type = "application/x-tar";
-  request.source = std::move(tar);
+  request.source = std::move(tar.source);
+  request.file = tar.file;
   std::string pending;
   if (early)
     request.early = [&](std::string_view bytes) -> Result<void> {
@@ -180,12 +181,13 @@ Result<Stream> Client::load_images(http::BodySource tar, bool quiet, std::string
   return stream;
 }
 
-Result<Stream> Client::import_image(const Query& parameters, http::BodySource tar) {
+Result<Stream> Client::import_image(const Query& parameters, http::LongBody tar) {
   http::ClientRequest request;
   request.method = "POST";
   request.target = parameters.text();
   request.content_type = "text/plain";
-  request.source = std::move(tar);
+  request.source = std::move(tar.source);
+  request.file = tar.file;
   return open(std::move(request));
 }
 

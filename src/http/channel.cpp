@@ -1,5 +1,6 @@
 #include "http/channel.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -45,6 +46,10 @@ class PlainChannel final : public Channel {
     // Nothing more in the file although more was promised: the answer cannot be completed.
     if (done.count == 0) return {-1, 0};
     return done;
+  }
+
+  Outcome move(int socket, int pipe, std::size_t size) override {
+    return attempt(POLLIN, [&] { return ::splice(socket, nullptr, pipe, nullptr, size, SPLICE_F_MOVE); });
   }
 };
 

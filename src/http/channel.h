@@ -22,9 +22,13 @@ class Channel {
   /// `more` says that other bytes follow at once.
   virtual Outcome send(int socket, const iovec* pieces, std::size_t count, bool more) = 0;
   virtual Outcome send_file(int socket, int file, std::uint64_t offset, std::size_t count) = 0;
+  /// As receive(), into a pipe, whose room it waits for; errno is EPIPE where nobody reads that. Only for
+  /// plain channels.
+  virtual Outcome move(int /*socket*/, int /*pipe*/, std::size_t /*size*/) { return {}; }
   /// Says good-bye where the protocol has a word for it.
   virtual void end(int /*socket*/) {}
-  /// False when the socket cannot be given away (Exchange::hijack).
+  /// False when what the socket carries is not what is meant: it cannot be given away (Exchange::hijack), nor
+  /// its bytes be moved.
   virtual bool is_plain() const { return true; }
 };
 

@@ -1,6 +1,8 @@
 #include "http/client.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -19,6 +21,7 @@ namespace {
 constexpr std::size_t kPieceSize = 64 << 10;
 /// Answers that come while the request is still being sent are kept up to this.
 constexpr std::size_t kMostEarlyAnswer = 1 << 20;
+constexpr std::uint64_t kMostOfFile = 1 << 20;  ///< sent at once, so that early answers are seen
 
 }  // namespace
 
@@ -30,6 +33,8 @@ struct Client::State {
   Error broken() const;
   Result<void> send_all(std::string_view bytes);
   Result<void> send_body(const ClientRequest& request);
+  Result<void> send_file(const ClientRequest& request);
+  Result<void> wait_for_room();
   Result<void> take_early(const ClientRequest& request);
   void start_parser(const ClientRequest& request);
   Result<void> receive();
@@ -82,13 +87,17 @@ Result<void> Client::State::send_all(std::string_view bytes) {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return broken();
-    pollfd poll{socket.get(), POLLOUT, 0};
-    if (buffer.size() < kMostEarlyAnswer) poll.events |= POLLIN;
-    if (::poll(&poll, 1, -1) < 0 && errno != EINTR) return fail_errno("poll");
-    if ((poll.revents & POLLIN) && !(poll.revents & POLLOUT)) TRY(receive());
-    if (refused_early()) return broken();
+    TRY(wait_for_room());
   }
   return {};
+}
+
+Result<void> Client::State::wait_for_room() {
+  pollfd poll{socket.get(), POLLOUT, 0};
+  if (buffer.size() < kMostEarlyAnswer) poll.events |= POLLIN;
+  if (::poll(&poll, 1, -1) < 0 && errno != EINTR) return fail_errno("poll");
+  if ((poll.revents & POLLIN) && !(poll.revents & POLLOUT)) TRY(receive());
+  return refused_early() ? broken() : success();
 }
 
 void Client::State::start_parser(const ClientRequest& request) {
@@ -127,6 +136,28 @@ Result<void> Client::State::send_body(const ClientRequest& request) {
   return send_all("0\r\n\r\n");
 }
 
+Result<void> Client::State::send_file(const ClientRequest& request) {
+  // sendfile(2) knows no flag for not waiting: the socket is asked instead, as long as this lasts.
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK);
+  Result<void> sent;
+  for (std::uint64_t left = request.file->length; left > 0 && sent.ok();) {
+    const ssize_t count = ::sendfile(socket.get(), request.file->fd, nullptr, std::min(left, kMostOfFile));
+    if (count > 0) {
+      left -= static_cast<std::uint64_t>(count);
+      if (request.early) sent = take_early(request);
+    } else if (count == 0) {
+      sent = fail(Kind::DataLoss, "the file has become shorter while it was sent");
+    } else if (errno == EAGAIN) {
+      sent = wait_for_room();
+    } else if (errno != EINTR) {
+      sent = broken();
+    }
+  }
+  if (socket) ::fcntl(socket.get(), F_SETFL, flags);
+  return sent;
+}
+
 Result<void> Client::State::receive() {
   // On the stack and not cleared: most answers are small, and only the pages that they fill are touched.
   char piece[kPieceSize];
@@ -163,19 +194,19 @@ Result<void> Client::State::transmit(const ClientRequest& request) {
                                  address.is_unix ? std::string("api.moby.localhost") : address.host);
   head += request.fields.to_text();
   if (!request.fields.has("User-Agent")) head += "User-Agent: Skiff-Client\r\n";
-  const bool has_body = request.source || !request.body.empty();
+  const bool has_body = request.source || request.file || !request.body.empty();
   if (has_body)
     head += "Content-Type: " + (request.content_type.empty() ? "application/json" : request.content_type) +
             "\r\n";
   if (request.source)
     head += "Transfer-Encoding: chunked\r\n";
   else if (has_body || request.method == "POST" || request.method == "PUT")
-    head += fmt::format("Content-Length: {}\r\n", request.body.size());
+    head += fmt::format("Content-Length: {}\r\n", request.file ? request.file->length : request.body.size());
   if (request.upgrade) head += "Connection: Upgrade\r\nUpgrade: tcp\r\n";
   head += "\r\n";
   TRY(send_all(head + request.body));
-  if (request.source) TRY(send_body(request));
-  return {};
+  if (request.source) return send_body(request);
+  return request.file ? send_file(request) : success();
 }
 
 Client::Client(Address address) : state_(std::make_unique<State>(std::move(address))) {}
@@ -204,7 +235,7 @@ Result<ClientResponse> Client::send(ClientRequest request) {
     const bool nothing_came = s.buffer.empty() && !(s.parser && s.parser->head_done());
     s.disconnect();
     // The server may have closed an idle connection at the very moment we used it.
-    if (!kept || !nothing_came || request.source) return std::move(read).error();
+    if (!kept || !nothing_came || request.source || request.file) return std::move(read).error();
     kept = false;
   }
   const auto& head = s.parser->head();

@@ -17,16 +17,30 @@ namespace skiff::http {
 /// Fills a buffer with the next bytes of a request's body; 0 at its end.
 using BodySource = std::function<Result<std::size_t>(char* buffer, std::size_t size)>;
 
+/// The rest of a regular file as a request's body, from where its descriptor stands.
+struct FileRest {
+  int fd = -1;
+  std::uint64_t length = 0;
+};
+
+/// A long body: what a function fills in is sent chunked; a file has a length, and does not pass through this
+/// program's memory.
+struct LongBody {
+  BodySource source;
+  std::optional<FileRest> file;
+};
+
 struct ClientRequest {
   std::string method = "GET";
   std::string target;  ///< "/v1.51/info", already encoded
   Fields fields;
   std::string body;
-  std::string content_type;  ///< "application/json" when there is a body and nothing is said
-  BodySource source;         ///< instead of `body`: sent chunked
-  bool upgrade = false;      ///< asks for a raw connection (attach, exec)
-  /// Takes what the answer's body holds while `source` is still being sent, unless the answer is a refusal.
-  /// The rest is read as usual.
+  std::string content_type;      ///< "application/json" when there is a body and nothing is said
+  BodySource source;             ///< instead of `body`: sent chunked
+  std::optional<FileRest> file;  ///< instead of both
+  bool upgrade = false;          ///< asks for a raw connection (attach, exec)
+  /// Takes what the answer's body holds while `source` or `file` is still being sent, unless the answer is a
+  /// refusal. The rest is read as usual.
   std::function<Result<void>(std::string_view bytes)> early;
 };
 

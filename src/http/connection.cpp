@@ -19,6 +19,7 @@ constexpr std::size_t kReceiveSize = 32 << 10;
 constexpr std::size_t kMostUnread = 256 << 10;
 constexpr std::size_t kMostLingering = 256 << 20;
 constexpr std::chrono::seconds kLinger{2};
+constexpr std::uint64_t kMostMoved = 1 << 20;
 /// Of a file that a fast client takes as it comes, before others have their turn.
 constexpr std::uint64_t kTurn = 4 << 20;
 
@@ -92,9 +93,7 @@ bool Connection::swallow_body(int patience) {
   std::array<char, kReceiveSize> scratch;
   while (!parser_.done()) {
     if (unread > kMostUnread) return false;
-    // A client that waits for "100 Continue" never sends its body.
-    if (!continue_sent_ && equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue"))
-      return false;
+    if (wants_continue()) return false;
     if (buffer_.empty() && !wait_for(socket_.get(), POLLIN, patience)) return false;
     const auto count = read_body(scratch.data(), scratch.size());
     if (!count.ok()) return false;
@@ -152,21 +151,31 @@ Result<std::size_t> Connection::receive(std::string& out, std::size_t limit) {
   return got;
 }
 
-/// Waits for the client's next bytes. An end of the connection is an error: a body was to come.
 Result<std::size_t> Connection::receive_into(char* buffer, std::size_t size) {
-  Channel::Outcome got;
   while (true) {
-    got = channel().receive(socket_.get(), buffer, size);
-    if (got.wait == 0) break;
-    const auto patience = std::chrono::milliseconds(limits_.body_timeout).count();
-    if (!wait_for(socket_.get(), got.wait, patience > 0 ? static_cast<int>(patience) : -1)) break;
+    const auto got = channel().receive(socket_.get(), buffer, size);
+    if (got.count > 0) return static_cast<std::size_t>(got.count);
+    if (got.wait == 0 || !wait_for_more(got.wait)) return reading_ended(got.count == 0);
   }
-  if (got.count > 0) return static_cast<std::size_t>(got.count);
+}
+
+bool Connection::wait_for_more(short events) {
+  const auto patience = std::chrono::milliseconds(limits_.body_timeout).count();
+  return wait_for(socket_.get(), events, patience > 0 ? static_cast<int>(patience) : -1);
+}
+
+/// An end of the connection is an error: a body was to come.
+Error Connection::reading_ended(bool orderly) {
   // The client may still want to read our answer: only this direction is over.
   read_ended_ = true;
   close_after_ = true;
-  if (got.count == 0) TRY(parser_.end());
+  if (orderly)
+    if (auto whole = parser_.end(); !whole.ok()) return std::move(whole).error();
   return gone();
+}
+
+bool Connection::wants_continue() const {
+  return !continue_sent_ && equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue");
 }
 
 void Connection::stop_reading() {
@@ -179,8 +188,7 @@ Result<std::size_t> Connection::read_body(char* buffer, std::size_t size) {
   while (body_.empty()) {
     if (parser_.done()) return std::size_t{0};
     if (broken_ || read_ended_) return gone();
-    if (!continue_sent_ && buffer_.empty() &&
-        equals_ignore_case(parser_.head().fields.get("Expect"), "100-continue")) {
+    if (buffer_.empty() && wants_continue()) {
       continue_sent_ = true;
       TRY(send_all("HTTP/1.1 100 Continue\r\n\r\n"));
     }
@@ -208,6 +216,23 @@ Result<std::size_t> Connection::read_body(char* buffer, std::size_t size) {
   std::memcpy(buffer, body_.data(), count);
   body_.erase(0, count);
   return count;
+}
+
+Result<std::size_t> Connection::move_body(int pipe) {
+  const std::uint64_t left = parser_.plain_body_left();
+  const bool read_already = !buffer_.empty() || !body_.empty();
+  if (left == 0 || read_already || broken_ || read_ended_ || wants_continue() || !channel().is_plain())
+    return std::size_t{0};
+  while (true) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, kMostMoved));
+    const auto moved = channel().move(socket_.get(), pipe, most);
+    if (moved.count > 0) {
+      parser_.skip_plain_body(static_cast<std::uint64_t>(moved.count));
+      return static_cast<std::size_t>(moved.count);
+    }
+    if (moved.count < 0 && moved.wait == 0 && errno == EPIPE) return fail_errno("move a body");
+    if (moved.wait == 0 || !wait_for_more(moved.wait)) return reading_ended(moved.count == 0);
+  }
 }
 
 Result<void> Connection::send_all(std::string_view first, std::string_view second, std::string_view third) {

@@ -89,11 +89,15 @@ class Connection {
   void end_file(bool whole);
   Result<std::size_t> receive(std::string& out, std::size_t limit);
   Result<std::size_t> receive_into(char* buffer, std::size_t size);
+  bool wait_for_more(short events);
+  Error reading_ended(bool orderly);
+  bool wants_continue() const;
   void stop_reading();
   /// Reads the rest of a body that the handler does not want, if it is short and each part comes within
   /// `patience` milliseconds (-1: whenever); false when there is more.
   bool swallow_body(int patience);
   Result<std::size_t> read_body(char* buffer, std::size_t size);
+  Result<std::size_t> move_body(int pipe);
   Result<void> send_all(std::string_view first, std::string_view second = {}, std::string_view third = {});
   std::string answer_head(int status, std::string_view content_type);
 

@@ -50,6 +50,8 @@ Result<std::size_t> Exchange::read(char* buffer, std::size_t size) {
   return connection_.read_body(buffer, size);
 }
 
+Result<std::size_t> Exchange::move(const sys::Fd& pipe) { return connection_.move_body(pipe.get()); }
+
 Result<std::string> Exchange::read_body(std::size_t limit) {
   const auto too_large = [] { return Error(Kind::Exhausted, "http: request body too large"); };
   if (const auto length = content_length(); length && *length > limit) return too_large();

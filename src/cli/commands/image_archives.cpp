@@ -93,7 +93,7 @@ class ImageImport : public Command {
     query.add("fromSrc", is_url(source) ? source : "-").add_if("repo", name).add_if("message", message_);
     for (const auto& change : changes_) query.add("changes", change);
     query.add_if("platform", platform_);
-    http::BodySource body;
+    http::LongBody body;
     if (!is_url(source)) body = file ? body_from(file.get(), source) : body_from(0, "/dev/stdin");
     auto stream = TRY(TRY(cli.engine())->import_image(query, std::move(body)));
     TRY(show_progress(stream, cli.out, ProgressStyle::Auto));
