@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
+#include "archive/estargz.h"
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/strings.h"
@@ -40,6 +42,7 @@ struct Entry {
   std::string digest;
   std::int64_t offset = 0;
   std::int64_t end = 0;
+  std::int64_t before = 0;
   std::int64_t chunk_size = 0;
   std::int64_t chunk_offset = 0;
   std::string chunk_digest;
@@ -61,6 +64,7 @@ void describe(json::Fields& f, Entry& entry) {
   f("digest", entry.digest);
   f("offset", entry.offset);
   f("endOffset", entry.end);
+  f("innerOffset", entry.before);
   f("chunkSize", entry.chunk_size);
   f("chunkOffset", entry.chunk_offset);
   f("chunkDigest", entry.chunk_digest);
@@ -313,6 +317,9 @@ class Builder {
     const bool whole = chunk.size == node.size;
     chunk.sha256 =
         TRY(raw_sha256(entry.chunk_digest.empty() && whole ? entry.digest : entry.chunk_digest, entry));
+    chunk.before = TRY(narrow<std::uint64_t>(entry.before, "place", entry));
+    if (chunk.before > kLargestChunk)
+      return fail(Kind::Unsupported, "{} has a piece behind {} bytes", quote(entry.name), chunk.before);
     chunk.blob_offset = TRY(narrow<std::uint64_t>(entry.offset, "place", entry));
     const auto end = TRY(narrow<std::uint64_t>(entry.end, "place", entry));
     if (end <= chunk.blob_offset || end > blob_size_)
@@ -337,7 +344,7 @@ class Builder {
     if (end != node.size)
       return fail(Kind::InvalidArgument, "the pieces of {} are not its size", quote(file_name_));
     for (const auto& chunk : node.chunks)
-      if (chunk.blob_size > most_packed(chunk.size))
+      if (chunk.blob_size > most_packed(chunk.before + chunk.size))
         return fail(Kind::Unsupported, "{} bytes of {} take {} of the layer", chunk.size, quote(file_name_),
                     chunk.blob_size);
     return {};
@@ -374,16 +381,58 @@ Result<std::string> unpack(std::string_view bytes) {
   return text;
 }
 
+/// Entries of eStargz do not tell where a piece ends: at the latest where another begins, or the table. What
+/// lies between may be the headers of thousands of links, which are nobody's bytes.
+void find_ends(std::vector<Entry>& entries, std::uint64_t table) {
+  std::set<std::int64_t> begins = {static_cast<std::int64_t>(table)};
+  for (const auto& entry : entries)
+    if (entry.offset > 0) begins.insert(entry.offset);
+  std::int64_t left = 0;  // of the file
+  for (auto& entry : entries) {
+    if (entry.type != "chunk") left = entry.size;
+    const std::int64_t size = entry.chunk_size > 0 ? entry.chunk_size : left;
+    left -= std::min(left, size);
+    const auto next = begins.upper_bound(entry.offset);
+    if (next == begins.end() || size < 0 || entry.before < 0) continue;  // refused for its place
+    const std::uint64_t most =
+        most_packed(static_cast<std::uint64_t>(entry.before) + static_cast<std::uint64_t>(size));
+    entry.end = *next;
+    if (static_cast<std::uint64_t>(*next - entry.offset) > most)
+      entry.end = entry.offset + static_cast<std::int64_t>(most);
+  }
+}
+
+/// The table itself, as a writer of eStargz puts it into the layer's tar.
+Entry table_entry(std::string_view bytes, std::uint64_t at, std::uint64_t blob_size) {
+  constexpr std::int64_t kTarHeader = 512;
+  Entry entry;
+  entry.type = "reg";
+  entry.name = kEstargzContents;
+  entry.size = static_cast<std::int64_t>(bytes.size());
+  entry.modified = Time();
+  entry.digest = spec::Digest::of(bytes).to_string();
+  entry.offset = static_cast<std::int64_t>(at);
+  entry.end = static_cast<std::int64_t>(blob_size - kEstargzFooter);
+  entry.before = kTarHeader;
+  return entry;
+}
+
 }  // namespace
 
-Result<LayerIndex> parse_contents(std::string_view bytes, std::uint64_t blob_size,
+Result<LayerIndex> parse_contents(std::string_view bytes, const ContentsOf& blob,
                                   const spec::LayerLimits& limits) {
   if (bytes.size() > kLargestContents)
     return fail(Kind::Exhausted, "the layer's table of contents has more than {} bytes", kLargestContents);
-  const auto table = TRY_CONTEXT(json::decode<Table>(TRY(unpack(bytes))), "the layer's table of contents");
+  auto table = TRY_CONTEXT(json::decode<Table>(TRY(unpack(bytes))), "the layer's table of contents");
   if (table.version < 1 || table.version > 2)
     return fail(Kind::Unsupported, "the layer's table of contents has the version {}", table.version);
-  Builder builder(blob_size, limits);
+  if (blob.estargz) {
+    if (blob.size < kEstargzFooter || *blob.estargz >= blob.size - kEstargzFooter)
+      return Error(Kind::InvalidArgument, "the layer's table of contents lies beyond it");
+    find_ends(table.entries, *blob.estargz);
+    table.entries.push_back(table_entry(bytes, *blob.estargz, blob.size));
+  }
+  Builder builder(blob.size, limits);
   for (const auto& entry : table.entries) TRY(builder.add(entry));
   return builder.finish();
 }

@@ -22,7 +22,7 @@ std::string file(std::string_view name, std::string_view more = "") {
       kDigest, more);
 }
 Result<LayerIndex> parse(std::string_view entries, const spec::LayerLimits& limits = {}) {
-  return parse_contents(table(entries), kBlob, limits);
+  return parse_contents(table(entries), {kBlob, {}}, limits);
 }
 Kind refusal(std::string_view entries, const spec::LayerLimits& limits = {}) {
   const auto parsed = parse(entries, limits);
@@ -115,7 +115,7 @@ TEST(Contents, WhatATableNeedNotDoIsLeftToTheTar) {
       << "no digest";
   EXPECT_EQ(refusal(R"({"type":"char","name":"a"})"), Kind::Unsupported) << "a whiteout in disguise";
   EXPECT_EQ(refusal(R"({"type":"door","name":"a"})"), Kind::Unsupported);
-  EXPECT_EQ(parse_contents(table("", 3), kBlob, {}).error().kind(), Kind::Unsupported);
+  EXPECT_EQ(parse_contents(table("", 3), {kBlob, {}}, {}).error().kind(), Kind::Unsupported);
 }
 
 TEST(Contents, WhatIsMalformedIsRefused) {
@@ -130,7 +130,7 @@ TEST(Contents, WhatIsMalformedIsRefused) {
   const std::string beyond = fmt::format(
       R"({{"type":"reg","name":"a","size":3,"digest":"{}","offset":999990,"endOffset":1000001}})", kDigest);
   EXPECT_EQ(refusal(beyond), Kind::InvalidArgument);
-  EXPECT_EQ(parse_contents("nonsense", kBlob, {}).error().kind(), Kind::InvalidArgument);
+  EXPECT_EQ(parse_contents("nonsense", {kBlob, {}}, {}).error().kind(), Kind::InvalidArgument);
 }
 
 TEST(Contents, LimitsHold) {
@@ -159,9 +159,9 @@ TEST(Contents, AFrameOfZstdIsUnpacked) {
   const std::string text = table(file("a"));
   std::string packed(ZSTD_compressBound(text.size()), '\0');
   packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 1));
-  EXPECT_TRUE(parse_contents(packed, kBlob, {}).ok());
+  EXPECT_TRUE(parse_contents(packed, {kBlob, {}}, {}).ok());
   packed.resize(packed.size() - 5);
-  EXPECT_EQ(parse_contents(packed, kBlob, {}).error().kind(), Kind::InvalidArgument);
+  EXPECT_EQ(parse_contents(packed, {kBlob, {}}, {}).error().kind(), Kind::InvalidArgument);
 }
 
 TEST(LayerIndexText, ComesBackAsItWas) {

@@ -8,7 +8,7 @@
 namespace skiff::archive {
 namespace {
 
-constexpr std::string_view kMagic = "skiff-layer-index-1\n";
+constexpr std::string_view kMagic = "skiff-layer-index-2\n";
 /// A list that claims more elements than there are bytes left is no list.
 constexpr std::uint64_t kLongestText = 1 << 20;
 /// For who splits a piece into several frames, or pads it.
@@ -87,6 +87,7 @@ void write_node(Writer& out, const IndexNode& node) {
     out.number(chunk.size);
     out.number(chunk.blob_offset);
     out.number(chunk.blob_size);
+    out.number(chunk.before);
     out.bytes.append(reinterpret_cast<const char*>(chunk.sha256.data()), chunk.sha256.size());
   }
   out.number(node.children.size());
@@ -104,11 +105,13 @@ Result<void> read_chunks(Reader& in, IndexNode& node, std::uint64_t blob_size) {
     chunk.size = TRY(in.number(kLargestChunk));
     chunk.blob_offset = TRY(in.number(blob_size));
     chunk.blob_size = TRY(in.number(blob_size - chunk.blob_offset));
+    chunk.before = TRY(in.number(kLargestChunk));
     const auto digest = TRY(in.raw(chunk.sha256.size()));
     std::copy(digest.begin(), digest.end(), chunk.sha256.begin());
     end += chunk.size;
     if (chunk.size == 0 || end > node.size) return damaged("a file has more pieces than bytes");
-    if (chunk.blob_size > most_packed(chunk.size)) return damaged("a piece is larger packed than unpacked");
+    if (chunk.blob_size > most_packed(chunk.before + chunk.size))
+      return damaged("a piece is larger packed than unpacked");
     node.chunks.push_back(chunk);
   }
   if (S_ISREG(node.mode) ? end != node.size : !node.chunks.empty())

@@ -15,12 +15,13 @@
 /// process that serves the files.
 namespace skiff::archive {
 
-/// A piece of a file: alone in some bytes of the compressed blob.
+/// A piece of a file: in some bytes of the compressed blob, which can be unpacked by themselves.
 struct Chunk {
   std::uint64_t offset = 0;                ///< in the file
   std::uint64_t size = 0;                  ///< in the file
   std::uint64_t blob_offset = 0;           ///< in the compressed blob
   std::uint64_t blob_size = 0;             ///< in the compressed blob; 0: nothing but zeros
+  std::uint64_t before = 0;                ///< so much else comes out first
   std::array<unsigned char, 32> sha256{};  ///< of what comes out
 };
 
@@ -49,8 +50,8 @@ struct LayerIndex {
 
 /// No piece is larger: it is unpacked in memory.
 inline constexpr std::uint64_t kLargestChunk = 64 << 20;
-/// Nor takes one of `size` bytes more than this of the blob: they are in memory as well, and no compressor
-/// makes more of them.
+/// Nor takes one of `size` bytes, with those before it, more than this of the blob: they are in memory as
+/// well, and no compressor makes more of them.
 std::uint64_t most_packed(std::uint64_t size);
 
 std::string encode_index(const LayerIndex& index);

@@ -136,11 +136,12 @@ Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const s
   return Replayed{TRY(spec::Digest::parse(answer.digest)), answer.tar_bytes};
 }
 
-Result<ApplyStats> read_contents(const sys::Fd& contents, const sys::Fd& nowhere, std::uint64_t blob_size,
+Result<ApplyStats> read_contents(const sys::Fd& contents, const sys::Fd& nowhere, const ContentsOf& blob,
                                  const spec::LayerLimits& limits, const sys::Fd& index) {
   Job job;
   job.kind = "contents";
-  job.blob_size = blob_size;
+  job.blob_size = blob.size;
+  job.estargz = blob.estargz;
   job.options.limits = limits;
   Root root;
   root.directory = nowhere.get();

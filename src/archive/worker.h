@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "archive/apply.h"
+#include "archive/contents.h"
 #include "archive/image_archive.h"
 #include "archive/replay.h"
 #include "base/result.h"
@@ -61,10 +62,10 @@ Result<Unpacked> unpack(const sys::Fd& tar, const Root& root, const std::string&
 Result<Replayed> pack_layer(const sys::Fd& layer, const sys::Fd* recipe, const sys::Fd& out,
                             const std::set<std::string>& omit = {});
 
-/// Reads the table of contents of a layer of `blob_size` bytes (contents.h) from the file `contents` and
-/// writes the index of its files to the empty file `index`. The worker sees the empty directory `nowhere`
-/// alone. How many entries and bytes that are; errors as parse_contents().
-Result<ApplyStats> read_contents(const sys::Fd& contents, const sys::Fd& nowhere, std::uint64_t blob_size,
+/// Reads the table of contents of a layer (contents.h) from the file `contents` and writes the index of its
+/// files to the empty file `index`. The worker sees the empty directory `nowhere` alone. How many entries and
+/// bytes that are; errors as parse_contents().
+Result<ApplyStats> read_contents(const sys::Fd& contents, const sys::Fd& nowhere, const ContentsOf& blob,
                                  const spec::LayerLimits& limits, const sys::Fd& index);
 
 /// Reads an archive of images (image_archive.h; plain or compressed) from `tar` to its end into the empty

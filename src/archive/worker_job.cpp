@@ -40,6 +40,7 @@ void describe(json::Fields& f, Job& job) {
   f("maxRatio", job.options.limits.ratio);
   f("names", job.names, json::Omit::Empty);
   f("blobSize", job.blob_size, json::Omit::Empty);
+  f("estargz", job.estargz);
   bool owned = job.options.owner.has_value();
   f("owned", owned);
   if (owned) {

@@ -38,7 +38,8 @@ struct Job {
   std::string path;
   ApplyOptions options;
   std::vector<std::string> names;  ///< what "unpack-images" knows, what "pack-layer" omits
-  std::uint64_t blob_size = 0;     ///< of the layer whose "contents" these are
+  std::uint64_t blob_size = 0;     ///< of the layer whose "contents" these are (contents.h)
+  std::optional<std::uint64_t> estargz;
 };
 
 struct Answer {

@@ -113,8 +113,8 @@ Result<Answer> unpack_images_job(const Job& job, const sys::Fd& root, SideThread
 Result<Answer> contents_job(const Job& job) {
   const sys::Fd data(kDataFd);
   const sys::Fd out(kRecipeFd);
-  const auto index =
-      TRY(parse_contents(TRY(sys::read_all(data, kLargestContents)), job.blob_size, job.options.limits));
+  const auto index = TRY(parse_contents(TRY(sys::read_all(data, kLargestContents)),
+                                        {job.blob_size, job.estargz}, job.options.limits));
   TRY(sys::write_all(out, encode_index(index)));
   Answer answer;
   answer.entries = index.nodes.size();

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "archive/testing_test.h"
 #include "lazy/fuse_handler.h"
 #include "sys/file.h"
 
@@ -156,6 +157,35 @@ TEST_F(LazyFiles, WhatIsKeptDoesNotVouchForAnotherDigest) {
   EXPECT_EQ(*read(1), "contents");
   EXPECT_EQ(read(2).error().kind(), Kind::DataLoss);
   EXPECT_EQ(*read(1), "contents");
+}
+
+/// As eStargz has it: two pieces in one gzip member, of which each knows what comes before it.
+TEST_F(LazyFiles, PiecesOfGzipMembers) {
+  const auto member = archive::testing::gzip("header  first pad  second");
+  source_.blob =
+      std::string(700, '-') + member + archive::testing::gzip("the next file's header") + "no gzip";
+  const auto place = [&](std::string_view text, std::uint64_t before) {
+    archive::IndexNode node;
+    node.mode = S_IFREG | 0644;
+    node.size = text.size();
+    archive::Chunk chunk;
+    chunk.size = text.size();
+    chunk.before = before;
+    chunk.blob_offset = 700;
+    chunk.blob_size = source_.blob.size() - 700;
+    ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), chunk.sha256.data());
+    node.chunks = {chunk};
+    index_.nodes.push_back(node);
+  };
+  place("first", 8);
+  place("second", 19);
+  place("secondthe next", 19);
+  place("beyond", 100);
+  open();
+  EXPECT_EQ(*read(1), "first");
+  EXPECT_EQ(*read(2), "second");
+  EXPECT_EQ(*read(3), "secondthe next");
+  EXPECT_EQ(read(4).error().kind(), Kind::DataLoss);
 }
 
 TEST_F(LazyFiles, HolesAreZerosWithoutTheRegistry) {

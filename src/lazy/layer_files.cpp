@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "archive/source.h"
 #include "base/strings.h"
 
 namespace skiff::lazy {
@@ -15,8 +16,26 @@ constexpr std::uint64_t kMostKept = 16 << 20;
 /// Fetched anew once: it may have been damaged on the way, or on the disk.
 constexpr int kMostAttempts = 2;
 
+/// Exactly `size` bytes out of gzip members, after `before` others; what follows them in `packed` is not
+/// looked at.
+Result<std::string> gunzip(std::string packed, std::uint64_t before, std::size_t size) {
+  const auto inner = archive::memory_source(std::move(packed));
+  const auto source = TRY(archive::decompress(std::make_unique<archive::HeadSource>(*inner)));
+  std::string bytes;
+  bytes.reserve(size);
+  while (bytes.size() < size) {
+    auto piece = TRY(source->next());
+    if (piece.empty())
+      return fail(Kind::DataLoss, "it unpacks to {} bytes instead of {}", bytes.size(), size);
+    const auto passed = static_cast<std::size_t>(std::min<std::uint64_t>(before, piece.size()));
+    before -= passed;
+    bytes += piece.substr(passed, size - bytes.size());
+  }
+  return bytes;
+}
+
 /// Exactly `size` bytes out of zstd frames; what follows them in `packed` is not looked at.
-Result<std::string> decompress(std::string_view packed, std::size_t size) {
+Result<std::string> unzstd(std::string_view packed, std::size_t size) {
   std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   std::string bytes(size, '\0');
   ZSTD_outBuffer out{bytes.data(), bytes.size(), 0};
@@ -29,6 +48,17 @@ Result<std::string> decompress(std::string_view packed, std::size_t size) {
       return fail(Kind::DataLoss, "it unpacks to {} bytes instead of {}", out.pos, size);
   }
   return bytes;
+}
+
+Result<std::string> decompress(std::string packed, const archive::Chunk& chunk) {
+  const auto size = static_cast<std::size_t>(chunk.size);
+  if (archive::detect_compression(packed) != archive::Compression::Gzip) {
+    auto bytes = TRY(unzstd(packed, static_cast<std::size_t>(chunk.before) + size));
+    return chunk.before > 0 ? bytes.substr(static_cast<std::size_t>(chunk.before)) : std::move(bytes);
+  }
+  auto bytes = gunzip(std::move(packed), chunk.before, size);
+  if (bytes.ok() || bytes.error().kind() == Kind::DataLoss) return bytes;
+  return fail(Kind::DataLoss, "it cannot be unpacked: {}", bytes.error().message());
 }
 
 }  // namespace
@@ -80,7 +110,7 @@ Result<LayerFiles::Bytes> LayerFiles::bytes_of(const archive::Chunk& chunk, cons
 Result<LayerFiles::Bytes> LayerFiles::unpack(const archive::Chunk& chunk, const std::stop_token& stop) {
   for (int attempt = 1;; ++attempt) {
     const auto once = [&]() -> Result<std::string> {
-      auto bytes = TRY(decompress(TRY(cache_.read(chunk.blob_offset, chunk.blob_size, stop)), chunk.size));
+      auto bytes = TRY(decompress(TRY(cache_.read(chunk.blob_offset, chunk.blob_size, stop)), chunk));
       std::array<unsigned char, 32> sha256{};
       ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), sha256.data());
       if (sha256 == chunk.sha256) return bytes;

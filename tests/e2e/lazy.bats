@@ -1,4 +1,4 @@
-# Images whose layers are read while they come: zstd:chunked layers of zstd_chunked.py, in Debian's docker-registry behind bad_network.py,
+# Images whose layers are read while they come: zstd:chunked and eStargz layers of lazy_image.py, in Debian's docker-registry behind bad_network.py,
 # which tells what was asked for. Background fetching is off, but for the engine of the test that is about it.
 load lib
 load docker_registry
@@ -20,10 +20,11 @@ setup_file() {
   BAD=$(<"$E2E_DIR/registries/bad")
   keep_directory=$E2E_DIR lib_setup_file
   layers
-  python3 "$HERE/zstd_chunked.py" "$BAD" app v1 "$E2E_DIR/busybox.tar" "$E2E_DIR/upper.tar" >"$E2E_DIR/places"
-  python3 "$HERE/zstd_chunked.py" "$BAD" plain v1 "plain=$E2E_DIR/busybox.tar" "unsigned=$E2E_DIR/upper.tar" >/dev/null
-  python3 "$HERE/zstd_chunked.py" "$BAD" mixed v1 "plain=$E2E_DIR/busybox.tar" "$E2E_DIR/upper.tar" >/dev/null
-  python3 "$HERE/zstd_chunked.py" "$BAD" liar v1 --lie "$E2E_DIR/busybox.tar" >/dev/null
+  python3 "$HERE/lazy_image.py" "$BAD" app v1 "$E2E_DIR/busybox.tar" "$E2E_DIR/upper.tar" >"$E2E_DIR/places"
+  python3 "$HERE/lazy_image.py" "$BAD" plain v1 "plain=$E2E_DIR/busybox.tar" "unsigned=$E2E_DIR/upper.tar" >/dev/null
+  python3 "$HERE/lazy_image.py" "$BAD" mixed v1 "plain=$E2E_DIR/busybox.tar" "$E2E_DIR/upper.tar" >/dev/null
+  python3 "$HERE/lazy_image.py" "$BAD" star v1 "estargz=$E2E_DIR/busybox.tar" "estargz=$E2E_DIR/upper.tar" >/dev/null
+  python3 "$HERE/lazy_image.py" "$BAD" liar v1 --lie "$E2E_DIR/busybox.tar" >/dev/null
 }
 
 # busybox below; above it everything that a layer can say, and 20 MB that nobody needs at the start.
@@ -61,7 +62,7 @@ teardown() {
   lib_teardown
   [ ! -s "$E2E_DIR/second/pid" ] || engine_stop "$E2E_DIR/second"
   local image
-  for image in app plain mixed liar; do engine rmi -f "$BAD/$image:v1" >/dev/null 2>&1 || true; done
+  for image in app star plain mixed liar; do engine rmi -f "$BAD/$image:v1" >/dev/null 2>&1 || true; done
   eventually 10 nothing_served
 }
 
@@ -99,13 +100,34 @@ in_app() { engine run --rm "$BAD/app:v1" "$@"; }
   [[ "$output" == *"must be one of \"always\", \"missing\", \"never\" or \"lazy\""* ]]
 }
 
+@test "eStargz layers are read while they come as well" {
+  engine pull --lazy "$BAD/star:v1"
+  [ "$(wholes)" = 1 ]  # the config
+  [ "$(ranged)" -lt 150000 ]
+  [ "$(engine run --rm "$BAD/star:v1" cat /work/same)" = hello ]
+  [ "$(ranged)" -lt 3000000 ]
+  [ "$(served_mounts)" = 2 ]
+  local file
+  for file in second large zeros; do
+    [ "$(engine run --rm "$BAD/star:v1" sha256sum /opt/$file | cut -d' ' -f1)" = "$(sha256sum <"$E2E_DIR/tree/opt/$file" | cut -d' ' -f1)" ]
+  done
+  engine save -o "$E2E_DIR/star.tar" "$BAD/star:v1"
+  eventually 20 nothing_served
+  [ "$(engine run --rm "$BAD/star:v1" cat /work/hello)" = hello ]
+}
+
 @test "a container sees the same, whether its layers are served or unpacked" {
-  local look='cd /; stat -c "%n %f %u %g %h %s %t:%T %Y" . etc etc/only work work/* opt/* bin/ls tmp; ls bin etc; readlink work/link; cat work/same; test ! -e bin/awk; test ! -e etc/passwd'
-  engine pull -q --lazy "$BAD/app:v1"
-  in_app sh -ec "$look" >"$E2E_DIR/lazily"
-  engine rmi "$BAD/app:v1"
-  engine pull -q "$BAD/app:v1"
-  in_app sh -ec "$look" >"$E2E_DIR/eagerly"
+  local image
+  for image in app star; do same_served_and_unpacked "$BAD/$image:v1"; done
+}
+
+same_served_and_unpacked() { # IMAGE
+  local look='cd /; stat -c "%n %f %u %g %h %s %t:%T %Y" . etc etc/only work work/* opt/* bin/ls tmp; ls bin etc; readlink work/link; cat work/same; ls -ln stargz.index.json || true; test ! -e bin/awk; test ! -e etc/passwd'
+  engine pull -q --lazy "$1"
+  engine run --rm "$1" sh -ec "$look" >"$E2E_DIR/lazily"
+  engine rmi "$1"
+  engine pull -q "$1"
+  engine run --rm "$1" sh -ec "$look" >"$E2E_DIR/eagerly"
   # The size of a directory is its file system's.
   diff <(awk '$2 !~ /^4/' "$E2E_DIR/lazily") <(awk '$2 !~ /^4/' "$E2E_DIR/eagerly")
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "archive/contents.h"
+#include "archive/estargz.h"
 #include "archive/worker.h"
 #include "base/strings.h"
 #include "sys/file.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr const char* kPosition = "io.github.containers.zstd-chunked.manifest-position";
 constexpr const char* kChecksum = "io.github.containers.zstd-chunked.manifest-checksum";
+constexpr const char* kEstargzDigest = "containerd.io/snapshot/stargz/toc.digest";
 /// The kind of table that CRFS has: the only one that there is.
 constexpr std::uint64_t kCrfs = 1;
 
@@ -25,9 +27,49 @@ Result<sys::Fd> memory_file(std::string_view bytes) {
   return file;
 }
 
+/// A layer on its way: its registry, what is known of it, and the folder that becomes it.
+struct Fetch {
+  Store& store;
+  registry::Repository& repository;
+  const spec::oci::Descriptor& layer;
+  const std::stop_token& stop;
+  std::uint64_t size() const { return static_cast<std::uint64_t>(layer.size); }
+  Result<std::string> range(std::uint64_t offset, std::uint64_t size) const {
+    return repository.read_range(layer.digest, offset, size, stop);
+  }
+};
+
+/// The JSON out of the gzipped tar at the end of an eStargz layer, unpacked as any other tar, in a folder of
+/// its own.
+Result<std::string> estargz_json(const Fetch& fetch, std::uint64_t at) {
+  const std::uint64_t size = fetch.size() - archive::kEstargzFooter - at;
+  if (size > archive::kLargestContents)
+    return fail(Kind::Exhausted, "the layer's table of contents has {} bytes", size);
+  const sys::Fd packed = TRY(memory_file(TRY(fetch.range(at, size))));
+  LooseLayer aside(fetch.store.snapshots(), TRY(fetch.store.snapshots().scratch()));
+  if (::mkdir(aside.folder().c_str(), 0700) != 0) return fail_errno("mkdir {}", aside.folder());
+  const sys::Fd folder = TRY(sys::open_directory(aside.folder()));
+  archive::Root root;
+  root.directory = folder.get();
+  archive::ApplyOptions options;
+  options.limits.bytes = archive::kLargestContents;
+  options.limits.entries = 1;
+  TRY(archive::unpack(packed, root, "/", options));
+  const sys::Fd json =
+      TRY(sys::open_at(folder, archive::kEstargzContents, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  return sys::read_all(json, archive::kLargestContents);
+}
+
 }  // namespace
 
 std::optional<ContentsPlace> find_contents(const spec::oci::Descriptor& layer) {
+  if (const auto told = layer.annotations.find(kEstargzDigest); told != layer.annotations.end()) {
+    const auto digest = spec::Digest::parse(told->second);
+    if (!digest.ok() || digest->algorithm() != "sha256" ||
+        layer.size <= static_cast<std::int64_t>(archive::kEstargzFooter))
+      return std::nullopt;
+    return ContentsPlace{true, 0, 0, *digest};
+  }
   const auto position = layer.annotations.find(kPosition);
   const auto checksum = layer.annotations.find(kChecksum);
   if (position == layer.annotations.end() || checksum == layer.annotations.end()) return std::nullopt;
@@ -40,13 +82,20 @@ std::optional<ContentsPlace> find_contents(const spec::oci::Descriptor& layer) {
   if (!offset || !size || parse_uint(parts[3]) != kCrfs || layer.size <= 0) return std::nullopt;
   if (*size == 0 || *size > archive::kLargestContents || *offset > blob_size || *size > blob_size - *offset)
     return std::nullopt;
-  return ContentsPlace{*offset, *size, *digest};
+  return ContentsPlace{false, *offset, *size, *digest};
 }
 
 Result<LooseLayer> fetch_contents(Store& store, registry::Repository& repository,
                                   const spec::oci::Descriptor& layer, const ContentsPlace& place,
                                   const lazy::LazyNote& note, const std::stop_token& stop) {
-  const auto bytes = TRY(repository.read_range(layer.digest, place.offset, place.size, stop));
+  const Fetch fetch{store, repository, layer, stop};
+  archive::ContentsOf blob{fetch.size(), {}};
+  if (place.estargz) {
+    const auto footer = TRY(fetch.range(blob.size - archive::kEstargzFooter, archive::kEstargzFooter));
+    blob.estargz = TRY(archive::estargz_contents(footer, blob.size));
+  }
+  const auto bytes =
+      TRY(blob.estargz ? estargz_json(fetch, *blob.estargz) : fetch.range(place.offset, place.size));
   if (spec::Digest::of(bytes) != place.digest)
     return fail(Kind::DataLoss, "the table of contents of layer {} does not have the digest {}",
                 layer.digest.to_string(), place.digest.to_string());
@@ -58,8 +107,7 @@ Result<LooseLayer> fetch_contents(Store& store, registry::Repository& repository
   const sys::Fd nowhere = TRY(sys::open_directory(files));
   const sys::Fd index = TRY(sys::open_file(fmt::format("{}/{}", loose.folder(), lazy::kIndexNote),
                                            O_WRONLY | O_CREAT | O_EXCL, 0600));
-  const auto stats = TRY(archive::read_contents(contents, nowhere, static_cast<std::uint64_t>(layer.size),
-                                                store.layer_limits(), index));
+  const auto stats = TRY(archive::read_contents(contents, nowhere, blob, store.layer_limits(), index));
   const sys::Fd told = TRY(
       sys::open_file(fmt::format("{}/{}", loose.folder(), lazy::kNote), O_WRONLY | O_CREAT | O_EXCL, 0600));
   TRY(sys::write_all(told, json::encode(note)));

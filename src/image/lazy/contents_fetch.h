@@ -12,9 +12,11 @@
 
 namespace skiff::image {
 
-/// Where in a zstd:chunked layer its table of contents is, and which digest those bytes have, as the
-/// manifest's annotations tell.
+/// What the manifest's annotations tell of a layer's table of contents. Of a zstd:chunked layer: where its
+/// bytes are, and their digest. Of an eStargz layer: the digest of the JSON; where it is the layer itself
+/// tells.
 struct ContentsPlace {
+  bool estargz = false;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
   spec::Digest digest;

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 
+#include "archive/estargz.h"
+#include "archive/testing_test.h"
 #include "image/check.h"
 #include "image/lazy/contents_fetch.h"
 #include "image/stores_test.h"
@@ -56,6 +58,32 @@ PackedLayer layer_with(const std::string& name, const std::string& data) {
   made.annotations[kPosition] = fmt::format("{}:{}:1000:1", made.blob.size(), table.size());
   made.annotations[kChecksum] = spec::Digest::of(table).to_string();
   made.blob += table;
+  return made;
+}
+
+/// An eStargz layer with one file in it.
+PackedLayer estargz_with(const std::string& name, const std::string& data) {
+  const auto member = [](const std::string& text) { return archive::testing::gzip(text); };
+  const std::string tar = tar_with(name, data);
+  const auto at = tar.find(data);
+  PackedLayer made;
+  made.blob = member(tar.substr(0, at));
+  const auto begin = made.blob.size();
+  const auto padded = (data.size() + 511) / 512 * 512;
+  made.blob += member(tar.substr(at, padded));
+  const auto end = made.blob.size();
+  const auto digest = spec::Digest::of(data).to_string();
+  const std::string table = fmt::format(
+      R"({{"version":1,"entries":[{{"type":"reg","name":"{}","mode":420,"size":{},"digest":"{}","offset":{},"chunkDigest":"{}"}}]}})",
+      name, data.size(), digest, begin, digest);
+  const std::string table_tar = tar_with("stargz.index.json", table);
+  made.blob += member(table_tar);
+  const std::string whole = tar.substr(0, at + padded) + table_tar;
+  made.diff_id = spec::Digest::of(whole);
+  made.annotations["containerd.io/snapshot/stargz/toc.digest"] = spec::Digest::of(table).to_string();
+  using namespace std::string_literals;
+  made.blob += "\x1f\x8b\x08\x04\0\0\0\0\0\xff\x1a\0SG\x16\0"s + fmt::format("{:016x}", end) +
+               "STARGZ\x01\0\0\xff\xff\0\0\0\0\0\0\0\0"s;
   return made;
 }
 
@@ -126,6 +154,31 @@ TEST_F(LazyLayersTest, ALayerIsServedAndThenWhole) {
   EXPECT_EQ(ledger_->blobs_of(below.diff_id)->size(), 1u);
   const sys::Fd nowhere = *sys::open_file("/dev/null", O_WRONLY);
   for (const auto& layer : image.layers) EXPECT_TRUE(store_->write_layer(layer, nowhere).ok());
+}
+
+TEST_F(LazyLayersTest, EstargzIsServedAndThenWhole) {
+  publish_layers("app", "v1", {estargz_with("a", std::string(3000, 'x') + "end")},
+                 spec::oci::kMediaTypeLayerGzip);
+  const auto image = pull();
+  ASSERT_TRUE(info(image, 0).served);
+  ASSERT_TRUE(lazy_->serve({info(image, 0).directory}).ok());
+  EXPECT_EQ(served_file(info(image, 0), "a"), std::string(3000, 'x') + "end");
+  const auto table = served_file(info(image, 0), "stargz.index.json");
+  EXPECT_TRUE(table.starts_with("{\"version\":1")) << table;
+  ASSERT_TRUE(lazy_->make_whole(image.layers[0].snapshot).ok());
+  EXPECT_FALSE(info(image, 0).served);
+  EXPECT_EQ(sys::read_file(info(image, 0).directory + "/fs/stargz.index.json").value(), table);
+}
+
+TEST_F(LazyLayersTest, EstargzWhoseTableNobodyVouchesForIsPulledWhole) {
+  auto layer = estargz_with("a", "data");
+  layer.annotations["containerd.io/snapshot/stargz/toc.digest"] = spec::Digest::of("another").to_string();
+  publish_layers("app", "v1", {layer}, spec::oci::kMediaTypeLayerGzip);
+  EXPECT_FALSE(info(pull(), 0).served);
+  auto damaged = estargz_with("b", "data");
+  damaged.blob[damaged.blob.size() - archive::kEstargzFooter + 20] = 'x';  // where the table is said to be
+  publish_layers("app", "v1", {damaged}, spec::oci::kMediaTypeLayerGzip);
+  EXPECT_FALSE(info(pull(), 0).served);
 }
 
 TEST_F(LazyLayersTest, AnotherEngineServesAnew) {

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Makes an image of zstd:chunked layers, and puts it into a registry.
-usage: zstd_chunked.py HOST:PORT REPOSITORY TAG [--chunk BYTES] [--lie] LAYER ...
-A LAYER is a tar, or plain=TAR for one without a table of contents, or unsigned=TAR for one whose table has no digest in the
-manifest. With --lie the config names other diff ids than the layers have. Prints, one a line, the manifest's digest and each
+"""Makes an image of zstd:chunked or eStargz layers, and puts it into a registry.
+usage: lazy_image.py HOST:PORT REPOSITORY TAG [--chunk BYTES] [--lie] LAYER ...
+A LAYER is a tar, for a zstd:chunked one, or estargz=TAR, or plain=TAR for one without a table of contents, or unsigned=TAR
+for a zstd:chunked one whose table has no digest in the manifest. With --lie the config names other diff ids than the layers have. Prints, one a line, the manifest's digest and each
 layer's digest, and after that "NAME OFFSET END" of each piece of each file.
 """
 import argparse
 import base64
 import ctypes
+import gzip
 import hashlib
+import io
 import json
 import struct
 import sys
@@ -99,6 +101,45 @@ def chunked(path, chunk_size):
     return bytes(blob), annotations, digest(raw), places
 
 
+def estargz(path, chunk_size):
+    """The same of an eStargz layer: a piece's gzip member goes on with the padding and headers behind it."""
+    raw = open(path, "rb").read()
+    entries, cuts, end = [], [0], 0
+    for member in tarfile.open(path):
+        entry = entry_of(member)
+        entries.append(entry)
+        end = member.offset_data
+        if not member.isreg() or member.size == 0:
+            continue
+        entry.update(size=member.size, digest=digest(raw[end:end + member.size]))
+        for at in range(0, member.size, chunk_size):
+            part = entry if at == 0 else {"type": "chunk", "name": member.name}
+            if at > 0:
+                entries.append(part)
+            size = min(chunk_size, member.size - at)
+            part.update(chunkOffset=at, chunkSize=size if at + size < member.size else 0,
+                        chunkDigest=digest(raw[end + at:end + at + size]), offset=len(cuts))
+            cuts.append(end + at)
+        end += (member.size + 511) // 512 * 512
+    blob, begins = bytearray(), []
+    for begin, stop in zip(cuts, cuts[1:] + [end]):
+        begins.append(len(blob))
+        blob += gzip.compress(raw[begin:stop], 6)
+    for entry in entries:
+        if "offset" in entry:
+            entry["offset"] = begins[entry["offset"]]
+    table = json.dumps({"version": 1, "entries": entries}, indent=1).encode()
+    tail = io.BytesIO()
+    with tarfile.open(fileobj=tail, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("stargz.index.json")
+        info.size, info.mode = len(table), 0
+        tar.addfile(info, io.BytesIO(table))
+    position = len(blob)
+    blob += gzip.compress(tail.getvalue())
+    blob += b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x1a\0SG\x16\0%016xSTARGZ\x01\0\0\xff\xff" % position + bytes(8)
+    return bytes(blob), {"containerd.io/snapshot/stargz/toc.digest": digest(table)}, digest(raw[:end] + tail.getvalue()), []
+
+
 def plain(path):
     raw = open(path, "rb").read()
     return frame(raw), {}, digest(raw), []
@@ -137,13 +178,14 @@ def main():
     layers, diff_ids, shown = [], [], []
     for layer in options.layers:
         kind, path = layer.split("=", 1) if "=" in layer else ("chunked", layer)
-        blob, annotations, diff_id, places = plain(path) if kind == "plain" else chunked(path, options.chunk)
+        make = {"plain": lambda path, _: plain(path), "estargz": estargz}.get(kind, chunked)
+        blob, annotations, diff_id, places = make(path, options.chunk)
         if kind == "unsigned":
             del annotations["io.github.containers.zstd-chunked.manifest-checksum"]
         descriptor = registry.put_blob(blob)
         shown += [descriptor["digest"]]
         places and shown.extend("%s %d %d" % place for place in places)
-        descriptor["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd"
+        descriptor["mediaType"] = "application/vnd.oci.image.layer.v1.tar+" + ("gzip" if kind == "estargz" else "zstd")
         if annotations:
             descriptor["annotations"] = annotations
         layers.append(descriptor)
