@@ -26,7 +26,7 @@ class Builder {
         request_(request),
         progress_(progress) {}
 
-  /// The image's id.
+  /// The image's id. It is held as long as this object lives.
   Result<std::string> run(const std::atomic<bool>& cancelled);
 
  private:

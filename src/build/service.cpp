@@ -103,8 +103,8 @@ class BuildService : public Service {
     const Running running(*this);
     Workshop workshop{parts_.images.snapshots(), cache_, digester_, &executor_, request.context, ignore,
                       parts_.config.layer_limits};
-    const std::string id =
-        TRY(Builder(std::move(graph), workshop, solver_, parts_.images, request, progress).run(cancelled));
+    Builder builder(std::move(graph), workshop, solver_, parts_.images, request, progress);
+    const std::string id = TRY(builder.run(cancelled));
     TRY(finish(request, progress, id, tags));
     return id;
   }
@@ -119,7 +119,9 @@ class BuildService : public Service {
     const MutexLock lock(mutex_);
     if (running_ > 0)
       return Error(Kind::Conflict, "a build is running: its cache can be pruned once it has ended");
-    Cache::Pruned pruned = TRY(cache_.prune(TRY(layers_of_images()), all, until));
+    // Other images may come to have a layer meanwhile, though no build makes them.
+    const auto remove = [&](const std::string& snapshot) { return parts_.images.remove_layer(snapshot); };
+    Cache::Pruned pruned = TRY(cache_.prune(TRY(layers_of_images()), all, until, remove));
     return PrunedCache{std::move(pruned.keys), pruned.bytes};
   }
 

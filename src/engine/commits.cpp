@@ -138,11 +138,8 @@ Result<std::string> Commits::commit(std::string_view name, const Commit& request
   const image::Layer layer = TRY(copy_layer(parts_.images, key, base.snapshot, omit));
   resume.run();
 
-  UndoStack undo;
-  undo.add([&] {
-    if (auto removed = parts_.images.snapshots().remove(layer.snapshot); !removed.ok())
-      log::warning("{}", removed.error().message());
-  });
+  UndoStack undo;  // unless an image has it
+  undo.add([&] { parts_.images.drop_layer(layer.snapshot); });
   spec::oci::Image image = base.config;
   std::vector<image::Layer> layers = base.layers;
   image.created = now();
@@ -159,8 +156,8 @@ Result<std::string> Commits::commit(std::string_view name, const Commit& request
     layers.push_back(layer);
   }
   image.history.push_back(std::move(history));
+  const auto hold = parts_.images.hold(image::id_of(image));  // until it has its name
   const auto made = TRY(parts_.images.create(image, layers, definition.image));
-  if (made.snapshot == layer.snapshot) undo.dismiss();
   if (request.name) TRY(parts_.images.tag(made.id, *request.name));
   auto attributes = event_attributes(definition);
   attributes["comment"] = request.comment;

@@ -33,7 +33,12 @@ Result<std::unique_ptr<ArchiveReader>> ArchiveReader::read(Store& store, const s
 
 Result<void> ArchiveReader::fill(const sys::Fd& tar, const archive::OnEntryProgress& progress) {
   std::set<std::string> known;
-  for (const Image& image : TRY(store_.list()))
+  const auto images = TRY(store_.list());
+  std::vector<std::string> snapshots;
+  for (const Image& image : images)
+    for (const Layer& layer : image.layers) snapshots.push_back(layer.snapshot);
+  holds_.push_back(store_.hold_layers(snapshots));
+  for (const Image& image : images)
     for (const Layer& layer : image.layers) {
       if (!store_.snapshots().sound(layer.snapshot)) continue;
       layers_.emplace(layer.diff_id, layer);
@@ -93,6 +98,7 @@ Result<Layer> ArchiveReader::layer(const std::string& name, const spec::Digest& 
   layer.bytes = entry->bytes;
   layer.tar_bytes = entry->tar_bytes;
   TRY(store_.snapshots().adopt(folder_ + "/" + entry->place, layer.snapshot, parent));
+  holds_.push_back(store_.hold_layers({layer.snapshot}));
   layers_.emplace(diff_id, layer);
   return layer;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "archive/image_archive.h"
 #include "image/store.h"
@@ -11,7 +12,8 @@
 namespace skiff::image {
 
 /// The entries of an archive of images, once a worker has unpacked them into a scratch folder of the snapshot
-/// store; the folder goes with this object. Nothing in it is trusted.
+/// store; the folder goes with this object. Nothing in it is trusted. The layers of images that were here when
+/// it was read, and those taken from it, are held as long: what the archive need not have must not go.
 class ArchiveReader {
  public:
   static Result<std::unique_ptr<ArchiveReader>> read(Store& store, const sys::Fd& tar,
@@ -44,6 +46,7 @@ class ArchiveReader {
   const std::string folder_;
   std::map<std::string, archive::ImageArchiveEntry, std::less<>> entries_;
   std::map<spec::Digest, Layer> layers_;  ///< by diff id: those of the store, and those taken
+  std::vector<std::shared_ptr<const void>> holds_;
 };
 
 }  // namespace skiff::image

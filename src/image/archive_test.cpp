@@ -208,6 +208,51 @@ TEST_F(ArchiveTest, LayersThatAreThereAreNotReadAgain) {
   EXPECT_TRUE(saved(*there_, {"y"}) == bytes);
 }
 
+TEST_F(ArchiveTest, WhatALoadNeedsStaysUntilItHasItsName) {
+  const Image base = image(*there_, {"one"}, {"base:1"});
+  (void)image(*here_, {"one", "two"}, {"x:1"});
+  (void)image(*here_, {"three"}, {"y:1"});
+  const std::string bytes = saved(*here_, {"x", "y"});
+  std::vector<spec::Digest> ids;
+  LoadListener listener;
+  listener.found = [&](const spec::Digest& id, bool) -> Result<void> {
+    ids.push_back(id);
+    // The layer that the archive left to us loses its image.
+    const auto removed = there_->images->remove(base.id.to_string(), true, true, {});
+    EXPECT_EQ(removed.ok(), ids.size() == 1);
+    return {};
+  };
+  listener.loaded = [&](const Image&, const std::optional<spec::Reference>&) {
+    for (const auto& id : ids) EXPECT_EQ(there_->images->evict(id, now(), {}).error().kind(), Kind::Conflict);
+  };
+  const auto done = load(*there_->images, file_of(bytes), {}, listener);
+  ASSERT_TRUE(done.ok()) << done.error().message();
+  EXPECT_TRUE(saved(*there_, {"x", "y"}) == bytes);
+  for (const auto& id : ids) EXPECT_TRUE(there_->images->evict(id, now(), {}).ok());
+  EXPECT_EQ(left(*there_), 0u);
+}
+
+TEST_F(ArchiveTest, ALoadThatFailsLeavesToOthersWhatTheyTook) {
+  (void)image(*here_, {"one", "two"}, {"x:1"});
+  (void)image(*here_, {"three"}, {"y:1"});
+  std::optional<spec::Digest> first;
+  LoadListener listener;
+  listener.found = [&](const spec::Digest& id, bool) -> Result<void> {
+    if (std::exchange(first, first.value_or(id)) == std::nullopt) return {};
+    return Error(Kind::Forbidden, "no");
+  };
+  ASSERT_FALSE(load(*there_->images, file_of(saved(*here_, {"x", "y"})), {}, listener).ok());
+  EXPECT_EQ(left(*there_), 0u);
+  first.reset();
+  listener.unpacked = [&](const Layer&, const std::string& entry) {
+    if (!first || !there_->images->list()->front().tags.empty()) return;
+    EXPECT_TRUE(there_->images->tag(*first, *spec::Reference::parse("mine:1")).ok()) << entry;
+  };
+  ASSERT_FALSE(load(*there_->images, file_of(saved(*here_, {"x", "y"})), {}, listener).ok());
+  EXPECT_EQ(left(*there_), 3u) << "two layers and their image";
+  EXPECT_TRUE(there_->images->resolve("mine:1").ok());
+}
+
 TEST_F(ArchiveTest, ALayerTwiceInOneImage) {
   (void)image(*here_, {"one", "two", "one"}, {"x:1"});
   const std::string bytes = saved(*here_, {"x"});

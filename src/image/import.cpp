@@ -5,7 +5,6 @@
 
 #include <thread>
 
-#include "base/log.h"
 #include "base/undo.h"
 
 namespace skiff::image {
@@ -13,17 +12,14 @@ namespace skiff::image {
 Result<Image> import_rootfs(Store& store, const sys::Fd& tar, spec::oci::Image config,
                             spec::oci::History history, const std::optional<spec::Reference>& name) {
   Layer layer = TRY(store.import_layer(tar, ""));
-  UndoStack undo;
-  undo.add([&] {
-    if (auto removed = store.snapshots().remove(layer.snapshot); !removed)
-      log::warning("{}", removed.error().message());
-  });
+  UndoStack undo;  // unless an image has it
+  undo.add([&] { store.drop_layer(layer.snapshot); });
   config.rootfs = {};
   config.rootfs.diff_ids = {layer.diff_id};
   config.history = {std::move(history)};
+  // The image may exist, with the same layer in a snapshot of its own; then ours goes again.
+  const auto hold = store.hold(id_of(config));  // until it has its name
   auto image = TRY(store.create(config, {layer}, ""));
-  // The image may have existed, with the same layer in a snapshot of its own; then ours goes again.
-  if (image.snapshot == layer.snapshot) undo.dismiss();
   if (name) {
     TRY(store.tag(image.id, *name));
     image = TRY(store.resolve(image.id.to_string()));
@@ -46,7 +42,7 @@ Result<Layer> import_written(Store& store, const std::string& parent,
   reading.reset();  // a writer whose reader failed ends with EPIPE
   writer.join();
   if (layer && !written.ok()) {
-    TRY(store.snapshots().remove(layer->snapshot));
+    store.drop_layer(layer->snapshot);
     return written.error();
   }
   return layer;

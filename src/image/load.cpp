@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "base/strings.h"
 #include "base/undo.h"
 #include "image/archive_reader.h"
@@ -64,7 +63,6 @@ class Loader {
                                          const std::vector<Digest>& chains);
   Result<Layer> layer(const std::string& name, const Digest& diff_id, const std::string& parent,
                       UndoStack& undo);
-  void remove(const std::string& id);
   Result<void> announce();
   Result<std::string> blob(const Digest& digest);
 
@@ -74,6 +72,9 @@ class Loader {
   const LoadListener& listener_;
   std::vector<Found> found_;
   UndoStack made_;  ///< images that were not there before
+  /// On the images until they have their names, and on the layers that they are made of. They end before what
+  /// was made is taken back.
+  std::vector<std::shared_ptr<const void>> holds_;
 };
 
 Result<void> Loader::docker_archive() {
@@ -147,22 +148,18 @@ Result<Image> Loader::make(const std::string& config, const std::vector<std::str
                 platform_->to_string());
   const auto chains = spec::oci::chain_ids(diff_ids);
   std::vector<Layer> made = TRY(layers_here(diff_ids, chains));
-  UndoStack undo;  // from the top down, as layers can go
+  // From the top down, as layers can go. Those of an image stay: of this one, or, when it was here already, of
+  // another.
+  UndoStack undo;
   for (std::size_t i = made.size(); i < layers.size(); ++i)
     made.push_back(TRY(layer(layers[i], diff_ids[i], made.empty() ? "" : made.back().snapshot, undo)));
   const auto id = Digest::of(config);
+  holds_.push_back(store_.hold(id));
   const bool known = store_.id_of(id.to_string()).ok();
   if (listener_.found) TRY(listener_.found(id, known));
   Image result = TRY(store_.create_from(config, made, ""));
-  if (!known) made_.add([this, id = id.to_string()] { remove(id); });
-  // The image may have been there, or been loaded by somebody else meanwhile; then our new layers go again.
-  if (made.empty() || result.snapshot == made.back().snapshot) undo.dismiss();
+  if (!known) made_.add([this, id] { store_.take_back(id); });
   return result;
-}
-
-void Loader::remove(const std::string& id) {
-  if (auto removed = store_.remove(id, false, false, {}); !removed)
-    log::warning("{}", removed.error().message());
 }
 
 /// The layers that need not come from the archive: those below the topmost one that is here.
@@ -172,6 +169,12 @@ Result<std::vector<Layer>> Loader::layers_here(const std::vector<Digest>& diff_i
   for (std::size_t i = chains.size(); i-- > 0;) {
     const auto top = TRY(store_.snapshots().find_chain(chains[i]));
     if (!top) continue;
+    holds_.push_back(store_.hold_layers({*top}));
+    if (const auto info = store_.snapshots().info(*top); !info.ok()) {
+      if (info.error().kind() != Kind::NotFound) return info.error();
+      ++i;  // it went just before it was held; another may be the same
+      continue;
+    }
     layers.resize(i + 1);
     std::string key = *top;
     for (std::size_t j = i + 1; j-- > 0;) {
@@ -187,10 +190,7 @@ Result<std::vector<Layer>> Loader::layers_here(const std::vector<Digest>& diff_i
 Result<Layer> Loader::layer(const std::string& name, const Digest& diff_id, const std::string& parent,
                             UndoStack& undo) {
   Layer layer = TRY(archive_.layer(name, diff_id, parent));
-  undo.add([this, snapshot = layer.snapshot] {
-    if (auto removed = store_.snapshots().remove(snapshot); !removed)
-      log::warning("{}", removed.error().message());
-  });
+  undo.add([this, snapshot = layer.snapshot] { store_.drop_layer(snapshot); });
   if (listener_.unpacked) listener_.unpacked(layer, name);
   return layer;
 }

@@ -70,13 +70,6 @@ class LayerStack {
     return layers(diff_ids);
   }
 
-  /// Those that became the image's; one that was here has its own.
-  void keep(const Image& image) {
-    for (auto& lease : leases_)
-      for (const auto& layer : image.layers)
-        if (layer.snapshot == lease.snapshot()) lease.keep();
-  }
-
   /// Whether a layer was made of a blob that came now.
   bool made(const std::string& snapshot) const { return tar_bytes_.contains(snapshot); }
 
@@ -105,10 +98,10 @@ class LayerStack {
   /// Takes the highest layer that is here and all below it; how many that are.
   Result<std::size_t> hold_known(const std::vector<spec::Digest>& chains) {
     for (std::size_t count = chains.size(); count > 0; --count) {
-      const auto top = TRY(store_.snapshots().find_chain(chains[count - 1]));
+      const auto top = TRY(pool_.find(chains[count - 1]));
       if (!top) continue;
       std::vector<std::string> keys;
-      for (std::string key = *top; !key.empty() && keys.size() < count;) {
+      for (std::string key = top->snapshot(); !key.empty() && keys.size() < count;) {
         keys.push_back(key);
         key = TRY(store_.snapshots().info(key)).parent;
       }
@@ -214,7 +207,7 @@ class RegistryPuller final : public Puller {
         settings_(settings),
         lazy_(lazy),
         unpackings_(store, settings),
-        pool_(store.snapshots()) {}
+        pool_(store) {}
 
   Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) override {
     const auto& reference = request.reference;
@@ -370,7 +363,6 @@ class RegistryPuller final : public Puller {
       auto image = store_.create_from(text, layers, "");
       if (image.ok()) {
         mended = mended || damaged;
-        stack.keep(*image);
         TRY(remember_blobs(source, layers, stack));
         if (lazy) lazy_->wake();
         if (settings_.keep_layer_blobs)
@@ -379,7 +371,7 @@ class RegistryPuller final : public Puller {
                          kept.error().message());
         return image;
       }
-      // A layer that was here may have gone with the last image that had it: then it is fetched.
+      // The image may have come from elsewhere meanwhile, and gone by force before it was looked at.
       const bool lost = image.error().kind() == Kind::NotFound;
       if (!lost || attempt == kMostAttempts) return image.error();
     }

@@ -156,6 +156,39 @@ Result<void> CatalogueStore::sweep_layers() {
   return sweep();
 }
 
+void CatalogueStore::take_back(const spec::Digest& id) {
+  const MutexLock lock(mutex_);
+  if (!catalogue_.names_of(id.to_string()).empty()) return;
+  const InUse nobody;
+  Deletion deletion{nobody, false, {}};
+  auto done = delete_image(id.to_string(), false, true, deletion);
+  if (done.ok()) done = sweep();
+  if (!done.ok()) log::warning("image {}: {}", id.to_string(), done.error().message());
+}
+
+/// Of a layer that no image has.
+Result<void> CatalogueStore::remove_unused(const std::string& snapshot) {
+  if (held_layers_.contains(snapshot)) return fail(Kind::Conflict, "layer {} is held", snapshot);
+  return snapshots_.remove(snapshot);
+}
+
+Result<void> CatalogueStore::remove_layer(const std::string& snapshot) {
+  const MutexLock lock(mutex_);
+  if (catalogue_.uses(snapshot)) return fail(Kind::Conflict, "layer {} is an image's", snapshot);
+  return remove_unused(snapshot);
+}
+
+void CatalogueStore::drop_layer(const std::string& snapshot) {
+  const MutexLock lock(mutex_);
+  if (catalogue_.uses(snapshot)) return;
+  const auto removed = remove_unused(snapshot);
+  if (removed.ok()) return;
+  if (removed.error().kind() == Kind::Conflict)
+    orphans_.insert(snapshot);
+  else if (removed.error().kind() != Kind::NotFound)
+    log::warning("{}", removed.error().message());
+}
+
 /// `quiet`: a name was removed, or a parent is pruned; then an image that may not go simply stays.
 Result<void> CatalogueStore::delete_image(const std::string& id, bool force, bool quiet, Deletion& deletion) {
   Image* image = catalogue_.find(id);
@@ -217,7 +250,7 @@ Result<void> CatalogueStore::drop_layers(std::vector<Layer> layers, Deletion& de
   for (const auto& layer : layers) {
     if (!catalogue_.uses(layer.snapshot)) {
       const auto info = snapshots_.info(layer.snapshot);
-      auto removed = snapshots_.remove(layer.snapshot);
+      auto removed = remove_unused(layer.snapshot);
       if (!removed && removed.error().kind() == Kind::Conflict) {
         orphans_.insert(layer.snapshot);
         continue;
@@ -239,7 +272,7 @@ Result<void> CatalogueStore::sweep() {
     for (auto at = orphans_.begin(); at != orphans_.end();) {
       const std::string key = *at;
       if (!catalogue_.uses(key)) {
-        auto removed = snapshots_.remove(key);
+        auto removed = remove_unused(key);
         if (!removed && removed.error().kind() == Kind::Conflict) {
           ++at;
           continue;

@@ -40,6 +40,8 @@ Record record_of(const Image& image) {
 
 }  // namespace
 
+spec::Digest id_of(const spec::oci::Image& config) { return spec::Digest::of(json::encode(config)); }
+
 Result<std::unique_ptr<Store>> Store::open(content::Store& content, snapshot::Store& snapshots,
                                            meta::Database& database, const spec::LayerLimits& limits) {
   auto store = std::make_unique<CatalogueStore>(content, snapshots, database, limits);
@@ -189,8 +191,10 @@ Result<Image> CatalogueStore::create_from(const std::string& text, const std::ve
     return *meanwhile;
   }
   const UseRecord use{false, now()};
-  // A layer that was there may have gone with another image meanwhile; now none goes.
+  // A layer that was there may have gone with another image meanwhile, and the config with this one; now
+  // none goes.
   for (const auto& layer : layers) TRY(snapshots_.info(layer.snapshot));
+  if (!content_.contains(id)) TRY(content_.put(text));
   Record record;
   record.layers = layers;
   record.parent = parent;
@@ -246,8 +250,7 @@ Result<void> CatalogueStore::mend_from_copy(const std::string& snapshot, const s
   const Layer copy =
       TRY(import_written(*this, parent, [&](const sys::Fd& out) { return write_layer(sound, out); }));
   auto mended = mend_layer(snapshot, copy.snapshot);
-  if (auto removed = snapshots_.remove(copy.snapshot); !removed)
-    log::warning("{}", removed.error().message());
+  drop_layer(copy.snapshot);
   return mended;
 }
 

@@ -47,6 +47,9 @@ struct Image {
   Time noted{};  ///< the use that is written down
 };
 
+/// The id of the image that Store::create() makes of a config.
+spec::Digest id_of(const spec::oci::Image& config);
+
 /// What a deletion did, one line each as in `docker rmi`.
 struct Removal {
   std::string untagged;  ///< a reference, or ""
@@ -111,11 +114,23 @@ class Store {
   /// its pull is not finished. One that is here must be looked up once more afterwards: it may have gone just
   /// before. One that is not may come. The store outlives all holds.
   virtual std::shared_ptr<const void> hold(const spec::Digest& id) = 0;
+  /// Keeps layers from going, by force too, as long as what comes back is kept: somebody is about to make an
+  /// image of them. Each must be looked up afterwards: it may have gone just before. What it stands on cannot
+  /// go before it does. The store outlives all holds.
+  virtual std::shared_ptr<const void> hold_layers(const std::vector<std::string>& snapshots) = 0;
   /// Removes an image with all its names, as one step. Conflict when it is pinned, held, was used since
   /// `since`, has children, or any container.
   virtual Result<std::vector<Removal>> evict(const spec::Digest& id, Time since, const InUse& in_use) = 0;
+  /// Takes back an image that was made just now, unless it got a name meanwhile, or somebody stands on it or
+  /// holds it. Not worth a failure: that is logged.
+  virtual void take_back(const spec::Digest& id) = 0;
   /// Removes layers that no image needs and nothing stands on any more.
   virtual Result<void> sweep_layers() = 0;
+  /// Removes a layer. Conflict when an image has it, it is held, or something stands on it.
+  virtual Result<void> remove_layer(const std::string& snapshot) = 0;
+  /// Says that whoever made a layer came to no image with it. It goes as soon as it can, which is never when
+  /// somebody else has made an image of it. Not worth a failure: that is logged.
+  virtual void drop_layer(const std::string& snapshot) = 0;
 
   /// Unpacks one layer tar (plain, gzip or zstd, from a pipe or file) on top of `parent` in a worker process,
   /// commits the snapshot and computes the diff id on the way. A recipe for the tar is kept beside it.

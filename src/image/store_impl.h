@@ -33,8 +33,12 @@ class CatalogueStore final : public Store {
   Result<spec::Digest> pin(std::string_view name, bool pinned) override;
   void used(const spec::Digest& id) override;
   std::shared_ptr<const void> hold(const spec::Digest& id) override;
+  std::shared_ptr<const void> hold_layers(const std::vector<std::string>& snapshots) override;
   Result<std::vector<Removal>> evict(const spec::Digest& id, Time since, const InUse& in_use) override;
+  void take_back(const spec::Digest& id) override;
   Result<void> sweep_layers() override;
+  Result<void> remove_layer(const std::string& snapshot) override;
+  void drop_layer(const std::string& snapshot) override;
   Result<Layer> import_layer(const sys::Fd& tar, const std::string& parent) override;
   Result<Layer> commit_layer(const std::string& active, const std::string& committed) override;
   Result<std::uint64_t> layer_tar_bytes(const Layer& layer) override;
@@ -79,6 +83,7 @@ class CatalogueStore final : public Store {
   Result<void> delete_image(const std::string& id, bool force, bool quiet, Deletion& deletion)
       REQUIRES(mutex_);
   Result<void> drop_layers(std::vector<Layer> layers, Deletion& deletion) REQUIRES(mutex_);
+  Result<void> remove_unused(const std::string& snapshot) REQUIRES(mutex_);
   Result<void> sweep() REQUIRES(mutex_);
 
   content::Store& content_;
@@ -90,7 +95,8 @@ class CatalogueStore final : public Store {
   Mutex mutex_;
   Catalogue catalogue_ GUARDED_BY(mutex_);
   std::multiset<std::string> held_ GUARDED_BY(mutex_);  ///< ids of images, once for each hold
-  /// Layers without an image that could not be removed yet, because something stands on them.
+  std::multiset<std::string> held_layers_ GUARDED_BY(mutex_);  ///< snapshots, once for each hold
+  /// Layers without an image that could not be removed yet, because something stands on them or holds them.
   std::set<std::string> orphans_ GUARDED_BY(mutex_);
   Mutex sizes_mutex_;
   /// Of tars whose layers' records do not say it: to count one means to make it.

@@ -369,6 +369,64 @@ TEST_F(ImageTest, AnImageThatIsHeldGoesOnlyByForce) {
   EXPECT_FALSE(lines(made.id.to_string(), true).empty());
 }
 
+TEST_F(ImageTest, LayersThatAreHeldGoWithTheirLastHold) {
+  const Layer below = layer("one");
+  const Layer above = layer("two", below.snapshot);
+  const Image made = image({below, above});
+  auto hold = store_->hold_layers({above.snapshot});
+  { const auto another = store_->hold_layers({above.snapshot}); }
+  EXPECT_EQ(lines(made.id.to_string(), true), std::vector<std::string>{"d:" + made.id.to_string()});
+  EXPECT_EQ(snapshots_->list()->size(), 2u);
+  // Who holds them makes an image of them, and keeps them.
+  const Image again = image({below, above});
+  hold.reset();
+  EXPECT_EQ(snapshots_->list()->size(), 2u);
+  hold = store_->hold_layers({above.snapshot});
+  EXPECT_EQ(lines(again.id.to_string()), std::vector<std::string>{"d:" + made.id.to_string()});
+  hold.reset();
+  EXPECT_TRUE(snapshots_->list()->empty());
+}
+
+TEST_F(ImageTest, ALayerThatIsDroppedStaysWithWhomElseItIsOfUse) {
+  const Layer below = layer("one");
+  const Layer above = layer("two", below.snapshot);
+  (void)image({below});
+  store_->drop_layer(below.snapshot);
+  EXPECT_EQ(store_->remove_layer(below.snapshot).error().kind(), Kind::Conflict);
+  EXPECT_TRUE(snapshots_->info(below.snapshot).ok());
+  auto hold = store_->hold_layers({above.snapshot});
+  EXPECT_EQ(store_->remove_layer(above.snapshot).error().kind(), Kind::Conflict);
+  store_->drop_layer(above.snapshot);
+  EXPECT_TRUE(snapshots_->info(above.snapshot).ok());
+  hold.reset();
+  EXPECT_FALSE(snapshots_->info(above.snapshot).ok());
+  // From below up they go too, once nothing stands on them.
+  const Layer third = layer("three");
+  const Layer fourth = layer("four", third.snapshot);
+  store_->drop_layer(third.snapshot);
+  EXPECT_TRUE(snapshots_->info(third.snapshot).ok());
+  EXPECT_TRUE(store_->remove_layer(fourth.snapshot).ok());
+  EXPECT_TRUE(store_->sweep_layers().ok());
+  EXPECT_FALSE(snapshots_->info(third.snapshot).ok());
+  store_->drop_layer(third.snapshot);
+}
+
+TEST_F(ImageTest, WhatIsTakenBackStaysWithWhomElseItIsOfUse) {
+  const Image made = image({layer("one")});
+  auto hold = store_->hold(made.id);
+  store_->take_back(made.id);
+  EXPECT_TRUE(store_->resolve(made.id.to_string()).ok());
+  hold.reset();
+  tag(made, "a");
+  store_->take_back(made.id);
+  EXPECT_TRUE(store_->resolve("a").ok());
+  const Image unnamed = image({layer("two")});
+  store_->take_back(unnamed.id);
+  store_->take_back(unnamed.id);
+  EXPECT_FALSE(store_->resolve(unnamed.id.to_string()).ok());
+  EXPECT_EQ(snapshots_->list()->size(), 1u);
+}
+
 TEST_F(ImageTest, WhatWasUsedMeanwhileIsNotEvicted) {
   const Image made = image({layer("one")});
   const Time since = now();

@@ -50,6 +50,21 @@ std::shared_ptr<const void> CatalogueStore::hold(const spec::Digest& id) {
           }};
 }
 
+std::shared_ptr<const void> CatalogueStore::hold_layers(const std::vector<std::string>& snapshots) {
+  const MutexLock lock(mutex_);
+  held_layers_.insert(snapshots.begin(), snapshots.end());
+  return {static_cast<const void*>(this), [this, snapshots](const void*) {
+            const MutexLock releasing(mutex_);
+            bool waited_for = false;
+            for (const auto& snapshot : snapshots) {
+              held_layers_.erase(held_layers_.find(snapshot));
+              waited_for = waited_for || orphans_.contains(snapshot);
+            }
+            if (!waited_for) return;
+            if (auto swept = sweep(); !swept.ok()) log::warning("{}", swept.error().message());
+          }};
+}
+
 void CatalogueStore::used(const spec::Digest& id) {
   const MutexLock lock(mutex_);
   if (Image* image = catalogue_.find(id.to_string())) note_use(*image);

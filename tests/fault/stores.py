@@ -205,10 +205,10 @@ def verbs(world, number):
         Verb("load", ["load", "-i", os.path.join(world.engine.dir, "loaded.tar")], made=["loaded:latest"]),
         Verb("commit", ["commit", "work", "committed"], made=["committed"]),
         Verb("build", ["build", "--network", "none", "-t", "built", folder], made=["built"]),
-        Verb("rmi", ["rmi", "-f", "committed"], gone=["committed"]),
+        Verb("rmi of a commit", ["rmi", "-f", "committed"], gone=["committed"]),
         Verb("untag", ["rmi", app], gone=[app]),
-        Verb("rmi", ["rmi", "tagged"], gone=["tagged"]),
-        Verb("rmi", ["rmi", "built"], gone=["built"]),
+        Verb("rmi of a pull", ["rmi", "tagged"], gone=["tagged"]),
+        Verb("rmi of a build", ["rmi", "built"], gone=["built"]),
         Verb("builder prune", ["builder", "prune", "-af"]),
         Verb("prune", ["image", "prune", "-af"], gone=["loaded:latest"]),
     ]

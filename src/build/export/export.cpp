@@ -50,6 +50,7 @@ Result<std::string> Exporter::run(const Graph& graph, std::size_t stage,
     image.rootfs.diff_ids.push_back(facts.diff_id);
     layers.push_back({facts.diff_id, outcome.snapshot, facts.bytes, facts.tar_bytes});
   }
+  hold_ = images_.hold(image::id_of(image));
   return TRY(images_.create(image, layers, self.base_image)).id.to_string();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct StepOutcome {
 };
 
 /// Writes a stage down as an image: the base's layers and history, then those of the steps. Waits for the
-/// digests of new layers.
+/// digests of new layers. Holds the image as long as it lives itself, so that it can be given its names.
 class Exporter {
  public:
   Exporter(image::Store& images, Digester& digester) : images_(images), digester_(digester) {}
@@ -31,6 +32,7 @@ class Exporter {
  private:
   image::Store& images_;
   Digester& digester_;
+  std::shared_ptr<const void> hold_;
 };
 
 }  // namespace skiff::build

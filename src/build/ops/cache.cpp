@@ -138,13 +138,13 @@ Result<Cache::Usage> Cache::usage(const std::set<std::string>& used) {
 }
 
 /// Children first: a snapshot with others on top of it stays, and is tried again once they are gone.
-std::uint64_t Cache::remove_snapshots(std::set<std::string> snapshots) {
+std::uint64_t Cache::remove_snapshots(std::set<std::string> snapshots, const Remove& remove) {
   std::uint64_t bytes = 0;
   for (bool progress = true; progress;) {
     progress = false;
     for (auto it = snapshots.begin(); it != snapshots.end();) {
       const auto info = snapshots_.info(*it);
-      const bool gone = info.ok() && snapshots_.remove(*it).ok();
+      const bool gone = info.ok() && remove(*it).ok();
       if (gone) bytes += info->bytes;
       progress = progress || gone;
       it = gone ? snapshots.erase(it) : std::next(it);
@@ -153,7 +153,8 @@ std::uint64_t Cache::remove_snapshots(std::set<std::string> snapshots) {
   return bytes;
 }
 
-Result<Cache::Pruned> Cache::prune(const std::set<std::string>& used, bool all, std::optional<Time> until) {
+Result<Cache::Pruned> Cache::prune(const std::set<std::string>& used, bool all, std::optional<Time> until,
+                                   const Remove& remove) {
   Pruned pruned;
   std::set<std::string> snapshots;
   std::vector<std::pair<std::string, std::string>>
@@ -169,7 +170,7 @@ Result<Cache::Pruned> Cache::prune(const std::set<std::string>& used, bool all, 
     }
     return {};
   }));
-  pruned.bytes = remove_snapshots(snapshots);
+  pruned.bytes = remove_snapshots(snapshots, remove);
   TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
     for (const auto& [key, snapshot] : candidates) {
       if (!snapshot.empty() && snapshots_.info(snapshot).ok()) continue;

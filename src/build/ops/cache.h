@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,12 +53,15 @@ class Cache {
     std::vector<std::string> keys;  ///< of the records that are gone
     std::uint64_t bytes = 0;
   };
-  /// Forgets the steps that are no younger than `until`, and removes their snapshots unless something stands
-  /// on them. Snapshots in `used` belong to images: they always stay, and their records too unless `all`.
-  Result<Pruned> prune(const std::set<std::string>& used, bool all, std::optional<Time> until);
+  /// Removes a snapshot, or refuses that because it is of use to somebody.
+  using Remove = std::function<Result<void>(const std::string& snapshot)>;
+  /// Forgets the steps that are no younger than `until`, and removes their snapshots unless that is refused.
+  /// Snapshots in `used` belong to images: they always stay, and their records too unless `all`.
+  Result<Pruned> prune(const std::set<std::string>& used, bool all, std::optional<Time> until,
+                       const Remove& remove);
 
  private:
-  std::uint64_t remove_snapshots(std::set<std::string> snapshots);
+  std::uint64_t remove_snapshots(std::set<std::string> snapshots, const Remove& remove);
 
   meta::Database& database_;
   snapshot::Store& snapshots_;

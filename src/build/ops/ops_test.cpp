@@ -188,20 +188,21 @@ TEST_F(Ops, InlineFiles) {
 }
 
 TEST_F(Ops, TheCacheRemembersUntilTheSnapshotIsGone) {
+  const auto remove = [&](const std::string& snapshot) { return snapshots_->remove(snapshot); };
   const auto outcome = run(copy({"f"}, "/x"));
   ASSERT_TRUE(outcome.ok());
   EXPECT_EQ(*cache_->find(key_), outcome.value());
   ASSERT_TRUE(digester_->await(outcome->snapshot).ok());
   EXPECT_EQ(cache_->usage({})->entries, 1U);
   EXPECT_EQ(cache_->usage({outcome->snapshot})->entries, 0U) << "an image's layer is no use of the cache";
-  EXPECT_TRUE(cache_->prune({outcome->snapshot}, false, {})->keys.empty());
+  EXPECT_TRUE(cache_->prune({outcome->snapshot}, false, {}, remove)->keys.empty());
   EXPECT_TRUE(*cache_->find(key_));
-  EXPECT_TRUE(cache_->prune({}, false, outcome->created - std::chrono::seconds(1))->keys.empty());
-  EXPECT_EQ(cache_->prune({outcome->snapshot}, true, {})->keys, std::vector<std::string>{key_});
+  EXPECT_TRUE(cache_->prune({}, false, outcome->created - std::chrono::seconds(1), remove)->keys.empty());
+  EXPECT_EQ(cache_->prune({outcome->snapshot}, true, {}, remove)->keys, std::vector<std::string>{key_});
   EXPECT_FALSE(*cache_->find(key_));
   EXPECT_TRUE(snapshots_->info(outcome->snapshot).ok()) << "an image needs it";
   ASSERT_TRUE(cache_->store(key_, *outcome).ok());
-  EXPECT_EQ(cache_->prune({}, false, {})->keys, std::vector<std::string>{key_});
+  EXPECT_EQ(cache_->prune({}, false, {}, remove)->keys, std::vector<std::string>{key_});
   EXPECT_FALSE(*cache_->find(key_));
   EXPECT_FALSE(snapshots_->info(outcome->snapshot).ok());
 }

@@ -138,10 +138,14 @@ class FakeImages final : public image::Store {
   }
   void used(const spec::Digest&) override {}
   std::shared_ptr<const void> hold(const spec::Digest&) override { return nullptr; }
+  std::shared_ptr<const void> hold_layers(const std::vector<std::string>&) override { return nullptr; }
   Result<std::vector<image::Removal>> evict(const spec::Digest& id, Time, const image::InUse&) override {
     return std::vector<image::Removal>{{"", id.to_string()}};
   }
+  void take_back(const spec::Digest&) override {}
   Result<void> sweep_layers() override { return {}; }
+  Result<void> remove_layer(const std::string&) override { return {}; }
+  void drop_layer(const std::string&) override {}
   Result<image::Layer> import_layer(const sys::Fd&, const std::string&) override {
     return Error(Kind::Unsupported, "no layers here");
   }

@@ -144,9 +144,7 @@ Result<Image> make_image(Store& store, const Plan& plan, const BootstrapRequest&
   TRY(snapshots.prepare(active, ""));
   std::string key = active;
   UndoStack undo;
-  undo.add([&] {
-    if (auto removed = snapshots.remove(key); !removed) log::warning("{}", removed.error().message());
-  });
+  undo.add([&] { store.drop_layer(key); });  // unless the image has it
   const std::string root = TRY(snapshots.layer_directory(active));
   ToolRun run{plan.suite, plan.sources, root, plan.epoch, plan.slim, request.progress, request.cancelled};
   TRY(run_bootstrap_tool(plan.tool, run));
@@ -173,7 +171,6 @@ Result<Image> make_image(Store& store, const Plan& plan, const BootstrapRequest&
   config.rootfs.diff_ids = {layer.diff_id};
   config.history = {history_of(plan, config)};
   auto image = TRY(store.create(config, {layer}, ""));
-  if (image.snapshot == layer.snapshot) undo.dismiss();
   if (::rename((cached + ".part").c_str(), cached.c_str()) != 0) return fail_errno("rename {}", cached);
   return image;
 }

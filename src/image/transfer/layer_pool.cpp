@@ -1,8 +1,18 @@
 #include "image/transfer/layer_pool.h"
 
-#include "base/log.h"
-
 namespace skiff::image {
+
+Result<std::optional<LayerPool::Lease>> LayerPool::find(const spec::Digest& chain) {
+  for (;;) {
+    const auto known = TRY(store_.snapshots().find_chain(chain));
+    if (!known) return std::optional<Lease>();
+    auto lease = hold(*known);
+    // It may have gone just before it was held; then another snapshot may be the same layer.
+    const auto info = store_.snapshots().info(*known);
+    if (info.ok()) return std::optional<Lease>(std::move(lease));
+    if (info.error().kind() != Kind::NotFound) return info.error();
+  }
+}
 
 LayerPool::Lease LayerPool::hold(const std::string& snapshot) {
   const MutexLock lock(mutex_);
@@ -39,16 +49,11 @@ Result<LayerPool::Lease> LayerPool::get(const spec::Digest& chain, const std::st
 
 Result<LayerPool::Lease> LayerPool::find_or_make(const spec::Digest& chain,
                                                  const std::function<Result<Layer>()>& make) {
-  if (const auto known = TRY(snapshots_.find_chain(chain))) return hold(*known);
+  if (auto known = TRY(find(chain))) return std::move(*known);
   const Layer layer = TRY(make());
   auto lease = hold_made(layer.snapshot);
-  TRY(snapshots_.set_chain(layer.snapshot, chain, layer.bytes));
+  TRY(store_.snapshots().set_chain(layer.snapshot, chain, layer.bytes));
   return lease;
-}
-
-void LayerPool::keep(const std::string& snapshot) {
-  const MutexLock lock(mutex_);
-  uses_[snapshot].kept = true;
 }
 
 void LayerPool::release(const std::string& snapshot) {
@@ -60,10 +65,8 @@ void LayerPool::release(const std::string& snapshot) {
     if (use.leases > 0) return;
     uses_.erase(snapshot);
   }
-  if (!use.made || use.kept) return;
-  // What somebody else has built on meanwhile stays; it goes at the next start unless an image has it.
-  if (auto removed = snapshots_.remove(snapshot); !removed.ok() && removed.error().kind() != Kind::Conflict)
-    log::warning("{}", removed.error().message());
+  // The lease's own hold goes last, and the layer with it.
+  if (use.made) store_.drop_layer(snapshot);
 }
 
 }  // namespace skiff::image

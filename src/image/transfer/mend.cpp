@@ -1,6 +1,5 @@
 #include "image/transfer/mend.h"
 
-#include "base/log.h"
 #include "base/undo.h"
 #include "image/loose_layer.h"
 #include "image/transfer/layer_progress.h"
@@ -21,10 +20,7 @@ Result<void> mend_layer(Store& store, Unpackings& unpackings, const Source& sour
   const Layer made = TRY(place_layer(std::move(loose), index > 0 ? image.layers[index - 1].snapshot : ""));
   // After the exchange it has the damaged files.
   UndoStack undo;
-  undo.add([&] {
-    if (auto removed = store.snapshots().remove(made.snapshot); !removed.ok())
-      log::warning("{}", removed.error().message());
-  });
+  undo.add([&] { store.drop_layer(made.snapshot); });
   TRY(store.mend_layer(own.snapshot, made.snapshot));
   part.done();
   return {};
