@@ -88,6 +88,7 @@ void describe(json::Fields& f, RunState& run) {
   f("ports", run.ports, json::Omit::Empty);
   f("health", run.health, json::Omit::Empty);
   f("unhealthy_restarts", run.unhealthy_restarts, json::Omit::Empty);
+  f("volumes_too", run.volumes_too, json::Omit::Empty);
 }
 
 void Container::announce_end() {

@@ -70,6 +70,7 @@ struct RunState {
   spec::docker::PortMap ports;                 ///< while it runs
   std::optional<spec::docker::Health> health;  ///< of containers with a check
   int unhealthy_restarts = 0;                  ///< in a row, since it was last healthy
+  bool volumes_too = false;                    ///< of a removal that was begun: with its anonymous volumes
 };
 
 void describe(json::Fields& f, ContainerMount& mount);

@@ -52,7 +52,7 @@ Lifecycle::After Lifecycle::finish(const std::shared_ptr<Container>& container, 
   health_.ended(*container);
   execs_.container_ended(id);
   const auto endpoints = parts_.networks.endpoints(id);
-  disconnect_networks(parts_, id);
+  log_failure(disconnect_networks(parts_, id), "release of the addresses", id);
   if (const auto task = container->task_now()) log_failure(task->release(), "release of the monitor", id);
 
   std::chrono::nanoseconds ran{};
@@ -142,45 +142,65 @@ Result<void> Lifecycle::destroy_locked(Container& container, bool volumes) {
                   "or force remove",
                   container.definition.name);
     container.run.state = State::Removing;
+    container.run.volumes_too = container.run.volumes_too || volumes;
     container.pending.clear();
   }
   // From here on the way is forward only: a crash now is finished by the next recovery.
   set_.store_state(container);
-  const Definition definition = container.definition_now();
   execs_.container_ended(id);
-  disconnect_networks(parts_, id);
-  log_failure(parts_.volumes.release(id), "release of the volumes", id);
-  log_failure(parts_.images.snapshots().remove(snapshot_key(id)), "removal of the snapshot", id);
-  if (volumes) {
-    for (const ContainerMount& mount : definition.mounts)
-      if (mount.anonymous) {
-        const auto removed = parts_.volumes.remove(mount.point.name, false);
-        if (!removed.ok() && removed.error().kind() != Kind::Conflict)
-          log_failure(removed, "removal of a volume", id);
-      }
-  }
-  const std::string directory = container_directory(parts_.config, id);
-  const std::string trash = temporary_directory(parts_.config) + "/removed-" + id;
-  if (::rename(directory.c_str(), trash.c_str()) == 0) {
-    parts_.workers.post([trash] {
-      if (auto removed = sys::remove_tree(trash); !removed.ok())
-        log::warning("{}", removed.error().message());
-    });
-  }
-  if (auto erased = set_.erase(container); !erased.ok()) {
+  auto gone = take_apart(container);
+  if (gone.ok()) gone = set_.erase(container);
+  if (!gone.ok()) {
     // As Docker calls it: the removal can be asked for again, and the next recovery finishes it in any case.
     {
       const MutexLock lock(container.mutex);
       container.run.state = State::Dead;
     }
     set_.store_state(container);
-    return erased.error().with_context(fmt::format("cannot remove container \"{}\"", definition.name));
+    return gone.error().with_context(
+        fmt::format("cannot remove container \"{}\"", container.definition_now().name));
   }
   publish(container, "destroy");
   const MutexLock lock(container.mutex);
   container.removed = true;
   container.changed.notify_all();
   return {};
+}
+
+/// What a removal takes away before the record; what is gone already is fine, since it may be done again.
+Result<void> Lifecycle::take_apart(Container& container) {
+  const std::string& id = container.id;
+  TRY(disconnect_networks(parts_, id));
+  TRY(parts_.volumes.release(id));
+  if (auto removed = parts_.images.snapshots().remove(snapshot_key(id));
+      !removed.ok() && removed.error().kind() != Kind::NotFound)
+    return removed;
+  if (container.run_now().volumes_too)
+    for (const ContainerMount& mount : container.definition_now().mounts) {
+      if (!mount.anonymous) continue;
+      // Another container may have come to use it (--volumes-from).
+      auto removed = parts_.volumes.remove(mount.point.name, true);
+      if (!removed.ok() && removed.error().kind() != Kind::Conflict) return removed;
+    }
+  const std::string directory = container_directory(parts_.config, id);
+  const std::string trash = fmt::format("{}/{}{}", temporary_directory(parts_.config), kRemovedPrefix, id);
+  if (::rename(directory.c_str(), trash.c_str()) != 0)
+    return errno == ENOENT ? Result<void>() : fail_errno("rename {}", directory);
+  parts_.workers.post([this] { clear_removed(); });
+  return {};
+}
+
+/// What could not be deleted the last time is tried again.
+void Lifecycle::clear_removed() {
+  const std::string temporary = temporary_directory(parts_.config);
+  const MutexLock lock(clearing_);
+  const auto names = sys::list_directory(temporary);
+  if (!names.ok()) return log::warning("{}", names.error().message());
+  for (const std::string& name : *names) {
+    if (!name.starts_with(kRemovedPrefix)) continue;
+    if (auto removed = sys::remove_tree(temporary + "/" + name); !removed.ok())
+      log::warning("{}", removed.error().message());
+  }
 }
 
 }  // namespace skiff::engine

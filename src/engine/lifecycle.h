@@ -100,6 +100,10 @@ class Lifecycle {
   void schedule_restart(const std::shared_ptr<Container>& container, std::chrono::milliseconds delay);
   void restart_now(const std::shared_ptr<Container>& container);
   Result<void> destroy_locked(Container& container, bool volumes) REQUIRES(container.operation);
+  Result<void> take_apart(Container& container) REQUIRES(container.operation);
+  /// Of folders of removed containers, in the folder for temporary things.
+  static constexpr std::string_view kRemovedPrefix = "removed-";
+  void clear_removed() EXCLUDES(clearing_);
   void publish(Container& container, const std::string& action, std::map<std::string, std::string> more = {});
 
   bool recover_one(const std::shared_ptr<Container>& container);
@@ -113,6 +117,7 @@ class Lifecycle {
   Events& events_;
   Health& health_;
   Execs& execs_;
+  Mutex clearing_;  ///< held by whoever deletes folders of removed containers
   std::atomic<bool> closing_ = false;
 };
 

@@ -209,6 +209,42 @@ TEST(Lifecycle, RemovalNeedsAStoppedContainerOrForce) {
   EXPECT_FALSE(sys::exists(container_directory(rig.config, id)));
 }
 
+TEST(Lifecycle, ARemovalThatFailsLeavesNothingWhenItIsAskedForAgain) {
+  Rig rig;
+  RemoveOptions with_volumes;
+  with_volumes.volumes = true;
+  auto body = Rig::request();
+  body.config.volumes["/anonymous"];
+  for (const char* name : {"again", "restart"}) {
+    rig.create(name, body);
+    rig.volumes.failing = true;
+    EXPECT_EQ(rig.containers->remove(name, with_volumes).error().message(),
+              fmt::format("cannot remove container \"{}\": disk I/O error", name));
+    EXPECT_EQ(rig.get(name).state_now(), State::Dead);
+    EXPECT_EQ(rig.volumes.volumes.size(), 1u);
+    rig.volumes.failing = false;
+    if (name == std::string_view("again")) {
+      ASSERT_TRUE(rig.containers->remove(name, {}).ok());
+    } else {
+      rig.reopen();
+      ASSERT_TRUE(rig.lifecycle->recover().ok());
+    }
+    EXPECT_FALSE(rig.set->find(name).ok());
+    EXPECT_TRUE(rig.volumes.volumes.empty()) << "the first removal was to take them along";
+    EXPECT_TRUE(rig.images->fake_snapshots.keys.empty());
+  }
+}
+
+TEST(Lifecycle, WhatCouldNotBeDeletedGoesWithTheNext) {
+  Rig rig;
+  rig.create("web");
+  const std::string before = rig.config.data_root + "/tmp/removed-before";
+  ASSERT_TRUE(sys::make_directories(before + "/files").ok());
+  ASSERT_TRUE(rig.containers->remove("web", {}).ok());
+  rig.workers->drain();
+  EXPECT_TRUE(sys::list_directory(rig.config.data_root + "/tmp")->empty());
+}
+
 TEST(Lifecycle, TheDaemonsDeathLosesNothing) {
   Rig rig;
   rig.create("lives");

@@ -178,15 +178,16 @@ Result<void> follow_network(Parts& parts, const Definition& definition, const ne
   return write_in_place(resolver, network::resolv_conf(parts.config, wanted, joined));
 }
 
-void disconnect_networks(Parts& parts, const std::string& id) {
+Result<void> disconnect_networks(Parts& parts, const std::string& id) {
   parts.networks.stop_dns(id);
   log_failure(parts.networks.unpublish(id), "closing ports", id);
-  const auto endpoints = parts.networks.endpoints(id);
-  if (!endpoints.ok()) return log_failure(endpoints.error(), "endpoints", id);
-  for (const auto& endpoint : *endpoints) {
+  Result<void> released;
+  for (const auto& endpoint : TRY(parts.networks.endpoints(id))) {
     log_failure(parts.networks.unplug(endpoint, nullptr), "unplugging", id);
-    log_failure(parts.networks.release(id, endpoint.network), "release of the address", id);
+    auto given_back = parts.networks.release(id, endpoint.network);
+    if (released.ok()) released = std::move(given_back);
   }
+  return released;
 }
 
 spec::docker::EndpointSettings shown_endpoint(const spec::docker::EndpointSettings& wanted,

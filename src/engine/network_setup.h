@@ -26,8 +26,9 @@ Result<spec::docker::PortMap> connect_networks(Parts& parts, const Definition& d
                                                const std::vector<network::Endpoint>& endpoints,
                                                UndoStack& undo);
 
-/// Takes everything back when the container's namespace is gone; failures are logged.
-void disconnect_networks(Parts& parts, const std::string& id);
+/// Takes everything back when the container's namespace is gone. What the kernel does not give back is
+/// logged, as the next start reconciles that; an address that stays the container's is the failure.
+Result<void> disconnect_networks(Parts& parts, const std::string& id);
 
 /// Tells a running container of a network that it has joined or left: its own line in /etc/hosts, and the
 /// embedded DNS as its resolver while it is on a network with names. What somebody edited in the container

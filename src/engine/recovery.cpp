@@ -108,7 +108,9 @@ void Lifecycle::end_forgotten_monitors() {
 void Lifecycle::remove_half_made() {
   const std::string temporary = temporary_directory(parts_.config);
   if (const auto names = sys::list_directory(temporary); names.ok()) {
+    parts_.workers.post([this] { clear_removed(); });
     for (const std::string& name : *names) {
+      if (name.starts_with(kRemovedPrefix)) continue;
       parts_.workers.post([path = temporary + "/" + name] {
         if (auto removed = sys::remove_tree(path); !removed.ok())
           log::warning("{}", removed.error().message());
@@ -119,8 +121,8 @@ void Lifecycle::remove_half_made() {
   if (const auto names = sys::list_directory(root); names.ok()) {
     for (const std::string& name : *names) {
       if (set_.by_id(name)) continue;
-      (void)parts_.volumes.release(name);
-      disconnect_networks(parts_, name);
+      for (const auto& released : {parts_.volumes.release(name), disconnect_networks(parts_, name)})
+        if (!released.ok()) log::warning("container {}: {}", name, released.error().message());
       if (auto removed = sys::remove_tree(root + "/" + name); !removed.ok())
         log::warning("{}", removed.error().message());
     }

@@ -225,7 +225,10 @@ Result<void> Lifecycle::launch(Container& container) {
   UndoStack undo;
   auto endpoints = allocate_endpoints(parts_, definition);
   if (!endpoints.ok()) return failed(endpoints.error(), false);
-  undo.add([this, id = container.id] { disconnect_networks(parts_, id); });
+  undo.add([this, id = container.id] {
+    if (auto released = disconnect_networks(parts_, id); !released.ok())
+      log::warning("release of the addresses of container {}: {}", id, released.error().message());
+  });
 
   bool runs_at_once = false;
   bool handed_over = false;

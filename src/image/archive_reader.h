@@ -12,8 +12,8 @@
 namespace skiff::image {
 
 /// The entries of an archive of images, once a worker has unpacked them into a scratch folder of the snapshot
-/// store; the folder goes with this object. Nothing in it is trusted. The layers of images that were here when
-/// it was read, and those taken from it, are held as long: what the archive need not have must not go.
+/// store; the folder goes with this object. Nothing in it is trusted. The layers of images that were here
+/// when it was read, and those taken from it, are held as long: what the archive need not have must not go.
 class ArchiveReader {
  public:
   static Result<std::unique_ptr<ArchiveReader>> read(Store& store, const sys::Fd& tar,

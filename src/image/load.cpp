@@ -148,8 +148,8 @@ Result<Image> Loader::make(const std::string& config, const std::vector<std::str
                 platform_->to_string());
   const auto chains = spec::oci::chain_ids(diff_ids);
   std::vector<Layer> made = TRY(layers_here(diff_ids, chains));
-  // From the top down, as layers can go. Those of an image stay: of this one, or, when it was here already, of
-  // another.
+  // From the top down, as layers can go. Those of an image stay: of this one, or, when it was here already,
+  // of another.
   UndoStack undo;
   for (std::size_t i = made.size(); i < layers.size(); ++i)
     made.push_back(TRY(layer(layers[i], diff_ids[i], made.empty() ? "" : made.back().snapshot, undo)));

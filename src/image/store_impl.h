@@ -94,7 +94,7 @@ class CatalogueStore final : public Store {
   std::function<Result<void>(const std::string& snapshot)> whole_;
   Mutex mutex_;
   Catalogue catalogue_ GUARDED_BY(mutex_);
-  std::multiset<std::string> held_ GUARDED_BY(mutex_);  ///< ids of images, once for each hold
+  std::multiset<std::string> held_ GUARDED_BY(mutex_);         ///< ids of images, once for each hold
   std::multiset<std::string> held_layers_ GUARDED_BY(mutex_);  ///< snapshots, once for each hold
   /// Layers without an image that could not be removed yet, because something stands on them or holds them.
   std::set<std::string> orphans_ GUARDED_BY(mutex_);

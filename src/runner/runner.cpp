@@ -72,6 +72,12 @@ class EpollRunner final : public Runner {
     sys::Fd socket;
   };
 
+  /// A monitor in advance, which is reaped as any child, should somebody kill it.
+  struct Spare {
+    std::uint64_t key = 0;
+    sys::Fd socket;
+  };
+
   /// What an epoll event belongs to: a monitor's socket, or the pidfd of a monitor that is our child.
   struct Entry {
     std::shared_ptr<MonitorTask> task;
@@ -81,6 +87,7 @@ class EpollRunner final : public Runner {
   std::string run_directory(const std::string& id) const { return directory_ + "/" + id; }
   Result<Newborn> spawn_monitor() const;
   std::optional<Newborn> take_spare() EXCLUDES(spare_mutex_);
+  Result<Spare> spawn_spare();
   static void end(Newborn monitor);
   Result<void> make_container(MonitorTask& task, const std::function<Result<Bundle>()>& make);
   Exit clean_up_after_monitor(const std::string& id) const;
@@ -115,7 +122,7 @@ class EpollRunner final : public Runner {
   std::unordered_map<std::uint64_t, Entry> entries_ GUARDED_BY(mutex_);
 
   Mutex spare_mutex_;
-  std::optional<Newborn> spare_ GUARDED_BY(spare_mutex_);
+  std::optional<Spare> spare_ GUARDED_BY(spare_mutex_);
   bool preparing_ GUARDED_BY(spare_mutex_) = false;
 
   Mutex events_mutex_;
@@ -211,14 +218,16 @@ Result<EpollRunner::Newborn> EpollRunner::spawn_monitor() const {
 }
 
 std::optional<EpollRunner::Newborn> EpollRunner::take_spare() {
-  std::optional<Newborn> spare;
+  std::optional<Spare> spare;
   {
     const MutexLock lock(spare_mutex_);
     spare.swap(spare_);
   }
-  if (!spare) return spare;
-  const auto ended = spare->process.wait_for(0ms);
-  if (ended && !ended->has_value()) return spare;
+  if (!spare) return std::nullopt;
+  Newborn monitor{.process = take_child(spare->key), .socket = std::move(spare->socket)};
+  if (!monitor.process.valid()) return std::nullopt;
+  const auto ended = monitor.process.wait_for(0ms);
+  if (ended && !ended->has_value()) return monitor;
   return std::nullopt;  // somebody killed it
 }
 
@@ -227,11 +236,20 @@ void EpollRunner::prepare_next() {
     const MutexLock lock(spare_mutex_);
     if (spare_ || std::exchange(preparing_, true)) return;
   }
-  auto spawned = spawn_monitor();
-  if (!spawned) log::warning("a monitor in advance: {}", spawned.error().message());
+  auto spare = spawn_spare();
+  if (!spare) log::warning("a monitor in advance: {}", spare.error().message());
   const MutexLock lock(spare_mutex_);
   preparing_ = false;
-  if (spawned) spare_ = *std::move(spawned);
+  if (spare) spare_ = *std::move(spare);
+}
+
+Result<EpollRunner::Spare> EpollRunner::spawn_spare() {
+  auto monitor = TRY(spawn_monitor());
+  Entry child{.task = nullptr, .child = std::move(monitor.process)};
+  const auto key = add(child.child.pidfd().get(), child);
+  if (key) return Spare{.key = *key, .socket = std::move(monitor.socket)};
+  end({.process = std::move(child.child), .socket = std::move(monitor.socket)});
+  return key.error();
 }
 
 /// Hanging up makes a monitor undo everything and end; one that does not is ended.

@@ -12,11 +12,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include "base/ids.h"
+#include "base/strings.h"
 #include "base/thread.h"
 #include "monitor/log_reader.h"
 #include "monitor/protocol.h"
@@ -582,6 +585,31 @@ TEST_F(RunnerTest, MonitorKilledWhileNobodyIsThereIsCleanedUp) {
   const auto record = Runner::exit_record(directory_ + "/state/" + id);
   ASSERT_TRUE(record.ok() && record->has_value());
   EXPECT_EQ((*record)->code, 137);
+}
+
+TEST_F(RunnerTest, MonitorInAdvanceThatIsKilledIsReapedAndReplaced) {
+  const auto children = [] {
+    std::set<pid_t> pids;
+    const auto threads = *sys::list_directory("/proc/self/task");
+    for (const auto& thread : threads) {
+      const std::string text = *sys::read_file("/proc/self/task/" + thread + "/children");
+      for (const auto& word : split(text, ' '))
+        if (!word.empty()) pids.insert(std::stoi(std::string(word)));
+    }
+    return pids;
+  };
+  const auto before = children();
+  runner_->prepare_next();
+  std::vector<pid_t> fresh;
+  std::ranges::set_difference(children(), before, std::back_inserter(fresh));
+  ASSERT_EQ(fresh.size(), 1U);
+  ASSERT_EQ(::kill(fresh[0], SIGKILL), 0);
+  // Nobody but the runner reaps it.
+  for (int i = 0; i < 200 && ::kill(fresh[0], 0) == 0; ++i) ::poll(nullptr, 0, 20);
+  EXPECT_NE(::kill(fresh[0], 0), 0);
+  const auto task = run(bundle({"true"}));
+  ASSERT_TRUE(task);
+  EXPECT_EQ(exit_of(*task).code, 0);
 }
 
 TEST_F(RunnerTest, MonitorDisregardsSignals) {

@@ -218,12 +218,13 @@ Result<void> MonitorTask::release() {
   if (released_.exchange(true)) return success();
   auto done = link_.call(monitor::type::kRelease, json::Object(), {}, quick());
   if (done) return success();
-  if (done.error().kind() == Kind::Unavailable) {
-    // Gone is as good as released. One that stands still sees that we have left as soon as it can.
-    link_.hang_up();
-    return success();
+  if (done.error().kind() == Kind::Conflict) {
+    released_ = false;
+    return std::move(done).error();
   }
-  released_ = false;
+  // One that did not hear it, or stands still, sees that we have left as soon as it can.
+  link_.hang_up();
+  if (done.error().kind() == Kind::Unavailable) return success();  // gone is as good as released
   return std::move(done).error();
 }
 

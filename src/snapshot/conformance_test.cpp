@@ -321,6 +321,22 @@ TEST_P(OverlayStore, DeletionGoesOnAfterARestart) {
   EXPECT_EQ(folders(base_ + "/snapshots/trash"), 0u);
 }
 
+TEST_P(OverlayStore, WhatCannotBeDeletedIsTriedAgainWithTheNext) {
+  store_.reset();
+  std::ofstream(base_ + "/folder") << "none";
+  fs::create_directories(base_ + "/next");
+  const auto trash = Trash::open(base_ + "/snapshots/trash");
+  ASSERT_TRUE(trash.ok());
+  (*trash)->take_sometime(base_ + "/folder/files");
+  fs::remove(base_ + "/folder");
+  fs::create_directories(base_ + "/folder/files");
+  (*trash)->take_sometime(base_ + "/next");
+  (*trash)->drain();
+  EXPECT_FALSE(sys::exists(base_ + "/folder/files"));
+  EXPECT_FALSE(sys::exists(base_ + "/next"));
+  EXPECT_EQ(folders(base_ + "/snapshots/trash"), 0u);
+}
+
 TEST_P(OverlayStore, FoldersWithoutARecordAndRecordsWithoutAFolderGo) {
   layer("l1", "", "a", "1");
   prepare("c", "l1");

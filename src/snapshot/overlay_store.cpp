@@ -397,8 +397,7 @@ Result<void> OverlayStore::remove(const std::string& key) {
   records_.erase(key);
   unsynced_.erase(key);
   if (taken_away) return {};
-  // The record is gone, so should this fail, the folder goes at the next start.
-  if (auto taken = trash_->take(directory_of(record)); !taken) log::warning("{}", taken.error().message());
+  trash_->take_sometime(directory_of(record));  // the record is gone: nobody will ask again
   return {};
 }
 

@@ -81,9 +81,7 @@ class OverlayStore final : public Store {
                      const std::string& parent) override {
     return adopt(folder, committed, parent, false);
   }
-  void discard(const std::string& scratch) override {
-    if (auto taken = trash_->take(scratch); !taken) log::warning("{}", taken.error().message());
-  }
+  void discard(const std::string& scratch) override { trash_->take_sometime(scratch); }
   Result<void> sync() override { return sync_all(); }
   Result<void> adopt_served(const std::string& folder, const std::string& committed,
                             const std::string& parent) override {

@@ -39,6 +39,22 @@ Result<void> Trash::take(const std::string& path) {
   return {};
 }
 
+void Trash::take_sometime(const std::string& path) {
+  std::set<std::string> waiting;
+  {
+    const MutexLock lock(mutex_);
+    waiting.swap(missed_);
+  }
+  waiting.insert(path);
+  for (const auto& each : waiting) {
+    const auto taken = take(each);
+    if (taken.ok()) continue;
+    log::warning("{}", taken.error().message());
+    const MutexLock lock(mutex_);
+    missed_.insert(each);
+  }
+}
+
 void Trash::drain() {
   MutexLock lock(mutex_);
   while (pending_ || busy_) lock.wait(changed_);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <memory>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -22,6 +24,9 @@ class Trash {
 
   /// Moves `path` (same file system) here and returns at once.
   Result<void> take(const std::string& path);
+  /// As take(), for who can do nothing about a failure: that is logged, and it is tried again when the next
+  /// thing comes.
+  void take_sometime(const std::string& path) EXCLUDES(mutex_);
   /// Waits until everything is deleted.
   void drain() EXCLUDES(mutex_);
 
@@ -35,6 +40,7 @@ class Trash {
   bool pending_ GUARDED_BY(mutex_) = true;
   bool busy_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  std::set<std::string> missed_ GUARDED_BY(mutex_);  ///< what could not be moved here yet
   std::thread thread_;
 };
 

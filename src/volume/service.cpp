@@ -19,6 +19,8 @@ using spec::docker::VolumeCreate;
 constexpr const char* kVolumeTable = "volumes";
 /// "<volume>/<container>"; volume names have no slash.
 constexpr const char* kUserTable = "volume_users";
+/// Volumes whose record is gone and whose folder may not be, by name.
+constexpr const char* kGoneTable = "volumes_gone";
 constexpr const char* kAnonymousLabel = "com.docker.volume.anonymous";
 
 struct Record {
@@ -79,7 +81,7 @@ class LocalVolumes final : public Service {
 
   Result<void> load() {
     const MutexLock lock(mutex_);
-    return database_.read([&](meta::Transaction& transaction) NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
+    TRY(database_.read([&](meta::Transaction& transaction) NO_THREAD_SAFETY_ANALYSIS -> Result<void> {
       for (const auto& [name, text] : TRY(transaction.scan(kVolumeTable))) {
         Volume volume = TRY(json::decode<Record>(text)).volume;
         volume.mountpoint = data_directory(name);
@@ -89,8 +91,12 @@ class LocalVolumes final : public Service {
         const auto [name, container] = cut(key, '/');
         if (container) users_[std::string(name)].insert(std::string(*container));
       }
+      for (const auto& [name, text] : TRY(transaction.scan(kGoneTable)))
+        if (!volumes_.contains(name)) gone_.insert(name);
       return {};
-    });
+    }));
+    remove_gone();
+    return {};
   }
 
   Result<Volume> create(const VolumeCreate& wanted) override {
@@ -113,6 +119,7 @@ class LocalVolumes final : public Service {
     volume.labels = request.labels;
     volume.options = request.driver_opts;
     volume.mountpoint = data_directory(request.name);
+    if (gone_.contains(request.name)) TRY(remove_directory(request.name));
     // A directory without record is what a crash left between the two; the name makes it this volume's again.
     TRY(sys::make_directories(root_, 0701));
     TRY(sys::make_directories(root_ + "/" + request.name, 0701));
@@ -121,7 +128,8 @@ class LocalVolumes final : public Service {
       return transaction.put(kVolumeTable, request.name, json::encode(record));
     });
     if (!stored.ok()) {
-      remove_directory(request.name);
+      if (const auto removed = sys::remove_tree(root_ + "/" + request.name); !removed.ok())
+        log::warning("volume {}: {}", request.name, removed.error().message());
       return stored.error();
     }
     return volumes_[request.name] = volume;
@@ -248,19 +256,33 @@ class LocalVolumes final : public Service {
     return {found->second.begin(), found->second.end()};
   }
 
-  /// The record goes first: a directory that stays behind is taken over by a volume of that name, a record
-  /// without directory would be a lie.
+  /// The record goes first: a record without directory would be a lie. That the directory is to go is written
+  /// down with that, so that what keeps it for now, or a crash, leaves it neither here nor to a new volume of
+  /// that name.
   Result<void> remove_volume(const std::string& name) REQUIRES(mutex_) {
-    TRY(database_.write(
-        [&](meta::Transaction& transaction) { return transaction.erase(kVolumeTable, name); }));
+    TRY(database_.write([&](meta::Transaction& transaction) -> Result<void> {
+      TRY(transaction.erase(kVolumeTable, name));
+      return transaction.put(kGoneTable, name, "{}");
+    }));
     volumes_.erase(name);
-    remove_directory(name);
+    gone_.insert(name);
+    remove_gone();
     return {};
   }
 
-  void remove_directory(const std::string& name) {
-    if (const auto removed = sys::remove_tree(root_ + "/" + name); !removed.ok())
-      log::warning("volume {}: {}", name, removed.error().message());
+  void remove_gone() REQUIRES(mutex_) {
+    for (const auto& name : std::set<std::string>(gone_))
+      if (const auto removed = remove_directory(name); !removed.ok())
+        log::warning("volume {}: {}", name, removed.error().message());
+  }
+
+  /// Of a volume that is gone.
+  Result<void> remove_directory(const std::string& name) REQUIRES(mutex_) {
+    TRY(sys::remove_tree(root_ + "/" + name));
+    TRY(database_.write([&](meta::Transaction& transaction) { return transaction.erase(kGoneTable, name); },
+                        meta::Durability::Relaxed));
+    gone_.erase(name);
+    return {};
   }
 
   std::string root_;
@@ -268,6 +290,7 @@ class LocalVolumes final : public Service {
   Mutex mutex_;
   std::map<std::string, Volume> volumes_ GUARDED_BY(mutex_);
   std::map<std::string, std::set<std::string>> users_ GUARDED_BY(mutex_);
+  std::set<std::string> gone_ GUARDED_BY(mutex_);  ///< volumes whose directory could not be removed yet
 };
 
 }  // namespace

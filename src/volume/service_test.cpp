@@ -1,5 +1,7 @@
 #include "volume/service.h"
 
+#include <sys/mount.h>
+
 #include <gtest/gtest.h>
 
 #include "base/ids.h"
@@ -81,6 +83,39 @@ TEST_F(Volumes, SayHowTheyAreMounted) {
   EXPECT_EQ(volumes_->mount_of("bound")->type, "bind");
   EXPECT_EQ(volumes_->mount_of("bound")->source, "/srv");
   EXPECT_FALSE(*volumes_->is_empty("fast"));
+}
+
+TEST_F(Volumes, WhatIsRemovedNeverComesBack) {
+  const auto remain = [&](const std::string& name) {
+    // A crash came between the record's end and the directory's.
+    ASSERT_TRUE(database_
+                    .write([&](auto& transaction) { return transaction.put("volumes_gone", name, "{}"); },
+                           meta::Durability::Full)
+                    .ok());
+    ASSERT_TRUE(sys::make_directories(root_ + "/" + name + "/_data").ok());
+    ASSERT_TRUE(sys::replace_file(root_ + "/" + name + "/_data/secret", "x").ok());
+  };
+  remain("gone");
+  const auto live = volumes_->create({"live", "", {}, {}});
+  remain("live");
+  volumes_ = *Service::open(root_, database_);
+  EXPECT_FALSE(sys::exists(root_ + "/gone"));
+  EXPECT_TRUE(sys::exists(live->mountpoint + "/secret"));
+  ASSERT_TRUE(volumes_->remove("live", false).ok());
+  EXPECT_FALSE(sys::exists(root_ + "/live"));
+  EXPECT_EQ(database_.count("volumes_gone"), 0u);
+  // Something keeps the directory from going; a volume of its name does not inherit it.
+  ASSERT_TRUE(volumes_->create({"busy", "", {}, {}}).ok());
+  ASSERT_TRUE(sys::replace_file(root_ + "/busy/_data/secret", "x").ok());
+  ASSERT_EQ(::mount("none", (root_ + "/busy").c_str(), "tmpfs", 0, nullptr), 0);
+  EXPECT_TRUE(volumes_->remove("busy", false).ok());
+  EXPECT_EQ(database_.count("volumes_gone"), 1u);
+  EXPECT_FALSE(volumes_->create({"busy", "", {}, {}}).ok());
+  ASSERT_EQ(::umount2((root_ + "/busy").c_str(), 0), 0);
+  EXPECT_TRUE(sys::exists(root_ + "/busy/_data/secret"));
+  ASSERT_TRUE(volumes_->create({"busy", "", {}, {}}).ok());
+  EXPECT_TRUE(*volumes_->is_empty("busy"));
+  EXPECT_EQ(database_.count("volumes_gone"), 0u);
 }
 
 TEST_F(Volumes, LeaveNothingWhenTheDatabaseFails) {

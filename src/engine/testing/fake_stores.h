@@ -282,6 +282,7 @@ class FakeVolumes final : public volume::Service {
  public:
   std::map<std::string, spec::docker::Volume> volumes;
   std::map<std::string, std::set<std::string>> held;  ///< by container
+  bool failing = false;                               ///< nothing is given back
 
   Result<spec::docker::Volume> create(const spec::docker::VolumeCreate& request) override {
     if (request.name.find('/') != std::string::npos)
@@ -308,6 +309,7 @@ class FakeVolumes final : public volume::Service {
     return {};
   }
   Result<void> release(const std::string& container) override {
+    if (failing) return Error(Kind::Internal, "disk I/O error");
     held.erase(container);
     return {};
   }
