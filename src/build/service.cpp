@@ -128,10 +128,11 @@ class BuildService : public Service {
   bool handle(const runner::Event& event) override { return exits_.handle(event); }
 
  private:
-  /// Counts a build that is under way.
+  /// Counts a build that is under way. What it finds in the cache stays, though images that have it go.
   class Running {
    public:
-    explicit Running(BuildService& service) : service_(service) {
+    explicit Running(BuildService& service)
+        : service_(service), steps_(service.parts_.images.hold_layers_of(std::string(kSnapshotPrefix))) {
       const MutexLock lock(service_.mutex_);
       ++service_.running_;
     }
@@ -142,6 +143,7 @@ class BuildService : public Service {
 
    private:
     BuildService& service_;
+    std::shared_ptr<const void> steps_;
   };
 
   Result<void> finish(const Request& request, Progress& progress, const std::string& id,

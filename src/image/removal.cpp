@@ -168,7 +168,7 @@ void CatalogueStore::take_back(const spec::Digest& id) {
 
 /// Of a layer that no image has.
 Result<void> CatalogueStore::remove_unused(const std::string& snapshot) {
-  if (held_layers_.contains(snapshot)) return fail(Kind::Conflict, "layer {} is held", snapshot);
+  if (is_held(snapshot)) return fail(Kind::Conflict, "layer {} is held", snapshot);
   return snapshots_.remove(snapshot);
 }
 

@@ -118,6 +118,9 @@ class Store {
   /// image of them. Each must be looked up afterwards: it may have gone just before. What it stands on cannot
   /// go before it does. The store outlives all holds.
   virtual std::shared_ptr<const void> hold_layers(const std::vector<std::string>& snapshots) = 0;
+  /// The same of all layers whose snapshots' keys begin with `prefix`, those made meanwhile too: a build may
+  /// find any that a build has made.
+  virtual std::shared_ptr<const void> hold_layers_of(const std::string& prefix) = 0;
   /// Removes an image with all its names, as one step. Conflict when it is pinned, held, was used since
   /// `since`, has children, or any container.
   virtual Result<std::vector<Removal>> evict(const spec::Digest& id, Time since, const InUse& in_use) = 0;

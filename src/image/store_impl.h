@@ -34,6 +34,7 @@ class CatalogueStore final : public Store {
   void used(const spec::Digest& id) override;
   std::shared_ptr<const void> hold(const spec::Digest& id) override;
   std::shared_ptr<const void> hold_layers(const std::vector<std::string>& snapshots) override;
+  std::shared_ptr<const void> hold_layers_of(const std::string& prefix) override;
   Result<std::vector<Removal>> evict(const spec::Digest& id, Time since, const InUse& in_use) override;
   void take_back(const spec::Digest& id) override;
   Result<void> sweep_layers() override;
@@ -83,6 +84,8 @@ class CatalogueStore final : public Store {
   Result<void> delete_image(const std::string& id, bool force, bool quiet, Deletion& deletion)
       REQUIRES(mutex_);
   Result<void> drop_layers(std::vector<Layer> layers, Deletion& deletion) REQUIRES(mutex_);
+  bool is_held(const std::string& snapshot) const REQUIRES(mutex_);
+  void sweep_released() REQUIRES(mutex_);
   Result<void> remove_unused(const std::string& snapshot) REQUIRES(mutex_);
   Result<void> sweep() REQUIRES(mutex_);
 
@@ -96,6 +99,7 @@ class CatalogueStore final : public Store {
   Catalogue catalogue_ GUARDED_BY(mutex_);
   std::multiset<std::string> held_ GUARDED_BY(mutex_);         ///< ids of images, once for each hold
   std::multiset<std::string> held_layers_ GUARDED_BY(mutex_);  ///< snapshots, once for each hold
+  std::multiset<std::string> held_prefixes_ GUARDED_BY(mutex_);
   /// Layers without an image that could not be removed yet, because something stands on them or holds them.
   std::set<std::string> orphans_ GUARDED_BY(mutex_);
   Mutex sizes_mutex_;

@@ -387,6 +387,17 @@ TEST_F(ImageTest, LayersThatAreHeldGoWithTheirLastHold) {
   EXPECT_TRUE(snapshots_->list()->empty());
 }
 
+TEST_F(ImageTest, LayersAreHeldByTheBeginningOfTheirKeys) {
+  const Image made = image({layer("one")});
+  auto hold = store_->hold_layers_of("layer-");
+  EXPECT_FALSE(lines(made.id.to_string(), true).empty());
+  EXPECT_EQ(snapshots_->list()->size(), 1u);
+  store_->hold_layers_of("build-").reset();
+  EXPECT_EQ(snapshots_->list()->size(), 1u);
+  hold.reset();
+  EXPECT_TRUE(snapshots_->list()->empty());
+}
+
 TEST_F(ImageTest, ALayerThatIsDroppedStaysWithWhomElseItIsOfUse) {
   const Layer below = layer("one");
   const Layer above = layer("two", below.snapshot);

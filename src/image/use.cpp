@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/log.h"
 #include "image/record.h"
 #include "image/store_impl.h"
@@ -60,9 +62,28 @@ std::shared_ptr<const void> CatalogueStore::hold_layers(const std::vector<std::s
               held_layers_.erase(held_layers_.find(snapshot));
               waited_for = waited_for || orphans_.contains(snapshot);
             }
-            if (!waited_for) return;
-            if (auto swept = sweep(); !swept.ok()) log::warning("{}", swept.error().message());
+            if (waited_for) sweep_released();
           }};
+}
+
+std::shared_ptr<const void> CatalogueStore::hold_layers_of(const std::string& prefix) {
+  const MutexLock lock(mutex_);
+  held_prefixes_.insert(prefix);
+  return {static_cast<const void*>(this), [this, prefix](const void*) {
+            const MutexLock releasing(mutex_);
+            held_prefixes_.erase(held_prefixes_.find(prefix));
+            sweep_released();
+          }};
+}
+
+bool CatalogueStore::is_held(const std::string& snapshot) const {
+  return held_layers_.contains(snapshot) || std::ranges::any_of(held_prefixes_, [&](const auto& prefix) {
+           return snapshot.starts_with(prefix);
+         });
+}
+
+void CatalogueStore::sweep_released() {
+  if (auto swept = sweep(); !swept.ok()) log::warning("{}", swept.error().message());
 }
 
 void CatalogueStore::used(const spec::Digest& id) {

@@ -163,6 +163,7 @@ class World:
         for file, data in (("Dockerfile", dockerfile.encode()), ("word", word.encode()), ("data", word.encode() * 50000)):
             with open(os.path.join(folder, file), "wb") as out:
                 out.write(data)
+            os.utime(out.name, (1, 1))  # the same file makes the same layer
         return folder
 
     def close(self):

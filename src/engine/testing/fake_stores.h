@@ -142,6 +142,7 @@ class FakeImages final : public image::Store {
   Result<std::vector<image::Removal>> evict(const spec::Digest& id, Time, const image::InUse&) override {
     return std::vector<image::Removal>{{"", id.to_string()}};
   }
+  std::shared_ptr<const void> hold_layers_of(const std::string&) override { return nullptr; }
   void take_back(const spec::Digest&) override {}
   Result<void> sweep_layers() override { return {}; }
   Result<void> remove_layer(const std::string&) override { return {}; }
