@@ -3,7 +3,7 @@
 #include <bzlib.h>
 #include <lzma.h>
 
-#include <vector>
+#include "archive/buffer.h"
 
 namespace skiff::archive {
 namespace {
@@ -43,7 +43,7 @@ class XzSource final : public Source {
 
  private:
   std::unique_ptr<Source> inner_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   lzma_stream stream_ = LZMA_STREAM_INIT;
   lzma_ret ready_ = LZMA_OK;  ///< what the decoder said last
   bool ended_ = false;
@@ -90,7 +90,7 @@ class Bzip2Source final : public Source {
   }
 
   std::unique_ptr<Source> inner_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   bz_stream stream_ = {};
   bool open_ = false;
   bool ended_ = false;

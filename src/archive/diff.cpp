@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <map>
 #include <optional>
-#include <vector>
 
+#include "archive/buffer.h"
 #include "archive/piece_buffer.h"
 #include "archive/tree.h"
 #include "base/strings.h"
@@ -70,7 +70,7 @@ class Walker {
   TarWriter& tar_;
   const bool whiteouts_;
   const std::set<std::string>* omit_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   std::map<std::pair<dev_t, ino_t>, std::string> links_;  ///< first name of each file that has several
   std::uint64_t bytes_ = 0;
 };

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
-#include <vector>
+#include <utility>
 
+#include "archive/buffer.h"
 #include "archive/tar_writer.h"
 #include "spec/digest.h"
 
@@ -56,7 +58,7 @@ class PieceBuffer {
 
   const Sink& sink_;
   const bool hashes_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   spec::Hasher hasher_;
   std::size_t used_ = 0;
   std::uint64_t total_ = 0;

@@ -8,8 +8,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
+#include "archive/buffer.h"
 #include "archive/codecs.h"
 #include "archive/limit_source.h"
 #include "sys/file.h"
@@ -50,7 +50,7 @@ class FdSource final : public Source {
   }
 
   int fd_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   std::size_t filled_ = 0;
 };
 
@@ -121,7 +121,7 @@ class GzipSource final : public Source {
 
   std::unique_ptr<Source> inner_;
   std::unique_ptr<inflate_state> state_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   bool in_member_ = false;
   bool ended_ = false;
 };
@@ -158,7 +158,7 @@ class ZstdSource final : public Source {
  private:
   std::unique_ptr<Source> inner_;
   std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> stream_;
-  std::vector<char> buffer_;
+  Buffer buffer_;
   ZSTD_inBuffer in_{nullptr, 0, 0};
   bool ended_ = false;
   bool frame_open_ = true;

@@ -8,18 +8,16 @@
 #include "archive/image_archive.h"
 #include "archive/side_thread.h"
 #include "image/docker_manifest.h"
+#include "scratch.h"
 #include "spec/manifest.h"
 #include "sys/file.h"
+#include "tar_mutator.h"
 
 // Any bytes as an archive of images, and what stands in it as the documents of one. Whatever happens, the
 // folder above the scratch folder stays as it was.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace skiff;
-  static const std::string base = [] {
-    std::string name = "/tmp/skiff-fuzz-XXXXXX";
-    if (!::mkdtemp(name.data())) std::abort();
-    return name;
-  }();
+  const std::string& base = fuzz::scratch();
   const std::string scratch = base + "/scratch";
   std::filesystem::create_directory(scratch);
   const std::string bytes(reinterpret_cast<const char*>(data), size);

@@ -8,17 +8,15 @@
 
 #include "archive/apply.h"
 #include "archive/source.h"
+#include "scratch.h"
 #include "sys/file.h"
+#include "tar_mutator.h"
 
 // Any bytes as a layer and as a build context, through decompression, tar reading and placing. Whatever
 // happens, the folder above the target stays as it was.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace skiff;
-  static const std::string base = [] {
-    std::string name = "/tmp/skiff-fuzz-XXXXXX";
-    if (!::mkdtemp(name.data())) std::abort();
-    return name;
-  }();
+  const std::string& base = fuzz::scratch();
   const std::string target = base + "/root";
   for (const auto& options : {archive::layer_options(), archive::context_options()}) {
     std::filesystem::create_directory(target);
