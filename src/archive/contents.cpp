@@ -25,6 +25,8 @@ constexpr std::size_t kLongestName = 255;
 constexpr std::size_t kLongestPath = 4095;
 constexpr std::size_t kLargestXattr = 64 << 10;
 constexpr mode_t kImplied = S_IFDIR | 0755;
+/// Of all files together. No table has room for so many with digests, but one line makes any number of holes.
+constexpr std::uint64_t kMostPieces = 1 << 20;
 
 /// One entry of the table.
 struct Entry {
@@ -188,7 +190,9 @@ class Builder {
 
   Result<void> place(std::uint32_t folder, const std::string& name, const Entry& entry) {
     if (name == kOpaqueName) {
-      nodes_[folder].node.xattrs.emplace_back(kOpaque, "y");
+      auto& xattrs = nodes_[folder].node.xattrs;
+      const std::pair<std::string, std::string> opaque(kOpaque, "y");
+      if (std::find(xattrs.begin(), xattrs.end(), opaque) == xattrs.end()) xattrs.push_back(opaque);
       return {};
     }
     if (name.starts_with(kMeta)) return fail(Kind::Unsupported, "{} is of aufs", quote(entry.name));
@@ -300,6 +304,9 @@ class Builder {
     if (chunk.offset != here || here >= node.size || chunk.size > node.size - here)
       return fail(Kind::InvalidArgument, "the pieces of {} are not in order", quote(entry.name));
     if (chunk.size == 0) chunk.size = node.size - here;
+    pieces_ += (chunk.size - 1) / kLargestChunk + 1;
+    if (pieces_ > kMostPieces)
+      return fail(Kind::Unsupported, "the layer's files have more than {} pieces", kMostPieces);
     if (entry.chunk_type == "zeros") {
       // Holes of any size: cut, so that no reader has to hold them whole.
       for (std::uint64_t left = chunk.size; left > 0;) {
@@ -358,6 +365,7 @@ class Builder {
   std::optional<std::size_t> packed_;  ///< its last piece that is not zeros
   std::uint64_t entries_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t pieces_ = 0;
 };
 
 Result<std::string> unpack(std::string_view bytes) {

@@ -24,9 +24,9 @@ struct ContentsOf {
 /// (containers-storage-zstd-chunked(5)) and eStargz ones (estargz.h); the entries of both are those of CRFS.
 /// Whiteouts become overlayfs'. `bytes` is plain or one zstd frame. InvalidArgument for what is malformed;
 /// Unsupported for what a tar may do and a table need not (a file that comes twice, a path through a link, a
-/// piece without a digest or of more than kLargestChunk bytes, or that takes more than most_packed()): such a
-/// layer has to be unpacked. Exhausted: more than `limits` allow, counting the directories that only paths
-/// tell of.
+/// piece without a digest or of more than kLargestChunk bytes, or that takes more than most_packed(), holes
+/// that make a million pieces): such a layer has to be unpacked. Exhausted: more than `limits` allow,
+/// counting the directories that only paths tell of.
 Result<LayerIndex> parse_contents(std::string_view bytes, const ContentsOf& blob,
                                   const spec::LayerLimits& limits);
 

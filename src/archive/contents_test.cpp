@@ -76,7 +76,7 @@ TEST(Contents, TheTreeIsWhatTheEntriesSay) {
 
 TEST(Contents, WhiteoutsBecomeOverlays) {
   const auto index = parse(
-      R"({"type":"reg","name":"a/.wh.gone"},{"type":"reg","name":"b/.wh..wh..opq"},{"type":"reg","name":".wh..wh..opq"})");
+      R"({"type":"reg","name":"a/.wh.gone"},{"type":"reg","name":"b/.wh..wh..opq"},{"type":"reg","name":"b/.wh..wh..opq"},{"type":"reg","name":".wh..wh..opq"})");
   ASSERT_TRUE(index.ok()) << index.error().message();
   const auto* gone = find(*index, {"a", "gone"});
   ASSERT_TRUE(gone);
@@ -141,6 +141,14 @@ TEST(Contents, LimitsHold) {
   EXPECT_TRUE(parse(file("a/b/c/d"), {0, 4, 0}).ok());
   EXPECT_EQ(refusal(file("a") + R"(,{"type":"hardlink","name":"b","linkName":"a"})", {0, 1, 0}),
             Kind::Exhausted);
+}
+
+TEST(Contents, AHoleOfAnySizeTakesLittleMemoryOrIsRefused) {
+  const auto hole = [](std::uint64_t size) {
+    return fmt::format(R"({{"type":"reg","name":"a","size":{},"chunkType":"zeros"}})", size);
+  };
+  EXPECT_EQ(refusal(hole(INT64_MAX)), Kind::Unsupported) << "although there is no limit of the bytes";
+  EXPECT_EQ(find(*parse(hole(3 * kLargestChunk + 1)), {"a"})->chunks.size(), 4u);
 }
 
 TEST(Contents, APieceThatTakesTooMuchOfTheBlobIsRefused) {
