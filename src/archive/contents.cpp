@@ -401,7 +401,8 @@ void find_ends(std::vector<Entry>& entries, std::uint64_t table) {
     const std::int64_t size = entry.chunk_size > 0 ? entry.chunk_size : left;
     left -= std::min(left, size);
     const auto next = begins.upper_bound(entry.offset);
-    if (next == begins.end() || size < 0 || entry.before < 0) continue;  // refused for its place
+    if (next == begins.end() || entry.offset < 0 || size < 0 || entry.before < 0)
+      continue;  // refused for its place
     const std::uint64_t most =
         most_packed(static_cast<std::uint64_t>(entry.before) + static_cast<std::uint64_t>(size));
     entry.end = *next;

@@ -184,8 +184,10 @@ Result<void> Lifecycle::take_apart(Container& container) {
     }
   const std::string directory = container_directory(parts_.config, id);
   const std::string trash = fmt::format("{}/{}{}", temporary_directory(parts_.config), kRemovedPrefix, id);
-  if (::rename(directory.c_str(), trash.c_str()) != 0)
-    return errno == ENOENT ? Result<void>() : fail_errno("rename {}", directory);
+  if (::rename(directory.c_str(), trash.c_str()) != 0) {
+    auto failed = fail_errno("rename {} to {}", directory, trash);
+    return sys::exists(directory) ? Result<void>(std::move(failed)) : success();
+  }
   parts_.workers.post([this] { clear_removed(); });
   return {};
 }

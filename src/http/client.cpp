@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -22,6 +23,40 @@ constexpr std::size_t kPieceSize = 64 << 10;
 /// Answers that come while the request is still being sent are kept up to this.
 constexpr std::size_t kMostEarlyAnswer = 1 << 20;
 constexpr std::uint64_t kMostOfFile = 1 << 20;  ///< sent at once, so that early answers are seen
+
+/// sendfile(2) has no MSG_NOSIGNAL, and the command line dies of SIGPIPE as others do when nobody reads its
+/// output.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoPipeSignal() {
+    const timespec at_once = {};
+    if (!was_pending_)
+      while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+      }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_;
+};
+
+/// Whether an errno of sendfile(2) is the socket's; else it is the file's.
+bool of_socket(int code) {
+  return code == EPIPE || code == ECONNRESET || code == ENOTCONN || code == ETIMEDOUT ||
+         code == EHOSTUNREACH || code == ENETUNREACH;
+}
 
 }  // namespace
 
@@ -137,7 +172,8 @@ Result<void> Client::State::send_body(const ClientRequest& request) {
 }
 
 Result<void> Client::State::send_file(const ClientRequest& request) {
-  // sendfile(2) knows no flag for not waiting: the socket is asked instead, as long as this lasts.
+  const NoPipeSignal quiet;
+  // Nor is there a flag for not waiting: the socket is told, as long as this lasts.
   const int flags = ::fcntl(socket.get(), F_GETFL);
   ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK);
   Result<void> sent;
@@ -150,8 +186,10 @@ Result<void> Client::State::send_file(const ClientRequest& request) {
       sent = fail(Kind::DataLoss, "the file has become shorter while it was sent");
     } else if (errno == EAGAIN) {
       sent = wait_for_room();
-    } else if (errno != EINTR) {
+    } else if (of_socket(errno)) {
       sent = broken();
+    } else if (errno != EINTR) {
+      sent = fail_errno("read the file that is sent");
     }
   }
   if (socket) ::fcntl(socket.get(), F_SETFL, flags);

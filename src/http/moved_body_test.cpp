@@ -162,6 +162,33 @@ TEST_F(MovedBodyTest, AFileThatShrinksIsAnError) {
   EXPECT_EQ(answer.error().message(), "the file has become shorter while it was sent");
 }
 
+/// It would be of SIGPIPE.
+TEST_F(MovedBodyTest, AServerThatLeavesIsNotTheClientsDeath) {
+  serve([&](Exchange& exchange) {
+    exchange.stop_reading();
+    exchange.abort();
+  });
+  ::signal(SIGPIPE, SIG_DFL);
+  Client client(address());
+  const auto answer = client.send(request(kSize));
+  ::signal(SIGPIPE, SIG_IGN);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().kind(), Kind::Unavailable) << answer.error().message();
+  sigset_t pending;
+  ::sigpending(&pending);
+  EXPECT_EQ(::sigismember(&pending, SIGPIPE), 0);
+}
+
+TEST_F(MovedBodyTest, AFileThatCannotBeReadIsTheFilesError) {
+  serve([&](Exchange& exchange) { (void)exchange.read_body(kSize); });
+  file_ = sys::open_directory("/").value();
+  Client client(address());
+  const auto answer = client.send(request(kSize));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_TRUE(answer.error().message().starts_with("read the file that is sent: "))
+      << answer.error().message();
+}
+
 TEST_F(MovedBodyTest, ARefusalEndsTheSending) {
   serve([&](Exchange& exchange) { (void)exchange.send(413, "too large"); });
   Client client(address());

@@ -41,7 +41,7 @@ struct Fetch {
 
 /// The JSON out of the gzipped tar at the end of an eStargz layer, unpacked as any other tar, in a folder of
 /// its own.
-Result<std::string> estargz_json(const Fetch& fetch, std::uint64_t at) {
+Result<sys::Fd> estargz_json(const Fetch& fetch, std::uint64_t at) {
   const std::uint64_t size = fetch.size() - archive::kEstargzFooter - at;
   if (size > archive::kLargestContents)
     return fail(Kind::Exhausted, "the layer's table of contents has {} bytes", size);
@@ -55,15 +55,35 @@ Result<std::string> estargz_json(const Fetch& fetch, std::uint64_t at) {
   options.limits.bytes = archive::kLargestContents;
   options.limits.entries = 1;
   TRY(archive::unpack(packed, root, "/", options));
-  const sys::Fd json =
-      TRY(sys::open_at(folder, archive::kEstargzContents, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-  return sys::read_all(json, archive::kLargestContents);
+  return sys::open_at(folder, archive::kEstargzContents, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/// The table that the manifest vouches for, which may have been much smaller on its way: it is never in
+/// memory.
+Result<void> verify_contents(const sys::Fd& contents, const Fetch& fetch, const spec::Digest& wanted) {
+  spec::Hasher hasher;
+  std::string piece(64 << 10, '\0');
+  for (std::uint64_t total = 0;;) {
+    const std::size_t count = TRY(sys::read_some(contents, piece.data(), piece.size()));
+    if (count == 0) break;
+    total += count;
+    if (total > archive::kLargestContents)
+      return fail(Kind::Exhausted, "the table of contents of layer {} has more than {} bytes",
+                  fetch.layer.digest.to_string(), archive::kLargestContents);
+    hasher.update(std::string_view(piece).substr(0, count));
+  }
+  if (hasher.finish() != wanted)
+    return fail(Kind::DataLoss, "the table of contents of layer {} does not have the digest {}",
+                fetch.layer.digest.to_string(), wanted.to_string());
+  return ::lseek(contents.get(), 0, SEEK_SET) < 0 ? Result<void>(fail_errno("seek")) : success();
 }
 
 }  // namespace
 
 std::optional<ContentsPlace> find_contents(const spec::oci::Descriptor& layer) {
-  if (const auto told = layer.annotations.find(kEstargzDigest); told != layer.annotations.end()) {
+  const auto told = layer.annotations.find(kEstargzDigest);
+  // Some converters leave it on layers that they turn into zstd:chunked.
+  if (told != layer.annotations.end() && !layer.annotations.contains(kPosition)) {
     const auto digest = spec::Digest::parse(told->second);
     if (!digest.ok() || digest->algorithm() != "sha256" ||
         layer.size <= static_cast<std::int64_t>(archive::kEstargzFooter))
@@ -94,16 +114,13 @@ Result<LooseLayer> fetch_contents(Store& store, registry::Repository& repository
     const auto footer = TRY(fetch.range(blob.size - archive::kEstargzFooter, archive::kEstargzFooter));
     blob.estargz = TRY(archive::estargz_contents(footer, blob.size));
   }
-  const auto bytes =
-      TRY(blob.estargz ? estargz_json(fetch, *blob.estargz) : fetch.range(place.offset, place.size));
-  if (spec::Digest::of(bytes) != place.digest)
-    return fail(Kind::DataLoss, "the table of contents of layer {} does not have the digest {}",
-                layer.digest.to_string(), place.digest.to_string());
+  const sys::Fd contents = blob.estargz ? TRY(estargz_json(fetch, *blob.estargz))
+                                        : TRY(memory_file(TRY(fetch.range(place.offset, place.size))));
+  TRY(verify_contents(contents, fetch, place.digest));
   LooseLayer loose(store.snapshots(), TRY(store.snapshots().scratch()));
   const std::string files = loose.folder() + "/fs";
   for (const auto& path : {loose.folder(), files})
     if (::mkdir(path.c_str(), 0755) != 0) return fail_errno("mkdir {}", path);
-  const sys::Fd contents = TRY(memory_file(bytes));
   const sys::Fd nowhere = TRY(sys::open_directory(files));
   const sys::Fd index = TRY(sys::open_file(fmt::format("{}/{}", loose.folder(), lazy::kIndexNote),
                                            O_WRONLY | O_CREAT | O_EXCL, 0600));

@@ -49,6 +49,9 @@ Result<std::optional<LooseLayer>> LazyLayers::prepare(const spec::oci::Descripto
                                                       const std::stop_token& stop) {
   const auto place = find_contents(blob);
   if (!place) return std::optional<LooseLayer>();
+  tables_.acquire();
+  UndoStack turn;
+  turn.add([this] { tables_.release(); });
   auto loose = fetch_contents(store_, repository, blob, *place, note, stop);
   if (loose.ok()) return std::optional<LooseLayer>(*std::move(loose));
   if (loose.error().kind() == Kind::Cancelled) return loose.error();

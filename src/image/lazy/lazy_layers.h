@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -64,6 +65,8 @@ class LazyLayers {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// Tables of contents that are read at a time: each may take a worker a lot of memory.
+  static constexpr std::ptrdiff_t kMostTables = 4;
   struct Member {
     std::string snapshot;
     std::string directory;
@@ -96,6 +99,7 @@ class LazyLayers {
   BlobLedger& ledger_;
   const registry::Settings& settings_;
   const bool background_;
+  std::counting_semaphore<> tables_{kMostTables};
   Mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Group> groups_ GUARDED_BY(mutex_);

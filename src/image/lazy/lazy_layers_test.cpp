@@ -406,6 +406,16 @@ TEST(ContentsPlaceTest, OnlyWhatTheManifestVouchesForIsFound) {
   layer.annotations[kPosition] = "100:50:400:1";
   layer.annotations[kChecksum] = "md5:00";
   EXPECT_FALSE(find_contents(layer));
+  constexpr const char* star = "containerd.io/snapshot/stargz/toc.digest";
+  layer.annotations = {{star, spec::Digest::of("x").to_string()}};
+  ASSERT_TRUE(find_contents(layer));
+  EXPECT_TRUE(find_contents(layer)->estargz);
+  layer.annotations[star] = "md5:00";
+  EXPECT_FALSE(find_contents(layer));
+  layer.annotations[kPosition] = "100:50:400:1";
+  layer.annotations[kChecksum] = spec::Digest::of("x").to_string();
+  ASSERT_TRUE(find_contents(layer)) << "it may have been eStargz once";
+  EXPECT_FALSE(find_contents(layer)->estargz);
 }
 
 }  // namespace
