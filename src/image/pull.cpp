@@ -290,7 +290,9 @@ class RegistryPuller final : public Puller {
       documents.push_back(TRY(store_.content().put(document.bytes)));
     TRY(store_.add_digest(image.id, canonical, documents));
     const bool newer = !before.ok() || *before != image.id;
-    if (newer && !reference.digest()) TRY(store_.tag(image.id, reference));
+    // Also one that had the name before: somebody may have taken it away since.
+    const auto current = store_.id_of(reference.to_string());
+    if (!reference.digest() && (!current.ok() || *current != image.id)) TRY(store_.tag(image.id, reference));
     progress.message(fmt::format("Digest: {}", source.digest.to_string()));
     if (request.platform && !request.platform->accepts(image.config.platform))
       progress.message(fmt::format(
