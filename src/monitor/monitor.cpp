@@ -150,7 +150,10 @@ Result<Monitor::Answer> Monitor::create(Message& message) {
   Answer answer{.body = json::to_value(CreateReply{.pid = backend_->process().pid()}), .fds = {}};
   answer.fds.push_back(TRY(sys::duplicate(backend_->process().pidfd())));
   const std::string path = fmt::format("/proc/{}/ns/net", backend_->process().pid());
-  answer.fds.push_back(TRY(sys::open_file(path, O_RDONLY)));
+  auto network = sys::open_file(path, O_RDONLY);
+  // The first process has ended: what it has to say of that is read by its start.
+  if (!network && network.error().code() == ENOENT) TRY(run_program());
+  answer.fds.push_back(TRY(std::move(network)));
   if (request.start) TRY(run_program());  // last: the program may have ended a moment later
   return answer;
 }

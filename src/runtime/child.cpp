@@ -182,7 +182,8 @@ void warn(const Context& context, Step step, int code, const char* detail) {
 void tell(const Context& context, Message message) {
   Packet packet;
   packet.message = message;
-  if (::write(context.socket, &packet, sizeof packet) < 0) ::_exit(1);
+  if (::write(context.socket, &packet, sizeof packet) < 0)
+    fail(context, Step::Handshake, errno, "write to the parent");
 }
 
 void hand_over(const Context& context, Message message, int fd) {
@@ -198,8 +199,8 @@ void expect(const Context& context, Message message) {
   ssize_t size = 0;
   do size = ::read(context.socket, &packet, sizeof packet);
   while (size < 0 && errno == EINTR);
-  // A parent that is gone wants no container any more.
-  if (size <= 0) ::_exit(1);
+  if (size < 0) fail(context, Step::Handshake, errno, "read from the parent");
+  if (size == 0) ::_exit(1);  // a parent that is gone wants no container any more
   if (size != sizeof packet || packet.message != message)
     fail(context, Step::Handshake, EPROTO, "unexpected message");
 }

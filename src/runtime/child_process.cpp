@@ -229,6 +229,7 @@ void await_start(Context& context) {
   ssize_t size = 0;
   do size = ::read(plan->start_fd, &byte, 1);
   while (size < 0 && errno == EINTR);
+  if (size < 0) fail(context, Step::Handshake, errno, "read from the parent");
   if (size != 1) ::_exit(1);
 }
 

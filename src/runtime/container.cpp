@@ -279,10 +279,13 @@ Result<Container> Container::create(CreateOptions& options) {
 
 Result<void> Container::start() {
   if (!state_->socket) return Error(Kind::Conflict, "the container has been started already");
-  TRY(send(state_->socket, Message::Start));
+  const auto sent = send(state_->socket, Message::Start);
+  if (!sent && sent.error().code() != EPIPE) return sent;
   // The other end closes at execve: the end of the connection is the good news.
   auto received = state_->next();
   while (received && received->packet.message == Message::Warning) received = state_->next();
+  // Unless it was closed before.
+  if (!sent && !received) received = explain_loss(state_->process, std::move(received).error());
   if (received) {
     auto error = received->packet.message == Message::Failed
                      ? describe_failure(received->packet)

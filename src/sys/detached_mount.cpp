@@ -3,11 +3,10 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include <thread>
-
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/overlay.h"
+#include "sys/own_thread.h"
 #include "sys/syscalls.h"
 
 namespace skiff::sys {
@@ -24,11 +23,11 @@ int configure(const Fd& context, const FilesystemOption& option) {
 Result<Fd> mount_old_overlay(const std::vector<FilesystemOption>& options, bool read_only) {
   Fd tree;
   int code = 0;
-  std::thread([&] {
+  TRY(in_own_thread([&] {
     if (::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0)
       tree = Fd(mount_overlay_page(options, read_only));
     code = errno;
-  }).join();
+  }));
   if (!tree) return Error::from_errno("mount overlay", code);
   return tree;
 }

@@ -10,7 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <thread>
+
+#include "sys/own_thread.h"
 
 namespace skiff::sys {
 namespace {
@@ -119,12 +120,12 @@ Result<void> NetlinkSocket::query(std::string_view message,
 
 Result<void> in_network_namespace(const Fd& network_namespace, const std::function<Result<void>()>& body) {
   Result<void> result;
-  std::thread([&] {
+  TRY(in_own_thread([&] {
     if (::setns(network_namespace.get(), CLONE_NEWNET) != 0)
       result = fail_errno("enter the network namespace");
     else
       result = body();
-  }).join();
+  }));
   return result;
 }
 
