@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/thread.h"
+#include "base/undo.h"
 #include "sys/file.h"
 
 namespace skiff::volume {
@@ -121,17 +122,20 @@ class LocalVolumes final : public Service {
     volume.mountpoint = data_directory(request.name);
     if (gone_.contains(request.name)) TRY(remove_directory(request.name));
     // A directory without record is what a crash left between the two; the name makes it this volume's again.
+    const std::string directory = root_ + "/" + request.name;
+    UndoStack undo;
+    if (!sys::exists(directory))
+      undo.add([&] {
+        if (const auto removed = sys::remove_tree(directory); !removed.ok())
+          log::warning("volume {}: {}", request.name, removed.error().message());
+      });
     TRY(sys::make_directories(root_, 0701));
-    TRY(sys::make_directories(root_ + "/" + request.name, 0701));
+    TRY(sys::make_directories(directory, 0701));
     TRY(sys::make_directories(volume.mountpoint, 0755));
-    const auto stored = database_.write([&](meta::Transaction& transaction) {
+    TRY(database_.write([&](meta::Transaction& transaction) {
       return transaction.put(kVolumeTable, request.name, json::encode(record));
-    });
-    if (!stored.ok()) {
-      if (const auto removed = sys::remove_tree(root_ + "/" + request.name); !removed.ok())
-        log::warning("volume {}: {}", request.name, removed.error().message());
-      return stored.error();
-    }
+    }));
+    undo.dismiss();
     return volumes_[request.name] = volume;
   }
 

@@ -122,6 +122,10 @@ TEST_F(Volumes, LeaveNothingWhenTheDatabaseFails) {
   database_.failing = true;
   EXPECT_FALSE(volumes_->create({"data", "", {}, {}}).ok());
   EXPECT_FALSE(sys::exists(root_ + "/data"));
+  // What was there before is nobody's to delete.
+  ASSERT_TRUE(sys::make_directories(root_ + "/data/_data/found").ok());
+  EXPECT_FALSE(volumes_->create({"data", "", {}, {}}).ok());
+  EXPECT_TRUE(sys::exists(root_ + "/data/_data/found"));
 }
 
 }  // namespace
