@@ -269,6 +269,9 @@ Result<void> Applier::write_data(const Entry& entry, const sys::Fd& file) {
   for (;;) {
     const auto bytes = TRY(tar_.data(offset));
     if (bytes.empty()) break;
+    // What is written over would be missing when the tar is made again; Go's reader refuses such a map.
+    if (offset < position)
+      return fail(Kind::InvalidArgument, "the pieces of its sparse map are not in order");
     // A sparse map need not end where the file does.
     if (static_cast<std::uint64_t>(offset) + bytes.size() > entry.size)
       return fail(Kind::InvalidArgument, "its sparse map leads beyond the {} bytes of the file", entry.size);

@@ -81,6 +81,23 @@ TEST_F(DamagedTest, ASparseFileEndsWhereItsHeaderSays) {
             "archive entry \"sparse\": its sparse map leads beyond the 8 bytes of the file");
 }
 
+TEST_F(DamagedTest, ASparseFileIsWrittenOnce) {
+  std::string block = header("sparse", 2 * kBlock, 'S', "ustar  ");
+  const std::size_t pieces[] = {0, kBlock, kBlock, kBlock};  // offset and size of each
+  for (std::size_t i = 0; i < std::size(pieces); ++i)
+    std::snprintf(block.data() + 386 + 12 * i, 12, "%011zo", pieces[i]);
+  std::snprintf(block.data() + 483, 12, "%011zo", 2 * kBlock);
+  const std::string data =
+      std::string(kBlock, 'a') + std::string(kBlock, 'b') + std::string(2 * kBlock, '\0');
+  ASSERT_TRUE(layer(summed(block) + data).ok());
+  EXPECT_EQ(read("root/sparse"), std::string(kBlock, 'a') + std::string(kBlock, 'b'));
+  std::snprintf(block.data() + 410, 12, "%011zo", kBlock - 1);
+  const auto applied = layer(summed(block) + data);
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(applied.error().message(),
+            "archive entry \"sparse\": the pieces of its sparse map are not in order");
+}
+
 TEST_F(DamagedTest, AnAttributeThatDoesNotFitIsNotAFullDisk) {
   Entry file = testing::Tar::make("file", Entry::Type::Regular, 0644);
   // More than ext4 keeps beside an inode, less than the kernel's limit; other file systems have it.
