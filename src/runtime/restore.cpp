@@ -174,8 +174,8 @@ Result<Restored> restore(const RestoreOptions& options) {
   // A root must be a mount point whose parent is not covered: this one is there for criu alone.
   setting.binds = {{options.rootfs, options.mount_point}};
   auto criu = TRY(Criu::start(setting));
-  UndoStack undo;
   bool unit_started = false;
+  UndoStack undo;  // behind all that its step refers to
   undo.add([&] {
     (void)criu.finish();
     end_processes(cgroup);
