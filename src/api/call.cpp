@@ -131,7 +131,10 @@ Result<engine::Filters> filters_of(const Call& call) {
 }
 
 Result<std::optional<spec::Platform>> json_platform(const Call& call) {
-  const auto& text = call.query.get("platform");
+  return json_platform(call.query.get("platform"));
+}
+
+Result<std::optional<spec::Platform>> json_platform(const std::string& text) {
   if (text.empty()) return std::optional<spec::Platform>();
   auto platform = json::decode<spec::Platform>(text);
   if (!platform.ok())

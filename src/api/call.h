@@ -65,7 +65,9 @@ Result<void> answer_nothing(Call& call, int status);
 void answer_error(http::Exchange& http, const Error& error);
 
 Result<engine::Filters> filters_of(const Call& call);
-/// The parameter "platform", {"os":"linux","architecture":"arm64"}; none when it is not there.
+/// A platform as {"os":"linux","architecture":"arm64"}; none when the text is empty.
+Result<std::optional<spec::Platform>> json_platform(const std::string& text);
+/// The same of the parameter "platform".
 Result<std::optional<spec::Platform>> json_platform(const Call& call);
 
 /// Runs `producer` with the writing end of a pipe and sends what it writes as the answer's body. An error

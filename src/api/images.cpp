@@ -7,6 +7,7 @@ namespace {
 
 constexpr ApiVersion kWithoutVirtualSize{1, 44};
 constexpr ApiVersion kWithoutContainerConfig{1, 45};
+constexpr ApiVersion kRemovesPlatforms{1, 50};
 
 /// Adds the fields that the API has dropped since, for clients of that age.
 void add_virtual_size(ApiVersion version, json::Value& image) {
@@ -55,9 +56,15 @@ Result<void> image_unpin(Call& call) {
 }
 
 Result<void> image_remove(Call& call) {
+  std::optional<spec::Platform> platform;
+  if (call.version >= kRemovesPlatforms) {
+    const auto platforms = call.query.all("platforms");
+    if (platforms.size() > 1) return Error(Kind::InvalidArgument, "multiple platforms are not supported");
+    if (!platforms.empty()) platform = TRY(json_platform(platforms.front()));
+  }
   return answer(call, 200,
                 TRY(call.engine.images.remove(call.name(), call.query.boolean("force"),
-                                              call.query.boolean("noprune"))));
+                                              call.query.boolean("noprune"), platform)));
 }
 
 Result<void> image_prune(Call& call) {

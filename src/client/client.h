@@ -150,7 +150,9 @@ class Client {
   Result<void> tag_image(std::string_view source, std::string_view repository, std::string_view tag);
   /// Our own endpoint: whether prune and the image budget leave the image alone.
   Result<void> pin_image(std::string_view name, bool pinned);
-  Result<std::vector<docker::ImageDeleteItem>> remove_image(std::string_view name, bool force, bool prune);
+  /// `platforms` are JSON.
+  Result<std::vector<docker::ImageDeleteItem>> remove_image(std::string_view name, bool force, bool prune,
+                                                            const std::vector<std::string>& platforms = {});
   Result<docker::ImagePruneReport> prune_images(const Filters& filters);
   /// Progress lines of a pull; all tags without tag and digest. `auth` is the X-Registry-Auth header. `lazy`
   /// is understood by our engine: layers that can be are served while they come.

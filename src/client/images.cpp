@@ -33,11 +33,12 @@ Result<void> Client::pin_image(std::string_view name, bool pinned) {
 }
 
 Result<std::vector<docker::ImageDeleteItem>> Client::remove_image(std::string_view name, bool force,
-                                                                  bool prune) {
-  return call_list<docker::ImageDeleteItem>("DELETE", Query(fmt::format("/images/{}", encode_path(name)))
-                                                          .flag("force", force)
-                                                          .flag("noprune", !prune)
-                                                          .text());
+                                                                  bool prune,
+                                                                  const std::vector<std::string>& platforms) {
+  Query query(fmt::format("/images/{}", encode_path(name)));
+  query.flag("force", force).flag("noprune", !prune);
+  for (const auto& platform : platforms) query.add("platforms", platform);
+  return call_list<docker::ImageDeleteItem>("DELETE", query.text());
 }
 
 Result<docker::ImagePruneReport> Client::prune_images(const Filters& filters) {

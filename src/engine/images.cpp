@@ -229,8 +229,9 @@ Result<void> Images::pin(std::string_view name, bool pinned) {
   return {};
 }
 
-Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(std::string_view name, bool force,
-                                                                  bool no_prune) {
+Result<std::vector<spec::docker::ImageDeleteItem>> Images::remove(
+    std::string_view name, bool force, bool no_prune, const std::optional<spec::Platform>& platform) {
+  if (platform) TRY(check_platform(TRY(parts_.images.resolve(name)), name, platform));
   const auto in_use = [this](const spec::Digest& of, bool* running) { return set_.user_of(of, running); };
   const spec::Digest id = TRY(parts_.images.id_of(name));
   const auto removals = TRY(parts_.images.remove(name, force, !no_prune, in_use));

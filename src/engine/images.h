@@ -30,7 +30,9 @@ class Images {
   Result<void> tag(std::string_view name, const std::string& repository, const std::string& tag);
   /// Whether the image is removed by nobody but who forces it: not by prune, nor for want of room.
   Result<void> pin(std::string_view name, bool pinned);
-  Result<std::vector<spec::docker::ImageDeleteItem>> remove(std::string_view name, bool force, bool no_prune);
+  /// NotFound also when the image is not for `platform`.
+  Result<std::vector<spec::docker::ImageDeleteItem>> remove(
+      std::string_view name, bool force, bool no_prune, const std::optional<spec::Platform>& platform = {});
   Result<spec::docker::ImagePruneReport> prune(const Filters& filters);
 
  private:

@@ -212,16 +212,18 @@ class RegistryPuller final : public Puller {
   Result<void> pull(const PullRequest& request, Progress& progress, const std::stop_token& stop) override {
     const auto& reference = request.reference;
     Change change = Change::None;
+    std::vector<std::string> warnings;
     if (!reference.tag().empty() || reference.digest()) {
-      change = TRY(pull_one(request, reference, progress, stop));
+      change = TRY(pull_one(request, reference, warnings, progress, stop));
     } else {
       for (const auto& tag : TRY(find_tags(reference, request.credentials, settings_, stop)))
-        change = std::max(change, TRY(pull_one(request, reference.with_tag(tag), progress, stop)));
+        change = std::max(change, TRY(pull_one(request, reference.with_tag(tag), warnings, progress, stop)));
     }
     const char* status = change == Change::Newer    ? "Downloaded newer image"
                          : change == Change::Mended ? "Repaired damaged image"
                                                     : "Image is up to date";
     progress.message(fmt::format("Status: {} for {}", status, reference.familiar()));
+    for (const auto& warning : warnings) progress.message(warning);
     return {};
   }
 
@@ -242,7 +244,8 @@ class RegistryPuller final : public Puller {
   enum class Change : std::uint8_t { None, Mended, Newer };
 
   /// What the name stands for now is another image, or one that lacked something.
-  Result<Change> pull_one(const PullRequest& request, const spec::Reference& asked, Progress& progress,
+  Result<Change> pull_one(const PullRequest& request, const spec::Reference& asked,
+                          std::vector<std::string>& warnings, Progress& progress,
                           const std::stop_token& stop) {
     // With a digest the tag says nothing more.
     const auto reference = asked.digest() ? asked.with_tag("") : asked;
@@ -295,7 +298,7 @@ class RegistryPuller final : public Puller {
     if (!reference.digest() && (!current.ok() || *current != image.id)) TRY(store_.tag(image.id, reference));
     progress.message(fmt::format("Digest: {}", source.digest.to_string()));
     if (request.platform && !request.platform->accepts(image.config.platform))
-      progress.message(fmt::format(
+      warnings.push_back(fmt::format(
           "WARNING: image with reference {} was found but its platform ({}) does not match "
           "the specified platform ({})",
           reference.familiar(), image.config.platform.to_string(), request.platform->to_string()));

@@ -72,6 +72,16 @@ TEST_F(TransferTest, APlatformIsChosenAndOthersAreNamed) {
             "not found (there are linux/s390x, linux/amd64, linux/arm64)");
 }
 
+TEST_F(TransferTest, AnImageForAnotherPlatformIsTakenAndSaid) {
+  publish("app", "v1", {tar_of("a", "one")}, *spec::Platform::parse("linux/amd64"));
+  Words words;
+  ASSERT_TRUE(pull("app:v1", words, "linux/s390x").ok());
+  EXPECT_EQ(
+      words.lines().back(),
+      "WARNING: image with reference " + registry_.name("app:v1") +
+          " was found but its platform (linux/amd64) does not match the specified platform (linux/s390x)");
+}
+
 TEST_F(TransferTest, AllTagsAndDigests) {
   const auto digest = spec::Digest::of(publish("app", "v1", {tar_of("a", "one")}));
   publish("app", "v2", {tar_of("a", "two")});

@@ -57,6 +57,9 @@ TEST(PlatformTest, Parses) {
   EXPECT_EQ(Platform::parse("linux/arm/v6").value().to_string(), "linux/arm/v6");
   for (const auto* text : {"", "a/b/c/d", "linux/", "nosuch", "linux/am d64"})
     EXPECT_FALSE(Platform::parse(text).ok()) << text;
+  EXPECT_EQ(Platform::parse("Windows")->to_string(), "windows/" + Platform::host().architecture);
+  EXPECT_EQ(Platform::parse("macos")->to_string(), "darwin/" + Platform::host().architecture);
+  EXPECT_EQ(Platform::parse("macos/arm64")->to_string(), "darwin/arm64");
   EXPECT_TRUE(Platform::host().accepts(Platform::host()));
   EXPECT_TRUE((Platform{"arm64", "linux", ""}).accepts({"arm64", "linux", "v8"}));
   EXPECT_FALSE((Platform{"amd64", "linux", ""}).accepts({"arm64", "linux", ""}));

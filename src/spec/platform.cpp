@@ -1,5 +1,6 @@
 #include "spec/platform.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -29,10 +30,20 @@ constexpr std::array kMachines = {
     std::pair<std::string_view, std::string_view>{"arm", "armv7l"},
 };
 
+/// What Go calls operating systems, and so what one word may mean.
+constexpr std::array<std::string_view, 17> kSystems = {
+    "aix",   "android", "darwin", "dragonfly", "freebsd", "hurd",    "illumos", "ios", "js",
+    "linux", "nacl",    "netbsd", "openbsd",   "plan9",   "solaris", "windows", "zos"};
+
 const Name* find_architecture(std::string_view text) {
   for (const auto& name : kNames)
     if (equals_ignore_case(name.alias, text)) return &name;
   return nullptr;
+}
+
+std::string system_of(std::string_view text) {
+  const std::string system = to_lower(text);
+  return system == "macos" ? "darwin" : system;
 }
 
 Platform make(std::string_view os, const Name& name, std::string_view variant) {
@@ -65,11 +76,13 @@ Result<Platform> Platform::parse(std::string_view text) {
                   part, text);
   if (parts.size() == 1) {
     if (const Name* name = find_architecture(parts[0])) return make("linux", *name, "");
-    if (to_lower(parts[0]) == "linux") return Platform{host().architecture, "linux", host().variant};
+    const std::string system = system_of(parts[0]);
+    if (std::find(kSystems.begin(), kSystems.end(), system) != kSystems.end())
+      return Platform{host().architecture, system, host().variant};
     return fail(Kind::InvalidArgument, "\"{}\": unknown operating system or architecture: invalid argument",
                 text);
   }
-  const std::string os = to_lower(parts[0]);
+  const std::string os = system_of(parts[0]);
   const std::string variant = parts.size() == 3 ? to_lower(parts[2]) : "";
   if (const Name* name = find_architecture(parts[1])) return make(os, *name, variant);
   return Platform{to_lower(parts[1]), os, variant};

@@ -46,6 +46,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def reply(self, status, body=b"", headers=None):
         self.send_response(status)
+        if body.startswith(b"{"):  # as registries do, and without it Docker reads no list of errors
+            headers = {"Content-Type": "application/json"} | (headers or {})
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
@@ -128,7 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Cut
         body = self.body(rule)
         upstream = http.client.HTTPConnection("127.0.0.1", int(sys.argv[2]), timeout=60)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
+        # Docker says what it accepts in several lines.
+        headers = {name: ", ".join(self.headers.get_all(name)) for name in self.headers.keys() if name.lower() not in HOP}
         if isinstance(self.connection, ssl.SSLSocket):
             headers["X-Forwarded-Proto"] = "https"
         upstream.request(self.command, self.path, body if body or self.command in ("PUT", "POST", "PATCH") else None, headers)

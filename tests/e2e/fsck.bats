@@ -7,6 +7,7 @@ fsck() { "$SKIFF_BIN/skiff" -H "unix://$E2E_DIR/skiff.sock" system fsck "$@"; }
 setup_file() {
   export E2E_DIR REGISTRY
   E2E_DIR=$(mktemp -d /tmp/skiff-e2e-XXXXXX)
+  [ "$E2E_ENGINE" != docker ] || return 0
   leak_snapshot | grep -v "$E2E_DIR" >"$E2E_DIR/before"
   local port
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -25,6 +26,7 @@ setup_file() {
 
 teardown_file() {
   local failed=0
+  [ "$E2E_ENGINE" != docker ] || { rm -rf "$E2E_DIR"; return; }
   engine_fds_stable || failed=1
   engine_stop "$E2E_DIR" || failed=1
   kill -TERM "$(cat "$E2E_DIR/registry.pid")"
@@ -33,6 +35,7 @@ teardown_file() {
 }
 
 setup() {
+  [ "$E2E_ENGINE" != docker ] || skip "Docker looks for no damage"
   engine pull -q "$REGISTRY/app:v1" >/dev/null
   IMAGE=$(engine inspect -f '{{.Id}}' "$REGISTRY/app:v1")
 }

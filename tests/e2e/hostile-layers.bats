@@ -29,10 +29,12 @@ setup() {
 }
 
 teardown() {
-  engine rmi -f $(engine images -q hostile) 2>/dev/null || true
+  engine rmi -f $(hostiles) 2>/dev/null || true
   engine builder prune -af >/dev/null
 }
 
+# Those that came of it: by load, import or build, and by a pull.
+hostiles() { engine images -q --filter reference=hostile --filter "reference=$REGISTRY/hostile"; }
 ours() { [ "$E2E_ENGINE" != docker ]; }
 snapshots() { ! ours || ls "$E2E_DIR/data/snapshots" | grep -v trash || true; }
 outside() { # all that can be said of what must not change
@@ -45,7 +47,7 @@ escaped() { compgen -G /escaped || compgen -G /tmp/escaped || compgen -G "$E2E_D
   compgen -G "$E2E_DIR/data/*/escaped" || compgen -G "$E2E_DIR/data/snapshots/*/escaped" || true; }
 # unharmed: nothing outside changed, no image, no tree and no download is there that was not, and the engine answers.
 unharmed() {
-  [ "$(outside)" = "$OUTSIDE_BEFORE" ] && [ -z "$(escaped)" ] && [ -z "$(engine images -q hostile)" ] && [ "$(snapshots)" = "$SNAPSHOTS" ] &&
+  [ "$(outside)" = "$OUTSIDE_BEFORE" ] && [ -z "$(escaped)" ] && [ -z "$(hostiles)" ] && [ "$(snapshots)" = "$SNAPSHOTS" ] &&
     { ! ours || [ -z "$(ls "$E2E_DIR/data/content/partial" "$E2E_DIR/data/content/ingest" | grep -v :)" ]; }
 }
 contained() { # what was unpacked stays inside; then it goes
@@ -56,7 +58,7 @@ contained() { # what was unpacked stays inside; then it goes
 refuses() {
   local file=$1 words=$2; shift 2
   run engine "$@"
-  ours || [ "$status" != 0 ] || { engine rmi -f $(engine images -q hostile) >/dev/null; return 0; }
+  ours || [ "$status" != 0 ] || { engine rmi -f $(hostiles) >/dev/null; return 0; }
   [ "$status" != 0 ] || { echo "$file was taken: $output"; return 1; }
   ! ours || [[ "$output" == *"$words"* ]] || { echo "$file: $output"; return 1; }
   unharmed || { echo "$file left something"; return 1; }

@@ -14,6 +14,20 @@ load lib
   [[ "$output" == *"not a valid repository/tag"* ]]
 }
 
+@test "rmi --platform takes only what is for that platform" {
+  engine tag e2e-busybox "$(name p)"
+  local here; here=$(engine image inspect --format '{{.Os}}/{{.Architecture}}' e2e-busybox)
+  run -1 engine rmi --platform linux/ppc64le "$(name p)"
+  [[ "$output" == *"image with reference $(name p) was found but its platform ($here) does not match the specified platform (linux/ppc64le)" ]]
+  run -1 engine rmi --platform linux/ppc64le,linux/arm64 "$(name p)"
+  [[ "$output" == *"multiple platforms are not supported" ]]
+  run -1 engine rmi --platform nonsense "$(name p)"
+  [ "$output" = '"nonsense": unknown operating system or architecture: invalid argument' ]
+  [ "$(api DELETE "/v1.50/images/$(name p)" -G --data-urlencode 'platforms={"os":"linux"}' -o /dev/null -w '%{http_code}')" = 400 ]
+  run -0 engine rmi --platform "$here" "$(name p)"
+  [ "$output" = "Untagged: $(name p):latest" ]
+}
+
 @test "an image in use stays" {
   dir=$(context); printf 'FROM e2e-busybox\nLABEL in=use\n' >"$dir/Dockerfile"
   engine build -q -t e2e-used "$dir" >/dev/null
@@ -128,8 +142,8 @@ load lib
 }
 
 @test "a platform that an image is not for" {
-  run -1 engine history --platform linux/s390x e2e-busybox
-  [[ "$output" == "Error response from daemon: image with reference e2e-busybox"*" was found but its platform (linux/"*") does not match the specified platform (linux/s390x)" ]]
+  run -1 engine history --platform linux/ppc64le e2e-busybox
+  [[ "$output" == "Error response from daemon: image with reference e2e-busybox"*" was found but its platform (linux/"*") does not match the specified platform (linux/ppc64le)" ]]
   run -1 engine history --platform a/b/c/d e2e-busybox
   [ "$output" = 'invalid platform: "a/b/c/d": cannot parse platform specifier: invalid argument' ]
   engine history --platform "linux/$(dpkg --print-architecture)" e2e-busybox

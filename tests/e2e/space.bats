@@ -6,8 +6,11 @@ engine_options() { printf '%s\n' --image-budget 20m; }
 eval "lib_$(declare -f setup_file)"
 setup_file() {
   lib_setup_file
-  pin pin e2e-busybox
+  export BASE ALONE=yes  # ALONE: no images but ours are there
+  BASE=$(engine inspect --format '{{.Id}}' e2e-busybox)
+  if [ "$E2E_ENGINE" = docker ]; then ALONE=; else pin pin e2e-busybox; fi
 }
+own() { [ "$E2E_ENGINE" != docker ] || skip "$1 are of our own"; }
 # pin pin|unpin NAME: the stock client has no such command.
 pin() {
   if [ "$E2E_ENGINE" = skiff ]; then
@@ -30,6 +33,7 @@ forget() {
 }
 
 @test "a pinned image stays until it is unpinned or forced" {
+  own pins
   megabytes "$(name a):1" 1
   engine tag "$(name a):1" "$(name b):1"
   pin pin "$(name b):1"
@@ -49,6 +53,7 @@ forget() {
 }
 
 @test "pins outlive the engine" {
+  own pins
   megabytes "$(name a):1" 1
   pin pin "$(name a):1"
   kill -KILL "$(cat "$E2E_DIR/pid")"
@@ -70,6 +75,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 }
 
 @test "the image used longest ago makes room" {
+  own budgets
   local since
   since=$(date +%s)
   megabytes "$(name a):1" 6
@@ -95,6 +101,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 }
 
 @test "more than the budget alone is taken and said" {
+  own budgets
   megabytes "$(name large):1" 30
   there "$(name large):1"; there e2e-busybox
   grep -q "images take 3.*MB, more than the budget of 20.97MB: the others are pinned, in use or new" "$E2E_DIR/log"
@@ -102,6 +109,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 }
 
 @test "the base of a build that runs stays" {
+  own budgets
   local dir word=$((100000 + RANDOM)) build
   megabytes "$(name base):1" 12
   dir=$(context)
@@ -118,6 +126,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 }
 
 @test "build cache on what went goes too, and the room is free again" {
+  own budgets
   local dir before
   before=$(du -s "$E2E_DIR/data/snapshots" | cut -f1)
   megabytes "$(name base):1" 12
@@ -156,8 +165,8 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 @test "system df -v through a format" {
   engine create --name "$(name c)" -v "$(name v):/v" e2e-busybox sh -c 'sleep 10' >/dev/null
   run -0 engine system df -v --format json
-  jq -e --arg n "$(name c)" '[keys_unsorted[]] == ["Images", "Containers", "Volumes", "BuildCache"] and
-    (.Images[] | select(.Repository == "e2e-busybox") | .Containers == "1" and .UniqueSize != "0B" and (.ID | startswith("sha256:"))) and
+  jq -e --arg n "$(name c)" --arg id "$BASE" --arg alone "$ALONE" '[keys_unsorted[]] == ["Images", "Containers", "Volumes", "BuildCache"] and
+    (.Images[] | select(.ID == $id) | .Containers == "1" and (.UniqueSize != "0B" or $alone == "")) and
     (.Containers[] | select(.Names == $n) | .LocalVolumes == "1" and .Size == "0B") and (.Volumes | length > 0)' <<<"$output"
   run -0 engine system df -v --format '{{range .Containers}}{{.Names}} {{end}}{{len .Volumes}}'
   [ "$output" = "$(name c) 1" ]
@@ -177,10 +186,10 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   done
   engine system df -v --format json >"$BATS_TEST_TMPDIR/df"
   jq -e --arg a "$(name n1)" '.Images[] | select(.Repository == $a) | .UniqueSize == "1MB"' "$BATS_TEST_TMPDIR/df"
-  jq -e '.Images[] | select(.Repository == "e2e-busybox") | .UniqueSize == "0B"' "$BATS_TEST_TMPDIR/df"
+  jq -e --arg id "$BASE" '.Images[] | select(.ID == $id) | .UniqueSize == "0B"' "$BATS_TEST_TMPDIR/df"
   layers=$(api GET /system/df | jq .LayersSize)
   images=$(api GET /system/df | jq '[.Images[] | .Size - .SharedSize] | add')
   shared=$(api GET /system/df | jq '[.Images[] | .SharedSize] | max')
-  [ "$layers" = $((images + shared)) ]
+  [ -z "$ALONE" ] || [ "$layers" = $((images + shared)) ]
   forget "$(name n1)" "$(name n2)"
 }

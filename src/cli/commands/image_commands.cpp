@@ -1,8 +1,10 @@
+#include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands/image_progress.h"
 #include "cli/commands/resource_entries.h"
 #include "cli/commands/resource_support.h"
 #include "cli/each.h"
+#include "spec/platform.h"
 #include "spec/reference.h"
 
 namespace skiff::cli {
@@ -14,14 +16,20 @@ class ImageRm : public Command {
   ImageRm() {
     flags.boolean(force_, "force", 'f', "Force removal of the image");
     flags.boolean(no_prune_, "no-prune", 0, "Do not delete untagged parents");
+    flags.strings(platforms_, "platform", 0,
+                  "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., "
+                  "\"linux/amd64\")");
   }
 
   Result<int> run(Cli& cli, const Arguments& names) override {
+    std::vector<std::string> platforms;
+    for (const auto& platform : platforms_)
+      platforms.push_back(json::encode(TRY(spec::Platform::parse(platform))));
     client::Client& engine = *TRY(cli.engine());
     std::vector<std::string> errors;
     bool fatal = false;
     for (const auto& name : names) {
-      auto removed = engine.remove_image(name, force_, !no_prune_);
+      auto removed = engine.remove_image(name, force_, !no_prune_, platforms);
       if (!removed.ok()) {
         fatal |= removed.error().kind() != Kind::NotFound;
         errors.push_back(removed.error().message());
@@ -41,6 +49,7 @@ class ImageRm : public Command {
 
  private:
   bool force_ = false, no_prune_ = false;
+  std::vector<std::string> platforms_;
 };
 
 class ImageTag : public Command {

@@ -184,6 +184,9 @@ TEST(Refusals, AreWordedAsDockerWordsThem) {
             "unauthorized: wrong password");
   EXPECT_EQ(refusal(response(502, "Bad Gateway", "<html>")).message(),
             "received unexpected HTTP status: 502 Bad Gateway");
+  EXPECT_EQ(refusal(response(403, "Forbidden", "over quota\n")).message(), "denied: over quota");
+  EXPECT_EQ(refusal(response(403, "Forbidden", "<html>")).message(),
+            "denied: requested access to the resource is denied");
   EXPECT_EQ(refusal(response(418, "I'm a teapot", "short")).message(),
             "error parsing HTTP 418 response body: \"short\"");
 }

@@ -55,15 +55,23 @@ std::string words_of(const std::string& code) {
   return words;
 }
 
+/// What a body that is no list of errors says in plain words, as a proxy's may; a page for a browser does
+/// not.
+std::string_view words_in(const http::WebResponse& response, std::string_view otherwise) {
+  const std::string_view text = trim(response.body);
+  return text.empty() || text.size() > 512 || text.starts_with('<') || text.starts_with('{') ? otherwise
+                                                                                             : text;
+}
+
 /// What the standard says for a status whose body says nothing (HEAD has none).
 std::string plain(const http::WebResponse& response) {
   switch (response.status) {
     case 401:
-      return fmt::format("{}authentication required", kUnauthorized);
+      return fmt::format("{}{}", kUnauthorized, words_in(response, "authentication required"));
     case 403:
-      return fmt::format("{}requested access to the resource is denied", kDenied);
+      return fmt::format("{}{}", kDenied, words_in(response, "requested access to the resource is denied"));
     case 429:
-      return fmt::format("{}too many requests", kTooMany);
+      return fmt::format("{}{}", kTooMany, words_in(response, "too many requests"));
     default:
       if (response.body.empty() || response.status >= 500)
         return fmt::format("received unexpected HTTP status: {} {}", response.status, response.reason);
