@@ -156,7 +156,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   printf 'FROM e2e-busybox\nRUN echo other >/f\n' >"$dir/Dockerfile"
   engine build -q -t "$(name keep-1)" "$dir" >/dev/null  # leaves the former without a name
   run -0 engine image prune -f
-  [[ $output == *"Total reclaimed space: 7B"* ]]
+  [ -z "$ALONE" ] || [[ $output == *"Total reclaimed space: 7B"* ]]
   run -1 engine image prune -f --filter nothing=1
   [[ $output == *"invalid filter 'nothing'"* ]]
   forget "$(name keep-1)" "$(name moved)"
