@@ -2,7 +2,7 @@
 """Brings an image by a load, a pull and a build at once, of layers that they share, while others remove images and prune: what one found must not
 be taken away by another. Each of them must do its work; afterwards everything that is there verifies and runs, and nothing is left that no record names.
 
-SKIFF_FAULT_RACES says how often (default 40), SKIFF_FAULT_SEED in which order they begin.
+SKIFF_FAULT_RACES says how often (default 20), SKIFF_FAULT_SEED in which order they begin.
 """
 import collections
 import os
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Failure, check  # noqa: E402
 from stores import BASE, World, check_settled, verify_images  # noqa: E402
 
-RACES = int(os.environ.get("SKIFF_FAULT_RACES", "40"))
+RACES = int(os.environ.get("SKIFF_FAULT_RACES", "20"))
 seed = int(os.environ.get("SKIFF_FAULT_SEED", str(int(time.time()))))
 LIMIT = 60
 # What somebody who removes may be told: another one was faster, or it is in use.
