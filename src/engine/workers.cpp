@@ -3,11 +3,16 @@
 #include <sys/prctl.h>
 
 #include <chrono>
+#include <system_error>
+
+#include "base/log.h"
 
 namespace skiff::engine {
 namespace {
 constexpr auto kIdleTime = std::chrono::seconds(10);
-}
+constexpr auto kThreadPause =
+    std::chrono::milliseconds(100);  ///< when there is none at all, until the next attempt
+}  // namespace
 
 Workers::Workers() : timekeeper_([this] { keep_time(); }) {}
 
@@ -60,9 +65,17 @@ void Workers::drain() {
 
 void Workers::add_thread_if_needed() {
   if (waiting_ >= static_cast<int>(jobs_.size()) || static_cast<int>(threads_.size()) >= kMost) return;
-  std::thread thread([this] { work(); });
-  const std::thread::id id = thread.get_id();
-  threads_.emplace(id, std::move(thread));
+  try {
+    std::thread thread([this] { work(); });
+    const std::thread::id id = thread.get_id();
+    threads_.emplace(id, std::move(thread));
+  } catch (const std::system_error& error) {
+    // The jobs stay: other threads take them, or one that can be started later.
+    log::warning("a job waits for a thread: {}", error.what());
+    if (!threads_.empty()) return;
+    timers_.emplace(std::pair(Clock::now() + kThreadPause, next_timer_++), [] {});
+    time_changed_.notify_one();
+  }
 }
 
 void Workers::work() {
