@@ -104,6 +104,9 @@ refused="Error response from daemon: login attempt to http://"
   run -0 engine login -u user --password-stdin "https://$REGISTRY/v2/" <<<secret
   [[ "$output" == *"Login Succeeded" ]]
   [ "$(config)" = "{\"auths\":{\"$REGISTRY\":{\"auth\":\"$(printf user:secret | base64)\"}}}" ]
+  # What is in the file already is not said again.
+  run -0 engine login -u user --password-stdin "$REGISTRY" <<<secret
+  [ "$output" = "Login Succeeded" ]
   run -1 engine login -u user --password-stdin "$REGISTRY" <<<wrong
   [ "$output" = "$refused$REGISTRY/v2/ failed with status: 401 Unauthorized" ]
   rm "$DOCKER_CONFIG/config.json"
@@ -114,7 +117,7 @@ refused="Error response from daemon: login attempt to http://"
   run -1 engine login --password-stdin "$REGISTRY" <<<secret
   [ "$output" = "the --password-stdin option requires --username to be set" ]
   run -1 engine login -p secret --password-stdin "$REGISTRY" <<<secret
-  [ "${lines[-1]}" = "conflicting options: cannot specify both --password and --password-stdin" ]
+  [ "$output" = "conflicting options: cannot specify both --password and --password-stdin" ]
   run -0 engine login -u user -p secret "$REGISTRY"
   [ "${lines[0]}" = "WARNING! Using --password via the CLI is insecure. Use --password-stdin." ]
 }

@@ -106,6 +106,11 @@ Result<std::map<std::string, spec::docker::AuthConfig>> CredentialStore::all() {
 Result<bool> CredentialStore::store(const std::string& server, const spec::docker::AuthConfig& config) {
   const std::string helper = file_.helper_of(server);
   if (helper.empty()) {
+    const auto all = file_.auths();
+    const auto known = all.find(server);
+    if (known != all.end() && known->second.username == config.username &&
+        known->second.password == config.password && known->second.identity_token == config.identity_token)
+      return false;
     file_.set_auth(server, config);
     TRY_CONTEXT(file_.save(), "Error saving credentials");
     return true;

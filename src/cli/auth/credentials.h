@@ -23,8 +23,8 @@ class CredentialStore {
   Result<spec::docker::AuthConfig> get(const std::string& server);
   /// For the X-Registry-Config header of a build: all that there are.
   Result<std::map<std::string, spec::docker::AuthConfig>> all();
-  /// True when they are kept in the file, where anybody who can read it can read them. An error begins with
-  /// "Error saving credentials".
+  /// True when they were written to the file, where anybody who can read it can read them; what it had
+  /// already is not. An error begins with "Error saving credentials".
   Result<bool> store(const std::string& server, const spec::docker::AuthConfig& config);
   /// Also what older clients wrote down under the server's whole address.
   Result<void> erase(const std::string& server);

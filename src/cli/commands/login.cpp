@@ -92,12 +92,11 @@ class Login : public Command {
   }
 
   Result<void> check(Cli& cli) {
-    if (!password_.empty()) {
+    if (!password_.empty() && password_stdin_)
+      return Error(Kind::InvalidArgument,
+                   "conflicting options: cannot specify both --password and --password-stdin");
+    if (!password_.empty())
       cli.err.write("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
-      if (password_stdin_)
-        return Error(Kind::InvalidArgument,
-                     "conflicting options: cannot specify both --password and --password-stdin");
-    }
     if (!password_stdin_) return {};
     if (user_.empty())
       return Error(Kind::InvalidArgument, "the --password-stdin option requires --username to be set");
