@@ -25,8 +25,7 @@ Result<std::size_t> ChunkedDecoder::feed(std::string_view bytes, std::string& bo
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - eaten));
       body.append(bytes.substr(eaten, count));
       eaten += count;
-      left_ -= count;
-      if (left_ == 0) state_ = State::ContentCr;
+      skip_content(count);
     } else {
       TRY(step(bytes[eaten++]));
     }

@@ -16,6 +16,13 @@ class ChunkedDecoder {
   /// lies before the end of the body. InvalidArgument: this is no chunked body.
   Result<std::size_t> feed(std::string_view bytes, std::string& body);
   bool done() const { return state_ == State::Done; }
+  /// What is still to come of a chunk's content before anything else; 0 elsewhere.
+  std::uint64_t content_left() const { return state_ == State::Content ? left_ : 0; }
+  /// Takes so much of that for eaten.
+  void skip_content(std::uint64_t count) {
+    left_ -= count;
+    if (left_ == 0) state_ = State::ContentCr;
+  }
 
  private:
   enum class State : std::uint8_t { Size, Extension, SizeEnd, Content, ContentCr, ContentLf, Trailer, Done };

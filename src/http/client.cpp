@@ -73,6 +73,7 @@ struct Client::State {
   Result<void> take_early(const ClientRequest& request);
   void start_parser(const ClientRequest& request);
   Result<void> receive();
+  Result<std::size_t> read_plain(char* to, std::size_t size);
   Result<void> read_head(const ClientRequest& request);
   Result<void> transmit(const ClientRequest& request);
   bool refused_early() const {
@@ -214,6 +215,17 @@ Result<void> Client::State::receive() {
   return broken();
 }
 
+/// Straight into who reads.
+Result<std::size_t> Client::State::read_plain(char* to, std::size_t size) {
+  ssize_t count = 0;
+  do count = ::recv(socket.get(), to, size, 0);
+  while (count < 0 && errno == EINTR);
+  if (count == 0) TRY(parser->end());
+  if (count <= 0) return broken();
+  parser->skip_plain_body(static_cast<std::uint64_t>(count));
+  return static_cast<std::size_t>(count);
+}
+
 Result<void> Client::State::read_head(const ClientRequest& request) {
   while (true) {
     if (!parser) start_parser(request);
@@ -290,6 +302,8 @@ Result<std::size_t> ClientResponse::read(char* buffer, std::size_t size) {
   auto& s = *client_->state_;
   while (s.body.empty()) {
     if (s.parser->done()) return std::size_t{0};
+    if (const std::uint64_t left = s.parser->plain_body_left(); left > 0 && s.buffer.empty())
+      return s.read_plain(buffer, static_cast<std::size_t>(std::min<std::uint64_t>(left, size)));
     const std::size_t eaten = s.buffer.empty() ? 0 : TRY(s.parser->feed(s.buffer, s.body));
     s.buffer.erase(0, eaten);
     if (eaten == 0) TRY(s.receive());

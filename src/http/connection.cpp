@@ -203,7 +203,7 @@ Result<std::size_t> Connection::read_body(char* buffer, std::size_t size) {
       buffer_.erase(0, eaten);
     }
     if (eaten > 0 || parser_.done()) continue;
-    // A long body with a known length goes straight to its reader.
+    // Long parts of a body go straight to its reader.
     if (const std::uint64_t left = parser_.plain_body_left(); left > 0 && buffer_.empty()) {
       const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, size));
       const std::size_t count = TRY(receive_into(buffer, most));

@@ -56,7 +56,7 @@ class Exchange {
 
   /// Up to `size` bytes of the body; 0 at its end. Sends "100 Continue" first when the client waits for it.
   Result<std::size_t> read(char* buffer, std::size_t size);
-  /// Moves some bytes of a long body of known length into a pipe, without passing through this program's
+  /// Moves some bytes of a long body, or of a long chunk, into a pipe, without passing through this program's
   /// memory; 0 where that cannot be (any more): read() has the rest. Fails with the code EPIPE, and has taken
   /// nothing, where nobody reads the pipe. Needs SIGPIPE to be ignored.
   Result<std::size_t> move(const sys::Fd& pipe);

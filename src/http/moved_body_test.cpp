@@ -117,6 +117,49 @@ TEST_F(MovedBodyTest, ChunkedBodiesAreReadInstead) {
   EXPECT_EQ(counts, (std::pair<std::size_t, std::size_t>{0, 5}));
 }
 
+TEST_F(MovedBodyTest, LongChunksAreMovedAndTheirEndsAreNot) {
+  std::pair<std::size_t, std::size_t> counts;
+  serve([&](Exchange& exchange) {
+    counts = into_pipe(exchange).value();
+    in_.reset();
+    (void)exchange.send(200, "");
+  });
+  auto arrived = std::async(std::launch::async, [&] { return sys::read_all(out_).value(); });
+  const auto socket = connect(address()).value();
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+  std::string message = head;
+  for (std::size_t at = 0, size = 1; at < content_.size(); at += size, size = size * 3 % 700'001) {
+    const auto piece = std::string_view(content_).substr(at, size);
+    message += fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
+  }
+  message += "0\r\n\r\n";
+  ASSERT_TRUE(sys::write_all(socket, message).ok());
+  EXPECT_TRUE(sys::read_all(socket).value().starts_with("HTTP/1.1 200"));
+  EXPECT_EQ(arrived.get(), content_);
+  EXPECT_EQ(counts.first + counts.second, kSize);
+  EXPECT_GT(counts.first, kSize / 2);
+}
+
+TEST_F(MovedBodyTest, LongChunksOfAnswersGoStraightToTheirReader) {
+  serve([&](Exchange& exchange) {
+    ASSERT_TRUE(exchange.start(200, "text/plain").ok());
+    for (std::size_t at = 0, size = 1; at < content_.size(); at += size, size = size * 3 % 700'001)
+      ASSERT_TRUE(exchange.write(std::string_view(content_).substr(at, size)).ok());
+  });
+  Client client(address());
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{1} << 20}) {
+    ClientRequest get;
+    get.target = "/";
+    auto answer = client.send(std::move(get)).value();
+    std::string text, piece(size, '\0');
+    while (const std::size_t count = answer.read(piece.data(), piece.size()).value())
+      text += piece.substr(0, count);
+    EXPECT_EQ(text, content_);
+  }
+  EXPECT_EQ(server_->connections(), 1);
+}
+
 TEST_F(MovedBodyTest, AReaderThatLeavesIsToldByItsErrno) {
   int code = 0;
   std::size_t rest = 0;

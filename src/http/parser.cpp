@@ -11,6 +11,8 @@ namespace skiff::http {
 namespace {
 
 namespace beast = boost::beast::http;
+
+constexpr std::uint64_t kMany = 16 << 10;
 using Code = boost::system::error_code;
 
 /// Beast's parser for the head of a message. It is told that there is no body; bodies are ours.
@@ -149,11 +151,17 @@ Result<std::size_t> MessageParser::feed(std::string_view bytes, std::string& bod
 }
 
 std::uint64_t MessageParser::plain_body_left() const {
-  return state_->head_complete && state_->body == State::Body::Length ? state_->left : 0;
+  if (!state_->head_complete || state_->body == State::Body::UntilEnd) return 0;
+  const std::uint64_t left =
+      state_->body == State::Body::Length ? state_->left : state_->chunks.content_left();
+  return left >= kMany ? left : 0;
 }
 
 void MessageParser::skip_plain_body(std::uint64_t count) {
-  state_->left -= std::min(count, plain_body_left());
+  if (state_->body == State::Body::Chunked)
+    state_->chunks.skip_content(std::min(count, state_->chunks.content_left()));
+  else
+    state_->left -= std::min(count, state_->left);
 }
 
 Result<void> MessageParser::end() {

@@ -41,9 +41,10 @@ class MessageParser {
   /// Eats a part of `bytes` and says how much; 0 means that more is needed first. Body bytes are appended to
   /// `body`, never more than were given. InvalidArgument: this is no HTTP.
   Result<std::size_t> feed(std::string_view bytes, std::string& body);
-  /// What is still to come of a body with a known length; 0 for bodies of other kinds.
+  /// So many bytes to come are the body's and nothing else: the rest of one with a length, or of a chunk. 0
+  /// when there are only a few: these come with what follows them.
   std::uint64_t plain_body_left() const;
-  /// Takes `count` bytes of such a body for eaten: the caller read them itself.
+  /// Takes `count` of these for eaten: the caller read them itself.
   void skip_plain_body(std::uint64_t count);
   /// The connection ended. An error when the message was not complete.
   Result<void> end();
