@@ -10,8 +10,7 @@
 namespace skiff::engine {
 namespace {
 constexpr auto kIdleTime = std::chrono::seconds(10);
-constexpr auto kThreadPause =
-    std::chrono::milliseconds(100);  ///< when there is none at all, until the next attempt
+constexpr auto kThreadPause = std::chrono::milliseconds(500);  ///< until a thread is tried for again
 }  // namespace
 
 Workers::Workers() : timekeeper_([this] { keep_time(); }) {}
@@ -24,7 +23,18 @@ Workers::~Workers() {
     timers_.clear();
     work_ready_.notify_all();
     time_changed_.notify_all();
-    while (!jobs_.empty() || running_ > 0) lock.wait(idle_);
+    while (!jobs_.empty() || running_ > 0) {
+      if (!threads_.empty()) {
+        lock.wait(idle_);
+        continue;
+      }
+      // None could be started.
+      const auto job = std::move(jobs_.front());
+      jobs_.pop_front();
+      mutex_.unlock();
+      job();
+      mutex_.lock();
+    }
     threads.swap(threads_);
   }
   timekeeper_.join();
@@ -70,10 +80,8 @@ void Workers::add_thread_if_needed() {
     const std::thread::id id = thread.get_id();
     threads_.emplace(id, std::move(thread));
   } catch (const std::system_error& error) {
-    // The jobs stay: other threads take them, or one that can be started later.
+    // The jobs stay: other threads take them, or one that the timekeeper starts later.
     log::warning("a job waits for a thread: {}", error.what());
-    if (!threads_.empty()) return;
-    timers_.emplace(std::pair(Clock::now() + kThreadPause, next_timer_++), [] {});
     time_changed_.notify_one();
   }
 }
@@ -113,6 +121,11 @@ void Workers::keep_time() {
   ::prctl(PR_SET_NAME, "engine-timer");
   MutexLock lock(mutex_);
   while (!closing_) {
+    if (threads_.empty() && !jobs_.empty()) {
+      lock.wait_until(time_changed_, Clock::now() + kThreadPause);
+      if (!closing_) add_thread_if_needed();
+      continue;
+    }
     if (timers_.empty()) {
       lock.wait(time_changed_);
       continue;

@@ -1,5 +1,7 @@
 #include "engine/workers.h"
 
+#include <sys/resource.h>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -64,6 +66,50 @@ TEST(Workers, TheEndWaitsForWhatWasPosted) {
   }
   EXPECT_EQ(ran, 20);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/// No new thread gets its stack as long as this lives.
+class NoThreads {
+ public:
+  NoThreads() {
+    ::getrlimit(RLIMIT_AS, &before_);
+    const rlimit nothing{1, before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &nothing);
+  }
+  ~NoThreads() { ::setrlimit(RLIMIT_AS, &before_); }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+/// In a process of its own, which has no stacks of former threads to give.
+TEST(WorkersDeathTest, JobsWaitForAThread) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto later = [] {
+    std::atomic<int> ran = 0;
+    Workers workers;
+    {
+      const NoThreads none;
+      workers.post([&] { ++ran; });
+      if (ran != 0) std::_Exit(1);
+    }
+    workers.drain();  // the timekeeper has found a thread
+    std::_Exit(ran == 1 ? 0 : 2);
+  };
+  EXPECT_EXIT(later(), testing::ExitedWithCode(0), "a job waits for a thread");
+  const auto never = [] {
+    std::atomic<int> ran = 0;
+    auto workers = std::make_unique<Workers>();
+    const NoThreads none;
+    workers->post([&] { ++ran; });
+    workers.reset();
+    std::_Exit(ran == 1 ? 0 : 2);
+  };
+  EXPECT_EXIT(never(), testing::ExitedWithCode(0), "a job waits for a thread");
+}
+#endif
 
 }  // namespace
 }  // namespace skiff::engine

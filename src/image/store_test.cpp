@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "archive/diff.h"
-#include "archive/tar_writer.h"
 #include "image/import.h"
+#include "image/stores_test.h"
 #include "sys/file.h"
 
 namespace skiff::image {
@@ -46,17 +46,7 @@ class ImageTest : public testing::Test {
   }
 
   sys::Fd tar_of(const std::string& name, const std::string& data) {
-    std::string bytes;
-    archive::TarWriter tar([&](std::string_view piece) -> Result<void> {
-      bytes += piece;
-      return {};
-    });
-    archive::Entry entry;
-    entry.path = name;
-    entry.mode = 0644;
-    entry.size = data.size();
-    EXPECT_TRUE(tar.header(entry).ok() && tar.data(data).ok() && tar.finish().ok());
-    std::ofstream(base_ + "/layer.tar", std::ios::binary) << bytes;
+    std::ofstream(base_ + "/layer.tar", std::ios::binary) << tar_with(name, data);
     return *sys::open_file(base_ + "/layer.tar", O_RDONLY);
   }
   Layer layer(const std::string& data, const std::string& parent = "") {

@@ -16,6 +16,8 @@ namespace {
 /// Between the path of a mount that was given away and its use.
 constexpr std::chrono::seconds kGrace{10};
 constexpr std::chrono::seconds kFirstPause{5};
+constexpr std::chrono::milliseconds kLook{
+    100};  ///< at whether a pull that waits for its turn is still wanted
 constexpr int kMostAttempts = 3;
 constexpr std::chrono::seconds kLongestPause{600};
 
@@ -49,7 +51,8 @@ Result<std::optional<LooseLayer>> LazyLayers::prepare(const spec::oci::Descripto
                                                       const std::stop_token& stop) {
   const auto place = find_contents(blob);
   if (!place) return std::optional<LooseLayer>();
-  tables_.acquire();
+  while (!tables_.try_acquire_for(kLook))
+    if (stop.stop_requested()) return Error(Kind::Cancelled, "context canceled");
   UndoStack turn;
   turn.add([this] { tables_.release(); });
   auto loose = fetch_contents(store_, repository, blob, *place, note, stop);
